@@ -1,0 +1,81 @@
+package scxml
+
+import (
+	"context"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// Document is a parsed, checked and compiled SCXML document. It is immutable
+// and safe for concurrent use: all sessions of a document share one.
+type Document struct {
+	name        string // the name attribute; "" without one
+	url         string
+	language    datamodel.Language
+	late        bool // binding="late"
+	states      []*state
+	byID        map[string]int32 // states by id, made-up ids included
+	transitions []*transition    // those of states, in document order
+	invokes     []*invoke
+	scripts     []*scriptAction // top-level scripts, in document order
+	modules     []Module        // registered ones, used or not
+	attrs       []Attr          // of <scxml>: in foreign namespaces, or beginning with '_'
+	warnings    []Diagnostic
+	digest      [32]byte // SHA-256 of the source
+
+	links // filled by link.go
+}
+
+// Name returns the name attribute of <scxml>.
+func (d *Document) Name() string { return d.name }
+
+// URL returns the URL or file name given to Parse.
+func (d *Document) URL() string { return d.url }
+
+// DataModel returns the name of the document's data model.
+func (d *Document) DataModel() string { return d.language.Name() }
+
+// Digest returns the SHA-256 of the document's source. It identifies the
+// document in snapshots.
+func (d *Document) Digest() [32]byte { return d.digest }
+
+// Warnings returns what Parse found questionable and accepted, in order of position.
+func (d *Document) Warnings() []Diagnostic { return d.warnings }
+
+// Attributes returns the attributes of <scxml> that stand in a foreign namespace
+// or whose name begins with an underscore.
+func (d *Document) Attributes() []Attr { return d.attrs }
+
+// ParseOptions are the settings of Parse. The zero value is usable for
+// documents of the null data model.
+type ParseOptions struct {
+	// URL names the document in diagnostics and is the base of relative
+	// references (src of <data> and <script>). Default "document.scxml".
+	URL string
+
+	// Languages are the data models that documents may choose, beside "null",
+	// which is always there. A document without a datamodel attribute gets the
+	// first one, or null when there is none (the standard leaves this to the platform).
+	Languages []datamodel.Language
+
+	// Modules give meaning to elements of further namespaces.
+	Modules []Module
+
+	// Fetch reads the resource at an absolute URL, for src of <script> and <data>.
+	// nil: such a reference is an error of the document (<script>) or
+	// error.execution when the data is initialized (<data>). It returns at most
+	// limit bytes or an error.
+	Fetch func(ctx context.Context, url string, limit int64) ([]byte, error)
+
+	Limits ParseLimits
+}
+
+// ParseLimits bound what Parse accepts. A zero field means its default.
+type ParseLimits struct {
+	Bytes       int   // size of the document; default 8 MiB
+	Depth       int   // nesting of elements; default 256
+	Elements    int   // number of elements; default 200,000
+	Diagnostics int   // problems reported before Parse gives up; default 100
+	FetchBytes  int64 // size of one fetched resource; default 4 MiB
+	Expression  int   // length of one expression or script; default 1 MiB
+}

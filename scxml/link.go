@@ -1,0 +1,5 @@
+package scxml
+
+type table struct{}
+
+type links struct{}

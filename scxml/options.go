@@ -1,0 +1,93 @@
+package scxml
+
+import (
+	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// MachineOptions are the settings of a Machine. All fields may be zero.
+type MachineOptions struct {
+	// SessionID is the value of _sessionid. Default "session".
+	SessionID string
+
+	// Params override the initial values of top-level <data> items of the same
+	// name. Other names are ignored (section 6.4).
+	Params *datamodel.Object
+
+	// IOProcessors is the value of _ioprocessors: name to location.
+	IOProcessors map[string]string
+
+	// X is the value of _x.
+	X *datamodel.Object
+
+	// Now and Random are what scripts see of time and chance; nil means the zero
+	// time and the constant 0.
+	Now    func() time.Time
+	Random func() float64
+
+	// CheckSend judges a <send> inside the macrostep: an error that matches
+	// ErrSendType raises error.execution, any other error.communication
+	// (section 6.2). nil accepts the SCXML processor only, and every target.
+	// It must be a pure, quick look-up.
+	CheckSend func(*Send) error
+
+	// Log receives each executed <log>. nil drops it.
+	Log func(LogEntry)
+
+	// Trace receives every step; nil, or a nil callback, costs nothing.
+	Trace *Trace
+
+	Limits Limits
+}
+
+// LogEntry is an executed <log>.
+type LogEntry struct {
+	Label string
+	Text  string          // the value of expr, as the language converts it to a string
+	Value datamodel.Value // the value of expr; a string where it cannot be copied
+	Pos   Position
+}
+
+// Limits guard against runaway sessions. A zero field means its default, a
+// negative one no limit. Going beyond one ends the session with a *LimitError.
+type Limits struct {
+	Microsteps       int // microsteps in one macrostep; default 10,000
+	StateEntries     int // entries of one state in one macrostep; default 2,000
+	Queue            int // events waiting in the internal queue; default 10,000
+	Effects          int // effects of one macrostep; default 10,000
+	datamodel.Limits     // evaluation time, call depth, memory
+}
+
+// Trace is a set of optional callbacks, called in the order in which things
+// happen, on the goroutine that runs the Machine. They must not call the Machine.
+type Trace struct {
+	EventQueued func(ev *Event)               // an event enters the internal queue
+	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
+	EventDone   func(ev *Event, matched bool) // its transitions, if any, have been taken
+	Transition  func(TransitionTrace)         // a transition's executable content begins
+	Exit        func(state string)            // a state is left
+	Enter       func(state string)            // a state is entered
+	Eval        func(EvalTrace)               // an expression has been evaluated
+	Effect      func(Effect)                  // an effect has been emitted
+	Error       func(event *Event, err error) // an error event is about to be queued
+	Done        func(data datamodel.Value)    // a top-level final state was reached
+}
+
+// TransitionTrace describes a transition that is taken.
+type TransitionTrace struct {
+	Source  string   // id of the source state
+	Targets []string // ids; empty for a targetless transition
+	Event   string   // name of the event; empty for an eventless transition
+	Cond    string
+	Pos     Position
+}
+
+// EvalTrace describes an evaluated expression.
+type EvalTrace struct {
+	Kind   datamodel.Kind
+	Text   string
+	Result bool // of a condition
+	Err    error
+	Pos    Position
+}
