@@ -111,9 +111,10 @@ type payload struct {
 
 // parameter is a <param> or one name of a namelist.
 type parameter struct {
-	name string
-	expr *expression
-	pos  Position
+	name     string
+	expr     *expression
+	location *expression // where an empty <finalize> writes the value back; nil without one
+	pos      Position
 }
 
 // content is a <content> element: an expression, or a literal value.
@@ -212,5 +213,9 @@ type (
 	}
 )
 
-// action is one element of executable content.
-type action any
+// action is one element of executable content. An error that exec returns ends
+// the block and raises error.execution; errReported only ends the block.
+type action interface {
+	exec(m *Machine) error
+	position() (element string, pos Position)
+}

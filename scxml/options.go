@@ -27,9 +27,9 @@ type MachineOptions struct {
 	Random func() float64
 
 	// CheckSend judges a <send> inside the macrostep: an error that matches
-	// ErrSendType raises error.execution, any other error.communication
-	// (section 6.2). nil accepts the SCXML processor only, and every target.
-	// It must be a pure, quick look-up.
+	// ErrSendType or ErrSendTarget raises error.execution, any other one
+	// error.communication (section 6.2.4). It must be a pure, quick look-up. nil
+	// accepts the SCXML event processor only, with every target.
 	CheckSend func(*Send) error
 
 	// Log receives each executed <log>. nil drops it.
@@ -44,8 +44,7 @@ type MachineOptions struct {
 // LogEntry is an executed <log>.
 type LogEntry struct {
 	Label string
-	Text  string          // the value of expr, as the language converts it to a string
-	Value datamodel.Value // the value of expr; a string where it cannot be copied
+	Text  string // the value of expr, converted to a string by the data model
 	Pos   Position
 }
 
@@ -53,7 +52,7 @@ type LogEntry struct {
 // negative one no limit. Going beyond one ends the session with a *LimitError.
 type Limits struct {
 	Microsteps       int // microsteps in one macrostep; default 10,000
-	StateEntries     int // entries of one state in one macrostep; default 2,000
+	StateEntries     int // entries of one state in one macrostep, the first microstep aside; default 2,000
 	Queue            int // events waiting in the internal queue; default 10,000
 	Effects          int // effects of one macrostep; default 10,000
 	datamodel.Limits     // evaluation time, call depth, memory
@@ -90,4 +89,11 @@ type EvalTrace struct {
 	Result bool // of a condition
 	Err    error
 	Pos    Position
+}
+
+func (o *MachineOptions) sessionID() string {
+	if o.SessionID == "" {
+		return "session"
+	}
+	return o.SessionID
 }

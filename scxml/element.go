@@ -1,0 +1,4 @@
+package scxml
+
+// Compiler is what Module.Compile reports to.
+type Compiler struct{}

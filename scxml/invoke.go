@@ -1,0 +1,116 @@
+package scxml
+
+import "github.com/seed-ff723688/ors/datamodel"
+
+// startInvokes asks for the services of the states that were entered and not
+// left in this macrostep (section 6.4).
+func (m *Machine) startInvokes() {
+	for i := m.invoking.next(0); i >= 0; i = m.invoking.next(i + 1) {
+		for _, v := range m.doc.states[i].invokes {
+			m.startInvoke(v)
+		}
+	}
+	m.invoking.clear()
+}
+
+func (m *Machine) startInvoke(v *invoke) {
+	start := &Invoke{ID: v.id, Autoforward: v.autoforward}
+	if start.ID == "" {
+		start.ID = m.newID(m.doc.states[v.state].id)
+	}
+	if err := m.evaluateInvoke(v, start); err != nil {
+		m.raiseError(errorExecution, "", "invoke", v.pos, err)
+		return
+	}
+	m.invocations = append(m.invocations, invocation{id: start.ID, invoke: v})
+	m.emit(start)
+}
+
+// evaluateInvoke fills in the arguments. An error cancels the invocation.
+func (m *Machine) evaluateInvoke(v *invoke, start *Invoke) (err error) {
+	if v.idlocation != nil {
+		if err := m.assign(v.idlocation, start.ID); err != nil {
+			return err
+		}
+	}
+	if start.Type, err = m.text(&v.typ); err != nil {
+		return err
+	}
+	if start.Src, err = m.text(&v.src); err != nil {
+		return err
+	}
+	if c := v.payload.content; c != nil {
+		switch {
+		case c.expr == nil:
+			start.Content = c.text
+		default:
+			if start.Content, err = m.eval(c.expr); err != nil {
+				return err
+			}
+		}
+	}
+	params, err := m.params(&v.payload)
+	if err != nil {
+		return err
+	}
+	if params != nil {
+		start.Params = datamodel.NewObject(params...)
+	}
+	return nil
+}
+
+func (m *Machine) findInvocation(id string) int {
+	for i := range m.invocations {
+		if m.invocations[i].id == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// finalizeAndForward runs the <finalize> of the invocation that an event comes
+// from, then passes the event on to those with autoforward (section 6.5, 6.4).
+func (m *Machine) finalizeAndForward(ev *Event) {
+	for _, v := range m.invocations {
+		if v.id == ev.InvokeID {
+			m.finalize(v.invoke, ev)
+		}
+		if v.invoke.autoforward {
+			m.emit(&Forward{InvokeID: v.id, Event: ev})
+		}
+	}
+	if ev.InvokeID == "" || ev.Name != "done.invoke."+ev.InvokeID {
+		return
+	}
+	if i := m.findInvocation(ev.InvokeID); i >= 0 {
+		m.invocations = append(m.invocations[:i], m.invocations[i+1:]...)
+	}
+}
+
+// finalize runs the content of <finalize>. An empty one copies the values that
+// came back into the locations that were sent (section 6.5.2).
+func (m *Machine) finalize(v *invoke, ev *Event) {
+	if len(v.finalize) > 0 {
+		m.executeBlock(v.finalize)
+		return
+	}
+	if !v.hasFinalize {
+		return
+	}
+	data, ok := ev.Data.(*datamodel.Object)
+	if !ok {
+		return
+	}
+	for _, list := range [][]*parameter{v.payload.namelist, v.payload.params} {
+		for _, p := range list {
+			value, ok := data.Get(p.name)
+			if !ok || p.location == nil {
+				continue
+			}
+			if err := m.assign(p.location, value); err != nil {
+				m.raiseError(errorExecution, "", "finalize", v.pos, err)
+				return
+			}
+		}
+	}
+}
