@@ -1,0 +1,302 @@
+package ecmascript
+
+import (
+	"fmt"
+	"time"
+
+)
+
+// Engine is an ECMAScript implementation as this package needs it. Everything
+// that does not depend on the implementation (wrapping and checking of source
+// text, system variables, conversion of values, DOM, limits of time and memory,
+// the snapshot format) is done above it. An Engine is immutable and safe for
+// concurrent use.
+type Engine interface {
+	// Features says where the engine falls short of ECMAScript 2015.
+	Features() Features
+
+	// Compile compiles a complete program. Its Text has passed the checks for
+	// length and nesting. The error is a *SyntaxError.
+	Compile(u Unit) (Code, error)
+
+	// NewRuntime makes an empty global scope. It runs no script.
+	NewRuntime(cfg Config) (Runtime, error)
+
+	// FreeNames returns the names that the text of a function, as a Shape has
+	// it, takes from outside of itself, each once, in any order.
+	FreeNames(function string) ([]string, error)
+}
+
+// Features declares what an engine can do, for users and for the conformance
+// suite. The zero value is an engine that can do none of it.
+type Features struct {
+	Name      string
+	ES2015    bool // let, const, arrow functions, classes, templates, Map, Set, typed arrays, …
+	Strict    bool // "use strict" is obeyed
+	UTF16     bool // strings are sequences of 16-bit units; lone surrogates are kept
+	Lookahead bool // regular expressions have look-ahead and back references
+	KeyOrder  bool // JSON.stringify keeps the order of members
+}
+
+// Unit is a program to compile.
+type Unit struct {
+	Text   string
+	Name   string // of the document, for messages
+	Strict bool   // compile as strict mode code, without a directive in Text
+}
+
+// Code is a compiled Unit. It belongs to the Engine that made it, is immutable
+// and is shared by runtimes on different goroutines.
+type Code any
+
+// SyntaxError says why a Unit does not compile.
+type SyntaxError struct {
+	Message      string // without position
+	Line, Column int    // 1-based in Unit.Text, the column in bytes; 0 when unknown
+}
+
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("ecmascript: %d:%d: %s", e.Line, e.Column, e.Message)
+}
+
+// Exception is an exception that a script threw and did not catch.
+type Exception struct {
+	Message string // as String(exception) gives it
+	Err     error  // the error of a host function that was the cause, when it was
+}
+
+func (e *Exception) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Exception) Unwrap() error { return e.Err }
+
+// Config is what a Runtime is made with.
+type Config struct {
+	CallDepth int              // nesting of script calls; ≤ 0 is no limit
+	Now       func() time.Time // the clock of Date; never nil
+	Random    func() float64   // Math.random; never nil
+
+	// Scope holds the read-only global names.
+	Scope Scope
+
+	// Arm must be called before anything that may run for long: a script, or an
+	// operation on an object that may run one. It is cheap when it has been called
+	// already in the same macrostep.
+	Arm func()
+}
+
+// Scope is the read-only part of the global scope: _event, In and the like. A
+// script's attempt to write to one of its names throws a TypeError, in sloppy
+// mode too, and so does its declaration by var or function.
+type Scope interface {
+	// Names lists the names. It does not change in the life of a Runtime.
+	Names() []string
+	// Lookup returns the present value of a name; false when there is no such
+	// name. Called on every read.
+	Lookup(name string) (Value, bool)
+}
+
+// Value is a value of an engine, opaque to this package. Two Values that hold
+// the same object are equal under ==.
+type Value any
+
+// Runtime is the global scope of one session. One goroutine at a time uses it;
+// only Interrupt may be called from others.
+//
+// Methods of the group "objects" may run script code (accessors, proxies) and
+// panic with an exception of the engine; this package calls them within Protect
+// only, or from within a script.
+type Runtime interface {
+	// Run runs a program and returns its completion value.
+	//
+	// The error of Run, Cond and Protect is an *Exception, or it matches
+	// datamodel.ErrLimit when the script was ended by Interrupt or by the call
+	// depth. No script can catch the latter two. Panics of the engine come back
+	// as errors.
+	Run(c Code) (Value, error)
+
+	// Cond runs a program and converts its completion value to a boolean.
+	Cond(c Code) (bool, error)
+
+	// Protect runs f, with exceptions as errors.
+	Protect(f func() error) error
+
+	// Interrupt ends the evaluation that is under way with an error that wraps
+	// cause. It is safe for concurrent use. A Runtime is not used for evaluation
+	// again after it.
+	Interrupt(cause error)
+
+	// Global scope.
+
+	// Declare creates a global variable with the value undefined; when it exists
+	// already nothing happens.
+	Declare(name string) error
+	// SetGlobal sets a global variable, which is created when it does not exist.
+	SetGlobal(name string, v Value) error
+	// Global returns a global binding: a variable, a let or const, a built-in, or
+	// a name of the Scope; false when there is none.
+	Global(name string) (Value, bool)
+	// GlobalNames lists the bindings that the document made, in the order in
+	// which they were made: variables, functions, and after these let, const and
+	// class. The names of the Scope and built-ins are not among them, but a
+	// built-in that a script replaced is.
+	GlobalNames() []Binding
+	// Bind recreates a binding of GlobalNames in an empty Runtime.
+	Bind(b Binding, v Value) error
+
+	// Primitive values. They run no script.
+
+	// Class classifies a value.
+	Class(v Value) Class
+	// Bool, Number and Text return the value of a Boolean, Number, String. Text
+	// is UTF-8, with lone surrogates in the manner of WTF-8. BigInt and Symbol
+	// have a Text too: the decimal digits, the description.
+	Bool(v Value) bool
+	Number(v Value) float64
+	Text(v Value) string
+	// Undefined, Null, FromBool, FromNumber, FromText and FromBigInt make values.
+	Undefined() Value
+	Null() Value
+	FromBool(b bool) Value
+	FromNumber(f float64) Value
+	FromText(s string) Value
+	FromBigInt(digits string) (Value, error)
+
+	// Objects.
+
+	// ToString converts as String(v) does.
+	ToString(v Value) string
+	// Keys lists the own enumerable string keys in order.
+	Keys(obj Value) []string
+	// Get reads a property; undefined when it does not exist.
+	Get(obj Value, key string) Value
+	// Length is the length of an array.
+	Length(array Value) int
+	// Index reads an element of an array; undefined for a hole.
+	Index(array Value, i int) Value
+	// Time is the value of a Date in milliseconds since 1970 UTC; NaN for an
+	// invalid one.
+	Time(date Value) float64
+
+	// NewObject, NewArray, NewDate and NewFunc make objects. An array is given
+	// its elements. An error of a function is thrown as an Error whose message
+	// is the text of the error; Exception.Err keeps it.
+	NewObject() Value
+	NewArray(items []Value) Value
+	NewDate(ms float64) Value
+	NewFunc(name string, f func(args []Value) (Value, error)) Value
+	// NewDynamic makes a read-only object whose members are d's. Writing to it
+	// throws a TypeError, in sloppy mode too.
+	NewDynamic(d Dynamic) Value
+	// DynamicOf returns what NewDynamic was given; nil for other values.
+	DynamicOf(v Value) Dynamic
+	// SetMember sets, or creates as an ordinary property, an own property.
+	SetMember(obj Value, key string, v Value)
+
+	// Snapshots.
+
+	// Inspect describes an object. With careful set it looks at the attributes of
+	// each property, otherwise it may take them for those of ordinary
+	// properties. What no Shape can describe is an error that says why.
+	Inspect(obj Value, careful bool) (*Shape, error)
+	// Build makes an object from a Shape without its Items, Props and members.
+	Build(s *Shape) (Value, error)
+	// AddItem adds an element to a Map, or (with key alone) to a Set.
+	AddItem(collection, key, value Value)
+
+	// Close releases what the runtime holds.
+	Close()
+}
+
+// Dynamic is an object whose members are computed. It is called while a script
+// runs, on its goroutine.
+type Dynamic interface {
+	// Get returns a member. The same member is the same value every time.
+	Get(name string) (Value, bool)
+	// Keys lists the enumerable members in order.
+	Keys() []string
+}
+
+// Binding is a global name that a document made.
+type Binding struct {
+	Name string
+	// Kind is how it was made.
+	Kind BindingKind
+}
+
+// BindingKind says how a global name was made.
+type BindingKind uint8
+
+// The kinds of binding.
+const (
+	VarBinding   BindingKind = iota // var, function, data item, or implicit
+	LetBinding                      // let or class
+	ConstBinding                    // const
+)
+
+// Class is the kind of a value or object.
+type Class uint8
+
+// The classes. Those from Object on are objects.
+const (
+	Undefined Class = iota
+	Null
+	Boolean
+	Number
+	String
+	BigInt
+	Symbol
+	Object // an ordinary object, or one of a class that is not listed
+	Array
+	Function
+	Date
+	RegExp
+	Error
+	BooleanObject
+	NumberObject
+	StringObject
+	Map
+	Set
+	ArrayBuffer
+	TypedArray
+	DynamicObject
+)
+
+// Shape describes an object for a snapshot. Which fields are used depends on
+// Class.
+type Shape struct {
+	Class    Class
+	NullProt bool // the prototype is null (Object only)
+
+	Bool   bool    // BooleanObject
+	Number float64 // Date (milliseconds), NumberObject, RegExp (lastIndex)
+
+	// Text is the source of a Function, the pattern of a RegExp, the value of a
+	// StringObject, the constructor's name of an Error ("TypeError") and of a
+	// TypedArray ("Uint8Array", also "DataView").
+	Text   string
+	Flags  string // RegExp
+	Strict bool   // Function: of strict mode code
+
+	Bytes  []byte // ArrayBuffer
+	Buffer Value  // TypedArray: its ArrayBuffer
+	Offset int    // TypedArray: in bytes
+	Length int    // Array, TypedArray: number of elements
+
+	// Items are the elements of a Set, keys and values in turn of a Map, and the
+	// elements of a dense Array, where the Go nil is a hole. A sparse Array has
+	// its elements in Props.
+	Items []Value
+
+	// Props are the own properties that are not implied by the rest, in order. An
+	// Error's message and stack are among them when they are its own.
+	Props []Property
+}
+
+// Property is an own data property of an object.
+type Property struct {
+	Name   string
+	Value  Value
+	Hidden bool // not enumerable (only for an Error's own message and the like)
+}
+
