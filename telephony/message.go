@@ -1,0 +1,179 @@
+package telephony
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"time"
+)
+
+// Message is a Request or an Event.
+type Message interface {
+	// Name is the documented name: "RequestRouteCall", "EventRinging".
+	Name() string
+	// Validate reports the first mandatory attribute that is missing, or one that
+	// cannot be, as an *AttributeError.
+	Validate() error
+	// String prints the message on one line: its name and the attributes that are
+	// set, as Name=value.
+	String() string
+}
+
+// Request is a message to the switch: one of the Request… types of this
+// package, by pointer.
+type Request interface {
+	Message
+	request()
+}
+
+// Event is a message from the switch: one of the Event… types of this package,
+// by pointer.
+type Event interface {
+	Message
+	// Header returns the part that all events have.
+	Header() *EventHeader
+}
+
+// EventHeader is what every event carries.
+type EventHeader struct {
+	Server string    // name of the server that sent it; may be empty
+	Time   time.Time // when it happened, by the clock of the switch side
+	// ReferenceID is the number of the request that the event answers; 0 when it
+	// answers none, or a request of somebody else.
+	ReferenceID int
+}
+
+// Header returns the header itself.
+func (h *EventHeader) Header() *EventHeader { return h }
+
+// CallAttributes is what the events of a call tell of it. Attributes that do
+// not apply are zero.
+type CallAttributes struct {
+	ConnID         ConnID
+	PreviousConnID ConnID // the call that this one came from or was merged with
+	CallID         int    // the switch's own number of the call; 0 when unknown
+	CallUUID       CallUUID
+	CallType       CallType
+	CallState      CallState
+
+	ThisDN         string // the DN that the event is about
+	ThisQueue      string // the queue or routing point that the call is at or came through
+	ThisDNRole     DNRole
+	OtherDN        string // the other side of the call
+	OtherDNRole    DNRole
+	ThirdPartyDN   string // the DN that acts on the two others, or the destination of a diverted call
+	ThirdPartyRole DNRole
+
+	DNIS                string // the number that was dialled
+	ANI                 string // the number of the caller
+	AgentID             string
+	CollectedDigits     string
+	LastCollectedDigit  string
+	UserData            KVList
+	Reasons, Extensions KVList
+}
+
+// Call returns the attributes themselves; with it, events of calls can be told
+// apart and read without regard to their type (see CallOf).
+func (a *CallAttributes) Call() *CallAttributes { return a }
+
+// CallOf returns the call attributes of an event, or false when the event is
+// not about a call.
+func CallOf(e Event) (*CallAttributes, bool) {
+	c, ok := e.(interface{ Call() *CallAttributes })
+	if !ok {
+		return nil, false
+	}
+	return c.Call(), true
+}
+
+// check is one rule of a Validate method.
+type check struct {
+	attribute string
+	ok        bool
+	problem   string
+}
+
+func required(attribute string, given bool) check {
+	return check{attribute, given, "is missing"}
+}
+
+func list(attribute string, l KVList) check {
+	if err := l.Validate(); err != nil {
+		return check{attribute, false, "is not a legal list: " + err.Error()}
+	}
+	return check{ok: true}
+}
+
+func validate(name string, checks ...check) error {
+	for _, c := range checks {
+		if !c.ok {
+			return &AttributeError{Message: name, Attribute: c.attribute, Problem: c.problem}
+		}
+	}
+	return nil
+}
+
+// validateCall checks what the events of a call have in common.
+func (a *CallAttributes) validateCall(name string, more ...check) error {
+	return validate(name, append([]check{
+		required("ConnID", a.ConnID != 0),
+		required("ThisDN", a.ThisDN != ""),
+		list("UserData", a.UserData),
+		list("Reasons", a.Reasons),
+		list("Extensions", a.Extensions),
+	}, more...)...)
+}
+
+// validateQueued checks the events of routing points, whose ThisDN and ThisQueue
+// are equal.
+func (a *CallAttributes) validateQueued(name string) error {
+	return a.validateCall(name,
+		required("CallType", a.CallType != CallTypeUnknown),
+		required("ThisQueue", a.ThisQueue != ""),
+		check{"ThisQueue", a.ThisQueue == a.ThisDN, fmt.Sprintf("is %q, must equal ThisDN %q", a.ThisQueue, a.ThisDN)},
+		check{"PreviousConnID", a.CallType != CallTypeConsult || a.PreviousConnID != 0, "is missing in a consult call"},
+	)
+}
+
+// render prints a message: the fields of its struct in order, those of embedded
+// structs in their place, zero ones left out.
+func render(name string, message any) string {
+	return string(appendFields([]byte(name), reflect.ValueOf(message).Elem()))
+}
+
+func appendFields(dst []byte, v reflect.Value) []byte {
+	t := v.Type()
+	for i := range t.NumField() {
+		f := v.Field(i)
+		switch {
+		case t.Field(i).Anonymous:
+			dst = appendFields(dst, f)
+			continue
+		case f.IsZero():
+			continue
+		}
+		dst = append(dst, ' ')
+		dst = append(dst, t.Field(i).Name...)
+		dst = append(dst, '=')
+		switch x := f.Interface().(type) {
+		case string:
+			dst = appendText(dst, x)
+		case time.Time:
+			dst = x.AppendFormat(dst, time.RFC3339Nano)
+		default:
+			dst = fmt.Append(dst, x)
+		}
+	}
+	return dst
+}
+
+// appendText appends s, quoted unless it is a plain word.
+func appendText(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c == '"' || c == '=' || c == '{' || c >= 0x7f {
+			return strconv.AppendQuote(dst, s)
+		}
+	}
+	return append(dst, s...)
+}

@@ -1,0 +1,225 @@
+package telephony_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	. "github.com/seed-ff723688/ors/telephony"
+)
+
+func TestKVListKeepsOrderAndDuplicates(t *testing.T) {
+	var l KVList
+	l.Add("b", String("1"))
+	l.Add("a", Int(-7))
+	l.Add("b", String("2"))
+	l.Add("raw", Binary([]byte{0, 0xff}))
+	l.Add("deep", List(KVList{{Key: "x", Value: String("y \"z\"")}}))
+	assert.Equal(t, `{"b": "1", "a": -7, "b": "2", "raw": 0x00ff, "deep": {"x": "y \"z\""}}`, l.String())
+	assert.Equal(t, "1", l.Text("b"))
+	n, ok := mustGet(t, l, "a").Int()
+	assert.True(t, ok)
+	assert.EqualValues(t, -7, n)
+	assert.Equal(t, []byte{0, 0xff}, mustGet(t, l, "raw").Bytes())
+	assert.Equal(t, "y \"z\"", mustGet(t, l, "deep").List().Text("x"))
+
+	c := l.Clone()
+	assert.True(t, c.Equal(l))
+	c.Set("b", String("3"))
+	assert.Equal(t, `{"b": "3", "a": -7, "raw": 0x00ff, "deep": {"x": "y \"z\""}}`, c.String())
+	assert.Len(t, l, 5, "the original is untouched")
+	assert.Equal(t, 1, c.Delete("a"))
+	assert.Equal(t, 0, c.Delete("a"))
+	assert.False(t, c.Equal(l))
+	c.Set("new", Int(1))
+	assert.Equal(t, "1", c.Text("new"))
+	assert.Empty(t, KVList(nil).Text("x"))
+	assert.Nil(t, KVList(nil).Clone())
+}
+
+func mustGet(t *testing.T, l KVList, key string) Value {
+	t.Helper()
+	v, ok := l.Get(key)
+	require.True(t, ok, "key %s", key)
+	return v
+}
+
+func TestValueNumbers(t *testing.T) {
+	for in, want := range map[float64]string{0: "0", -1: "-1", 2147483647: "2147483647", 2147483648: "2.147483648e+09", 1.5: "1.5"} {
+		assert.Equal(t, want, Number(in).Text())
+	}
+	assert.Equal(t, KindInt, Number(3).Kind())
+	assert.Equal(t, KindString, Number(3.5).Kind())
+	n, ok := String(" 42 ").Int()
+	assert.True(t, ok)
+	assert.EqualValues(t, 42, n)
+	_, ok = String("4294967296").Int()
+	assert.False(t, ok)
+}
+
+func TestKVListValidate(t *testing.T) {
+	require.NoError(t, KVList{{Key: "a", Value: Int(1)}}.Validate())
+	assert.ErrorContains(t, KVList{{Key: "a"}, {Key: ""}}.Validate(), "pair 2 of a list has no key")
+	deep := KVList{{Key: "a", Value: Int(1)}}
+	for range MaxDepth {
+		deep = KVList{{Key: "a", Value: List(deep)}}
+	}
+	assert.ErrorContains(t, deep.Validate(), "nested deeper than 32")
+	assert.Contains(t, deep.String(), "{…}", "printing is bounded as well")
+}
+
+func TestConnID(t *testing.T) {
+	id, err := ParseConnID("006A0287D5E6B001")
+	require.NoError(t, err)
+	assert.Equal(t, "006a0287d5e6b001", id.String())
+	for _, s := range []string{"", "0", "xyz", "-1", "11112222333344445"} {
+		_, err := ParseConnID(s)
+		assert.Error(t, err, s)
+	}
+}
+
+func TestEnumerationsHaveTheDocumentedNumbers(t *testing.T) {
+	assert.EqualValues(t, 14, RouteTypeCallDisconnect)
+	assert.EqualValues(t, 6, TreatmentCollectDigits)
+	assert.EqualValues(t, 7, TreatmentPlayAnnouncement)
+	assert.EqualValues(t, 18, TreatmentRAN)
+	assert.EqualValues(t, 4, CallTypeConsult)
+	assert.EqualValues(t, 31, CallStateBridged)
+	assert.EqualValues(t, 10, DNRoleObserver)
+	assert.EqualValues(t, 4, AddressTypeRouteDN)
+	assert.EqualValues(t, 2, ModeMonitor)
+
+	roundTrip(t, ParseRouteType, "RouteType", RouteTypeCallDisconnect)
+	roundTrip(t, ParseTreatmentType, "Treatment", TreatmentRAN)
+	roundTrip(t, ParseCallType, "CallType", CallTypeConsult)
+	roundTrip(t, ParseCallState, "CallState", CallStateBridged)
+	roundTrip(t, ParseDNRole, "DNRole", DNRoleObserver)
+	roundTrip(t, ParseAddressType, "AddressType", AddressTypeOther)
+	roundTrip(t, ParseRegisterMode, "Mode", ModeMonitor)
+
+	assert.Equal(t, "CallState(34)", CallState(34).String())
+	assert.Equal(t, "RouteType(-1)", RouteType(-1).String())
+	_, err := ParseTreatmentType("Musik")
+	assert.ErrorContains(t, err, `"Musik" is not a treatment type: want one of Unknown, IVR, Music`)
+}
+
+func roundTrip[T interface {
+	~int
+	String() string
+}](t *testing.T, parse func(string) (T, error), prefix string, last T) {
+	t.Helper()
+	for v := T(0); v <= last; v++ {
+		for _, s := range []string{v.String(), strings.ToLower(v.String()), prefix + v.String()} {
+			got, err := parse(s)
+			require.NoError(t, err)
+			assert.Equal(t, v, got, s)
+		}
+	}
+	_, err := parse((last + 1).String())
+	assert.Error(t, err, "no name is missing from the test or the table")
+	got, err := parse("1")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, got)
+}
+
+func TestMessagesPrintOnOneLine(t *testing.T) {
+	e := &EventRouteRequest{
+		EventHeader: EventHeader{Server: "sim", Time: time.Date(2026, 1, 2, 3, 4, 5, 600_000_000, time.UTC)},
+		CallAttributes: CallAttributes{
+			ConnID: 0x1f, CallType: CallTypeInbound, ThisDN: "5000", ThisQueue: "5000", ANI: "+49 30 1",
+			UserData: KVList{{Key: "vip", Value: Int(1)}},
+		},
+	}
+	assert.Equal(t, `EventRouteRequest Server=sim Time=2026-01-02T03:04:05.6Z ConnID=000000000000001f CallType=Inbound `+
+		`ThisDN=5000 ThisQueue=5000 ANI="+49 30 1" UserData={"vip": 1}`, e.String())
+	r := &RequestRouteCall{ThisDN: "5000", ConnID: 0x1f, Destination: "7001", RouteType: RouteTypeDefault}
+	assert.Equal(t, "RequestRouteCall ThisDN=5000 ConnID=000000000000001f Destination=7001 RouteType=Default", r.String())
+	assert.Equal(t, `EventError ErrorCode=3 ErrorMessage="line\nbreak"`,
+		(&EventError{ErrorCode: 3, ErrorMessage: "line\nbreak"}).String())
+}
+
+func TestValidate(t *testing.T) {
+	call := CallAttributes{ConnID: 1, ThisDN: "5000", ThisQueue: "5000", CallType: CallTypeInbound}
+	elsewhere, consult, badData := call, call, call
+	elsewhere.ThisQueue = "5001"
+	consult.CallType = CallTypeConsult
+	badData.UserData = KVList{{}}
+	for _, c := range []struct {
+		message Message
+		want    string // attribute at fault; empty: legal
+	}{
+		{&EventRouteRequest{CallAttributes: call}, ""},
+		{&EventRouteRequest{CallAttributes: elsewhere}, "ThisQueue"},
+		{&EventRouteRequest{CallAttributes: consult}, "PreviousConnID"},
+		{&EventRouteUsed{CallAttributes: badData}, "UserData"},
+		{&EventQueued{}, "ConnID"},
+		{&EventDiverted{CallAttributes: CallAttributes{ConnID: 1}}, "ThisDN"},
+		{&EventRinging{CallAttributes: CallAttributes{ConnID: 1, ThisDN: "7001"}}, ""},
+		{&EventTreatmentEnd{CallAttributes: call}, "TreatmentType"},
+		{&EventLinkConnected{}, ""},
+		{&EventRegistered{}, "ThisDN"},
+		{&EventError{}, "ErrorMessage or ErrorCode"},
+		{&RequestRegisterAddress{}, "ThisDN"},
+		{&RequestUnregisterAddress{ThisDN: "1"}, ""},
+		{&RequestRouteCall{ThisDN: "5000", ConnID: 1}, "Destination"},
+		{&RequestRouteCall{ThisDN: "5000", ConnID: 1, RouteType: RouteTypeDefault}, ""},
+		{&RequestRouteCall{ThisDN: "5000", Destination: "7001"}, "ConnID"},
+		{&RequestApplyTreatment{ThisDN: "5000", ConnID: 1}, "TreatmentType"},
+		{&RequestAttachUserData{ThisDN: "5000", ConnID: 1}, "UserData"},
+		{&RequestUpdateUserData{ThisDN: "5000", ConnID: 1, UserData: KVList{{Key: ""}}}, "UserData"},
+		{&RequestDeletePair{ThisDN: "5000", ConnID: 1}, "Key"},
+		{&RequestDeleteUserData{ThisDN: "5000"}, "ConnID"},
+	} {
+		err := c.message.Validate()
+		if c.want == "" {
+			assert.NoError(t, err, c.message)
+			continue
+		}
+		var ae *AttributeError
+		require.ErrorAs(t, err, &ae, "%v", c.message)
+		assert.Equal(t, c.want, ae.Attribute)
+		assert.Equal(t, c.message.Name(), ae.Message)
+	}
+}
+
+func TestMessageNamesAreThoseOfTheirTypes(t *testing.T) {
+	for _, m := range []Message{
+		&RequestRegisterAddress{}, &RequestUnregisterAddress{}, &RequestRouteCall{}, &RequestApplyTreatment{},
+		&RequestAttachUserData{}, &RequestUpdateUserData{}, &RequestDeletePair{}, &RequestDeleteUserData{},
+		&EventLinkConnected{}, &EventLinkDisconnected{}, &EventRegistered{}, &EventUnregistered{}, &EventQueued{},
+		&EventRouteRequest{}, &EventRouteUsed{}, &EventDiverted{}, &EventTreatmentApplied{}, &EventTreatmentNotApplied{},
+		&EventTreatmentEnd{}, &EventRinging{}, &EventEstablished{}, &EventReleased{}, &EventAbandoned{},
+		&EventAttachedDataChanged{}, &EventError{},
+	} {
+		assert.Equal(t, reflect.TypeOf(m).Elem().Name(), m.Name())
+		assert.Equal(t, m.Name(), m.String(), "an empty message prints its name only")
+		if e, ok := m.(Event); ok {
+			e.Header().ReferenceID = 7
+			assert.Contains(t, m.String(), "ReferenceID=7")
+		}
+	}
+	_, isCall := CallOf(&EventLinkConnected{})
+	assert.False(t, isCall)
+	call, isCall := CallOf(&EventRinging{CallAttributes: CallAttributes{ConnID: 5}})
+	assert.True(t, isCall)
+	assert.EqualValues(t, 5, call.ConnID)
+}
+
+func TestCapabilities(t *testing.T) {
+	assert.Equal(t, "none", Capabilities(0).String())
+	assert.Equal(t, "Monitor|Treat", (CanTreat | CanMonitor).String())
+	assert.True(t, (CanRoute | CanTreat).Has(CanRoute))
+	assert.False(t, CanRoute.Has(CanRoute|CanTreat))
+}
+
+func TestErrorsNameWhatFailed(t *testing.T) {
+	err := error(&RequestError{Request: "RequestRouteCall", Code: 4, Message: "no such DN 7009"})
+	assert.EqualError(t, err, "telephony: RequestRouteCall refused: no such DN 7009 (code 4)")
+	var re *RequestError
+	assert.True(t, errors.As(err, &re))
+}
