@@ -1,0 +1,33 @@
+// Package sim is a simulated switch: routing points, extensions with agents who
+// answer or do not, and callers who arrive, listen and hang up. It speaks the
+// messages of package telephony, in the order of the documented call models, and
+// needs neither network nor time of its own: everything that takes time is
+// driven by a [Clock], so that a test or an example runs a day of calls in a moment and
+// always in the same way.
+//
+// A [Switch] has DNs, added with [Switch.AddRoutePoint] and
+// [Switch.AddExtension]. [Switch.Connect] opens a [Link], the driver's side; any
+// number of links see the same calls. [Switch.Call] lets a caller dial in.
+//
+// # What happens to a call
+//
+//	caller dials a routing point   EventQueued, EventRouteRequest
+//	RequestApplyTreatment          EventTreatmentApplied, after its duration EventTreatmentEnd
+//	RequestRouteCall               EventRouteUsed, EventDiverted, EventRinging at the destination
+//	the agent answers              EventEstablished
+//	one of them hangs up           EventReleased
+//	nobody answers in time         EventReleased (NoAnswer); EventRouteRequest again, same ConnID
+//	no instruction in time         EventRouteUsed without reference id, EventDiverted: default routing
+//	the caller gives up            EventAbandoned
+//
+// Where the documentation leaves a choice to the switch, this one does the
+// following: a treatment that is replaced, or ended by routing, sends no EventTreatmentEnd; a
+// busy destination refuses RequestRouteCall with an EventError and the call stays where it
+// is; error codes are the Code… constants of this package.
+//
+// # Concurrency
+//
+// All methods are safe for concurrent use. There is no goroutine: events are
+// handed to receivers on the goroutine that caused them (a method call or the clock), one at
+// a time and never under a lock.
+package sim

@@ -1,0 +1,321 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/seed-ff723688/ors/telephony"
+)
+
+// Error codes of this switch, in EventError and EventTreatmentNotApplied. They
+// are its own; real switches have theirs.
+const (
+	CodeUnknownDN       = 1 // the DN, or the destination, does not exist
+	CodeUnknownCall     = 2 // the call does not exist, or not any more
+	CodeNotHere         = 3 // the call is not at the DN, or not waiting there
+	CodeBusy            = 4 // the destination is busy
+	CodeUnknownLocation = 5 // the location is another switch
+	CodeTreatment       = 6 // the treatment was refused
+	CodeUnregistered    = 7 // the DN is not registered on this link
+)
+
+type refusal struct {
+	code    int
+	message string
+}
+
+// Link is a connection to a Switch.
+type Link struct {
+	sw *Switch
+
+	// Guarded by the switch.
+	dns       map[string]bool // registered
+	receivers []*receiver
+	nextRef   int
+	closed    bool
+}
+
+var _ telephony.Link = (*Link)(nil)
+
+type receiver struct {
+	receive func(telephony.Event)
+	gone    bool // guarded by the switch
+}
+
+// parcel is an event on its way to the receivers of a link.
+type parcel struct {
+	to    []*receiver
+	event telephony.Event
+}
+
+// Connect opens a connection to the switch. The caller closes it.
+func (s *Switch) Connect() *Link {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := &Link{sw: s, dns: map[string]bool{}}
+	s.links = append(s.links, l)
+	return l
+}
+
+// Capabilities implements telephony.Link: all of them.
+func (l *Link) Capabilities() telephony.Capabilities {
+	return telephony.CanMonitor | telephony.CanRoute | telephony.CanTreat | telephony.CanAttach
+}
+
+// Subscribe implements telephony.Link.
+func (l *Link) Subscribe(receive func(telephony.Event)) (cancel func()) {
+	s := l.sw
+	r := &receiver{receive: receive}
+	defer s.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l.closed {
+		return func() {}
+	}
+	l.receivers = append(l.receivers[:len(l.receivers):len(l.receivers)], r)
+	s.box = append(s.box, parcel{[]*receiver{r}, s.linkState()})
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		r.gone = true
+		for i := range l.receivers {
+			if l.receivers[i] == r {
+				// A new slice: parcels under way hold the old one.
+				l.receivers = append(append([]*receiver{}, l.receivers[:i]...), l.receivers[i+1:]...)
+				return
+			}
+		}
+	}
+}
+
+// Close implements telephony.Link.
+func (l *Link) Close() error {
+	s := l.sw
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.closed = true
+	for _, r := range l.receivers {
+		r.gone = true
+	}
+	l.receivers = nil
+	for i := range s.links {
+		if s.links[i] == l {
+			s.links = append(s.links[:i], s.links[i+1:]...)
+			break
+		}
+	}
+	return nil
+}
+
+// Do implements telephony.Link. It does not wait: the switch answers at once.
+func (l *Link) Do(ctx context.Context, req telephony.Request) (telephony.Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := req.Validate(); err != nil {
+		return nil, err
+	}
+	s := l.sw
+	defer s.deliver()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case l.closed:
+		return nil, telephony.ErrClosed
+	case s.down:
+		return nil, telephony.ErrLinkDown
+	}
+	s.logger.Debug("request", "message", req)
+	l.nextRef++
+	ref := l.nextRef
+	event, no := l.carryOut(req, ref)
+	if no == nil {
+		return event, nil
+	}
+	if event == nil {
+		event = &telephony.EventError{EventHeader: s.header(ref), ErrorCode: no.code, ErrorMessage: no.message}
+		s.post(l, event)
+	}
+	return nil, &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message, Event: event}
+}
+
+func (l *Link) carryOut(req telephony.Request, ref int) (telephony.Event, *refusal) {
+	s := l.sw
+	switch r := req.(type) {
+	case *telephony.RequestRegisterAddress:
+		typ := telephony.AddressTypeDN
+		if s.points[r.ThisDN] != nil {
+			typ = telephony.AddressTypeRouteDN
+		} else if s.exts[r.ThisDN] == nil {
+			return nil, &refusal{CodeUnknownDN, "no such DN " + r.ThisDN}
+		}
+		l.dns[r.ThisDN] = true
+		e := &telephony.EventRegistered{EventHeader: s.header(ref), ThisDN: r.ThisDN, AddressType: typ}
+		s.post(l, e)
+		return e, nil
+	case *telephony.RequestUnregisterAddress:
+		if !l.dns[r.ThisDN] {
+			return nil, &refusal{CodeUnregistered, "DN " + r.ThisDN + " is not registered"}
+		}
+		delete(l.dns, r.ThisDN)
+		e := &telephony.EventUnregistered{EventHeader: s.header(ref), ThisDN: r.ThisDN}
+		s.post(l, e)
+		return e, nil
+	case *telephony.RequestRouteCall:
+		k, no := l.find(r.ThisDN, r.ConnID, true)
+		if no != nil {
+			return nil, no
+		}
+		return l.route(k, r, ref)
+	case *telephony.RequestApplyTreatment:
+		k, no := l.find(r.ThisDN, r.ConnID, true)
+		if no != nil {
+			return nil, no
+		}
+		return k.treat(r, l, ref)
+	case *telephony.RequestAttachUserData:
+		return l.attach(r.ThisDN, r.ConnID, ref, func(d *telephony.KVList) { *d = append(*d, r.UserData...) })
+	case *telephony.RequestUpdateUserData:
+		return l.attach(r.ThisDN, r.ConnID, ref, func(d *telephony.KVList) {
+			for _, p := range r.UserData {
+				d.Set(p.Key, p.Value)
+			}
+		})
+	case *telephony.RequestDeletePair:
+		return l.attach(r.ThisDN, r.ConnID, ref, func(d *telephony.KVList) { d.Delete(r.Key) })
+	case *telephony.RequestDeleteUserData:
+		return l.attach(r.ThisDN, r.ConnID, ref, func(d *telephony.KVList) { *d = nil })
+	}
+	return nil, &refusal{0, "the simulated switch does not know " + req.Name()}
+}
+
+func (l *Link) route(k *call, r *telephony.RequestRouteCall, ref int) (telephony.Event, *refusal) {
+	switch {
+	case r.RouteType == telephony.RouteTypeCallDisconnect || r.RouteType == telephony.RouteTypeReject:
+		return k.route("", l, ref, r.Reasons), nil
+	case r.Destination == "":
+		return k.routeByDefault(l, ref), nil
+	case r.Location != "" && r.Location != l.sw.name:
+		return nil, &refusal{CodeUnknownLocation, "no such location " + r.Location}
+	}
+	if no := k.destination(r.Destination); no != nil {
+		return nil, no
+	}
+	if r.RouteType == telephony.RouteTypeOverwriteDNIS && r.DNIS != "" {
+		k.dnis = r.DNIS
+	}
+	return k.route(r.Destination, l, ref, r.Reasons), nil
+}
+
+func (l *Link) attach(dn string, id telephony.ConnID, ref int, change func(*telephony.KVList)) (telephony.Event, *refusal) {
+	k, no := l.find(dn, id, false)
+	if no != nil {
+		return nil, no
+	}
+	return k.attach(dn, l, ref, change), nil
+}
+
+// find returns the call that a request is about, which has to be at dn, and on
+// demand has to wait there to be routed.
+func (l *Link) find(dn string, id telephony.ConnID, toRoute bool) (*call, *refusal) {
+	s := l.sw
+	k := s.calls[id]
+	switch {
+	case s.points[dn] == nil && s.exts[dn] == nil:
+		return nil, &refusal{CodeUnknownDN, "no such DN " + dn}
+	case !l.dns[dn]:
+		return nil, &refusal{CodeUnregistered, "DN " + dn + " is not registered"}
+	case k == nil:
+		return nil, &refusal{CodeUnknownCall, "no such call " + id.String()}
+	case k.at != dn, toRoute && k.state != waiting:
+		return nil, &refusal{CodeNotHere, fmt.Sprintf("call %s does not wait at DN %s", id, dn)}
+	}
+	return k, nil
+}
+
+// announce sends an event about a DN to every link that has registered it.
+func (s *Switch) announce(e telephony.Event) {
+	c, _ := telephony.CallOf(e)
+	for _, l := range s.links {
+		if l.dns[c.ThisDN] {
+			s.post(l, e)
+		}
+	}
+}
+
+// confirm sends an event like announce, but with the reference id to the link
+// that asked for it, and returns that one. by may be nil.
+func (s *Switch) confirm(e telephony.Event, by *Link, ref int) telephony.Event {
+	if by == nil {
+		s.announce(e)
+		return e
+	}
+	mine := withReference(e, ref)
+	c, _ := telephony.CallOf(e)
+	for _, l := range s.links {
+		switch {
+		case l == by:
+			s.post(l, mine)
+		case l.dns[c.ThisDN]:
+			s.post(l, e)
+		}
+	}
+	return mine
+}
+
+func withReference(e telephony.Event, ref int) telephony.Event {
+	switch e := e.(type) {
+	case *telephony.EventRouteUsed:
+		c := *e
+		c.ReferenceID = ref
+		return &c
+	case *telephony.EventTreatmentApplied:
+		c := *e
+		c.ReferenceID = ref
+		return &c
+	case *telephony.EventAttachedDataChanged:
+		c := *e
+		c.ReferenceID = ref
+		return &c
+	}
+	return e
+}
+
+// post puts an event into the box for a link.
+func (s *Switch) post(l *Link, e telephony.Event) {
+	if len(l.receivers) > 0 && (!s.down || isLinkDown(e)) {
+		s.box = append(s.box, parcel{l.receivers, e})
+	}
+}
+
+func isLinkDown(e telephony.Event) bool {
+	_, ok := e.(*telephony.EventLinkDisconnected)
+	return ok
+}
+
+// deliver hands out the box, without the lock held. Where another goroutine is
+// doing so, that one takes care of it.
+func (s *Switch) deliver() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.moving {
+		return
+	}
+	s.moving = true
+	for len(s.box) > 0 {
+		p := s.box[0]
+		s.box[0] = parcel{}
+		s.box = s.box[1:]
+		s.logger.Debug("event", "message", p.event)
+		for _, r := range p.to {
+			if r.gone {
+				continue
+			}
+			s.mu.Unlock()
+			r.receive(p.event)
+			s.mu.Lock()
+		}
+	}
+	s.box = nil
+	s.moving = false
+}
