@@ -5,8 +5,9 @@
 // # The parts
 //
 //   - A [Link] is one connection to a switch. Drivers implement it; package sim
-//     is the driver that needs no switch. [Link.Do] sends a [Request] and returns
-//     the [Event] that confirms it; [Link.Subscribe] hands over what happens.
+//     is the driver that needs no switch. [Link.Send] sends a [Request] and gets the
+//     [Event] that confirms it ([Do] waits for it); [Link.Subscribe] hands over
+//     what happens.
 //   - A [Request] is one of the Request… types, an [Event] one of the Event…
 //     types. Each validates its mandatory attributes and prints as one line.
 //     Messages are values of plain data: once handed over they are not changed

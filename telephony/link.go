@@ -7,33 +7,53 @@ import (
 	"strings"
 )
 
-// Link is one connection to a switch. Implementations are safe for concurrent
-// use.
+// Link is one connection to a switch, implemented by a driver. It is safe for
+// concurrent use.
 type Link interface {
-	// Do sends a request and waits for its outcome: the event that confirms it.
-	// A refusal by the switch is a *RequestError, an incomplete request an
-	// *AttributeError, a request beyond Capabilities an error that matches
-	// ErrUnsupported. ErrLinkDown and ErrClosed mean that the request was not
-	// carried out, or that its outcome is not known. ctx bounds the waiting.
-	//
-	// A confirmation is delivered to subscribers as well. Events that follow from
-	// the request may reach them before Do returns.
-	Do(ctx context.Context, req Request) (Event, error)
+	// Send sends a request and does not wait. outcome is called once, in its place
+	// in the stream of events and never before Send has returned: with the event that
+	// confirms the request, or with an error. A refusal by the switch is a *RequestError,
+	// an incomplete request an *AttributeError, a request beyond Capabilities an
+	// error that matches ErrUnsupported. ErrLinkDown and ErrClosed mean that the
+	// request was not carried out, or that its outcome is not known. What holds
+	// for receivers (Subscribe) holds for outcome.
+	Send(req Request, outcome func(Event, error))
 
 	// Subscribe adds a receiver of events: those of DNs registered on this link,
 	// and those of the link itself. The first one tells the state of the link,
-	// EventLinkConnected or EventLinkDisconnected. A receiver is called with one
-	// event at a time, in the order of the switch; it must return soon and must
-	// not call Do or Close. After cancel has returned no further event is handed over,
-	// apart from one that is being received.
+	// EventLinkConnected or EventLinkDisconnected. Receivers see the answers to
+	// requests as well, after outcome does. They are called with one event at a time, in
+	// the order of the switch; they must return soon, may call Send, and must not
+	// wait for an outcome (Do) nor call Close. After cancel has returned no further event
+	// is handed over, apart from one that is being received.
 	Subscribe(receive func(Event)) (cancel func())
 
-	// Capabilities tells what Do can carry out. It does not change.
+	// Capabilities tells what Send can carry out. It does not change.
 	Capabilities() Capabilities
 
 	// Close gives the connection up. Requests under way fail with ErrClosed. It
 	// may be called more than once.
 	Close() error
+}
+
+// Do sends a request and waits for its outcome, as described at Link.Send. When
+// ctx ends first its error is returned and the outcome is not known.
+func Do(ctx context.Context, l Link, req Request) (Event, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	type outcome struct {
+		event Event
+		err   error
+	}
+	done := make(chan outcome, 1)
+	l.Send(req, func(e Event, err error) { done <- outcome{e, err} })
+	select {
+	case o := <-done:
+		return o.event, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Capabilities is the set of things that a Link can do. A program degrades by

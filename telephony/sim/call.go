@@ -41,7 +41,6 @@ type call struct {
 func (k *call) after(d time.Duration, f func()) (stop func() bool) {
 	s := k.sw
 	return s.clock.AfterFunc(d, func() {
-		defer s.deliver()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if k.state != gone {

@@ -25,9 +25,11 @@
 // busy destination refuses RequestRouteCall with an EventError and the call stays where it
 // is; error codes are the Code… constants of this package.
 //
-// # Concurrency
+// # Concurrency and time
 //
-// All methods are safe for concurrent use. There is no goroutine: events are
-// handed to receivers on the goroutine that caused them (a method call or the clock), one at
-// a time and never under a lock.
+// All methods are safe for concurrent use. There is no goroutine and, while
+// nothing is under way, no timer. What happens in the switch happens inside the call that
+// causes it; the news of it, outcomes of requests included, are handed out by the clock, one
+// at a time, in order, without a lock held and with no delay. With a clock that has
+// to be advanced, so have they: telephony.Do waits for ever unless somebody else advances it.
 package sim

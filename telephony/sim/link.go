@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/seed-ff723688/ors/telephony"
@@ -42,10 +41,13 @@ type receiver struct {
 	gone    bool // guarded by the switch
 }
 
-// parcel is an event on its way to the receivers of a link.
+// parcel is something on its way to the side of a link: an event to its
+// receivers, the outcome of a request, or both.
 type parcel struct {
-	to    []*receiver
-	event telephony.Event
+	to      []*receiver
+	event   telephony.Event
+	outcome func(telephony.Event, error)
+	err     error
 }
 
 // Connect opens a connection to the switch. The caller closes it.
@@ -66,14 +68,13 @@ func (l *Link) Capabilities() telephony.Capabilities {
 func (l *Link) Subscribe(receive func(telephony.Event)) (cancel func()) {
 	s := l.sw
 	r := &receiver{receive: receive}
-	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if l.closed {
 		return func() {}
 	}
 	l.receivers = append(l.receivers[:len(l.receivers):len(l.receivers)], r)
-	s.box = append(s.box, parcel{[]*receiver{r}, s.linkState()})
+	s.put(parcel{to: []*receiver{r}, event: s.linkState()})
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -107,36 +108,40 @@ func (l *Link) Close() error {
 	return nil
 }
 
-// Do implements telephony.Link. It does not wait: the switch answers at once.
-func (l *Link) Do(ctx context.Context, req telephony.Request) (telephony.Event, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if err := req.Validate(); err != nil {
-		return nil, err
-	}
+// Send implements telephony.Link. The switch carries the request out at once;
+// the clock brings the outcome.
+func (l *Link) Send(req telephony.Request, outcome func(telephony.Event, error)) {
 	s := l.sw
-	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case l.closed:
-		return nil, telephony.ErrClosed
-	case s.down:
-		return nil, telephony.ErrLinkDown
+	refuse := func(err error) { s.put(parcel{outcome: outcome, err: err}) }
+	if l.closed {
+		refuse(telephony.ErrClosed)
+		return
+	}
+	if s.down {
+		refuse(telephony.ErrLinkDown)
+		return
+	}
+	if err := req.Validate(); err != nil {
+		refuse(err)
+		return
 	}
 	s.logger.Debug("request", "message", req)
 	l.nextRef++
-	ref := l.nextRef
-	event, no := l.carryOut(req, ref)
+	at := len(s.box)
+	event, no := l.carryOut(req, l.nextRef)
 	if no == nil {
-		return event, nil
+		// The answer stands in the box, followed by what came of it.
+		s.box[at].outcome = outcome
+		return
 	}
 	if event == nil {
-		event = &telephony.EventError{EventHeader: s.header(ref), ErrorCode: no.code, ErrorMessage: no.message}
+		event = &telephony.EventError{EventHeader: s.header(l.nextRef), ErrorCode: no.code, ErrorMessage: no.message}
 		s.post(l, event)
 	}
-	return nil, &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message, Event: event}
+	s.box[at].outcome = outcome
+	s.box[at].err = &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message, Event: event}
 }
 
 func (l *Link) carryOut(req telephony.Request, ref int) (telephony.Event, *refusal) {
@@ -244,7 +249,7 @@ func (s *Switch) announce(e telephony.Event) {
 }
 
 // confirm sends an event like announce, but with the reference id to the link
-// that asked for it, and returns that one. by may be nil.
+// that asked for it, which gets it first, and returns that one. by may be nil.
 func (s *Switch) confirm(e telephony.Event, by *Link, ref int) telephony.Event {
 	if by == nil {
 		s.announce(e)
@@ -252,11 +257,9 @@ func (s *Switch) confirm(e telephony.Event, by *Link, ref int) telephony.Event {
 	}
 	mine := withReference(e, ref)
 	c, _ := telephony.CallOf(e)
+	s.post(by, mine)
 	for _, l := range s.links {
-		switch {
-		case l == by:
-			s.post(l, mine)
-		case l.dns[c.ThisDN]:
+		if l != by && l.dns[c.ThisDN] {
 			s.post(l, e)
 		}
 	}
@@ -283,8 +286,8 @@ func withReference(e telephony.Event, ref int) telephony.Event {
 
 // post puts an event into the box for a link.
 func (s *Switch) post(l *Link, e telephony.Event) {
-	if len(l.receivers) > 0 && (!s.down || isLinkDown(e)) {
-		s.box = append(s.box, parcel{l.receivers, e})
+	if !s.down || isLinkDown(e) {
+		s.put(parcel{to: l.receivers, event: e})
 	}
 }
 
@@ -293,29 +296,47 @@ func isLinkDown(e telephony.Event) bool {
 	return ok
 }
 
-// deliver hands out the box, without the lock held. Where another goroutine is
-// doing so, that one takes care of it.
+// put puts a parcel into the box, which the clock empties piece by piece. There
+// is one timer under way while there is something in the box, none otherwise.
+func (s *Switch) put(p parcel) {
+	s.box = append(s.box, p)
+	if !s.moving {
+		s.moving = true
+		s.clock.AfterFunc(0, s.deliver)
+	}
+}
+
+// deliver hands out the first parcel, without the lock held.
 func (s *Switch) deliver() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.moving {
-		return
+	p := s.box[0]
+	s.box[0] = parcel{}
+	if s.box = s.box[1:]; len(s.box) == 0 {
+		s.box = nil
 	}
-	s.moving = true
-	for len(s.box) > 0 {
-		p := s.box[0]
-		s.box[0] = parcel{}
-		s.box = s.box[1:]
+	if p.outcome != nil {
+		s.mu.Unlock()
+		if p.err != nil {
+			p.outcome(nil, p.err)
+		} else {
+			p.outcome(p.event, nil)
+		}
+		s.mu.Lock()
+	}
+	if p.event != nil {
 		s.logger.Debug("event", "message", p.event)
-		for _, r := range p.to {
-			if r.gone {
-				continue
-			}
+	}
+	for _, r := range p.to {
+		if !r.gone {
 			s.mu.Unlock()
 			r.receive(p.event)
 			s.mu.Lock()
 		}
 	}
-	s.box = nil
-	s.moving = false
+	if len(s.box) > 0 {
+		s.clock.AfterFunc(0, s.deliver)
+	} else {
+		s.moving = false
+	}
 }

@@ -38,11 +38,12 @@ func scenario(t *testing.T, opts *sim.Options, rp sim.RoutePoint, agent sim.Exte
 		b.link = b.sw.Connect()
 		b.link.Subscribe(b.record)
 		for _, dn := range []string{"5000", "5001", "7001", "7002"} {
-			_, err := b.link.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: dn})
+			_, err := telephony.Do(t.Context(), b.link, &telephony.RequestRegisterAddress{ThisDN: dn})
 			require.NoError(t, err)
 		}
 		b.forget()
 		run(t, b)
+		b.wait(0)
 		require.NoError(t, b.link.Close())
 	})
 }
@@ -75,6 +76,7 @@ func (b *bench) record(e telephony.Event) {
 
 // forget empties the notes and returns them.
 func (b *bench) forget() []string {
+	b.wait(0)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	lines := b.lines
@@ -84,6 +86,7 @@ func (b *bench) forget() []string {
 
 func (b *bench) expect(lines ...string) {
 	b.Helper()
+	b.wait(0)
 	assert.Equal(b, strings.Join(lines, "\n"), strings.Join(b.forget(), "\n"))
 }
 
@@ -101,14 +104,14 @@ func (b *bench) call(c sim.Caller) telephony.ConnID {
 
 func (b *bench) do(req telephony.Request) telephony.Event {
 	b.Helper()
-	e, err := b.link.Do(context.Background(), req)
+	e, err := telephony.Do(context.Background(), b.link, req)
 	require.NoError(b, err)
 	return e
 }
 
 func (b *bench) refused(code int, req telephony.Request) *telephony.RequestError {
 	b.Helper()
-	_, err := b.link.Do(context.Background(), req)
+	_, err := telephony.Do(context.Background(), b.link, req)
 	var re *telephony.RequestError
 	require.ErrorAs(b, err, &re)
 	assert.Equal(b, code, re.Code, re.Message)
@@ -322,7 +325,7 @@ func TestLinks(t *testing.T) {
 		var seen []string
 		second := b.sw.Connect()
 		cancel := second.Subscribe(func(e telephony.Event) { seen = append(seen, e.String()) })
-		_, err := second.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: "5000"})
+		_, err := telephony.Do(t.Context(), second, &telephony.RequestRegisterAddress{ThisDN: "5000"})
 		require.NoError(t, err)
 		id := b.call(sim.Caller{})
 		b.do(route(id, "7001"))
@@ -333,7 +336,7 @@ func TestLinks(t *testing.T) {
 		assert.NotContains(t, seen[4], "ReferenceID", "the answer belongs to the link that asked")
 		assert.Contains(t, seen[5], "EventDiverted", "7001 is not registered on this link")
 
-		_, err = second.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: "9"})
+		_, err = telephony.Do(t.Context(), second, &telephony.RequestRegisterAddress{ThisDN: "9"})
 		require.ErrorContains(t, err, "no such DN 9")
 		cancel()
 		n := len(seen)
@@ -342,7 +345,7 @@ func TestLinks(t *testing.T) {
 		assert.Len(t, seen, n)
 		require.NoError(t, second.Close())
 		require.NoError(t, second.Close())
-		_, err = second.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: "5000"})
+		_, err = telephony.Do(t.Context(), second, &telephony.RequestRegisterAddress{ThisDN: "5000"})
 		require.ErrorIs(t, err, telephony.ErrClosed)
 	})
 }
@@ -353,7 +356,7 @@ func TestLinkLost(t *testing.T) {
 		b.sw.SetConnected(false)
 		id := b.call(sim.Caller{})
 		b.expect("0s EventLinkDisconnected")
-		_, err := b.link.Do(t.Context(), route(id, "7001"))
+		_, err := telephony.Do(t.Context(), b.link, route(id, "7001"))
 		require.ErrorIs(t, err, telephony.ErrLinkDown)
 		b.sw.SetConnected(true)
 		b.expect("0s EventLinkConnected")
@@ -373,12 +376,12 @@ func TestRefusals(t *testing.T) {
 		b.refused(sim.CodeUnknownDN, &telephony.RequestRouteCall{ThisDN: "1", ConnID: id, Destination: "7001"})
 		b.refused(sim.CodeNotHere, &telephony.RequestRouteCall{ThisDN: "5001", ConnID: id, Destination: "7001"})
 		b.refused(sim.CodeUnknownCall, route(id+1, "7001"))
-		_, err := b.link.Do(t.Context(), &telephony.RequestRouteCall{ThisDN: "5000", ConnID: id})
+		_, err := telephony.Do(t.Context(), b.link, &telephony.RequestRouteCall{ThisDN: "5000", ConnID: id})
 		var ae *telephony.AttributeError
 		require.ErrorAs(t, err, &ae)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		_, err = b.link.Do(ctx, route(id, "7001"))
+		_, err = telephony.Do(ctx, b.link, route(id, "7001"))
 		require.ErrorIs(t, err, context.Canceled)
 
 		_, err = b.sw.Call("5000", sim.Caller{})
@@ -421,20 +424,20 @@ func TestConcurrentUse(t *testing.T) {
 		defer mu.Unlock()
 		events[e.Name()]++
 	})
-	_, err := link.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: "5000"})
+	_, err := telephony.Do(t.Context(), link, &telephony.RequestRegisterAddress{ThisDN: "5000"})
 	require.NoError(t, err)
 	const callers, each = 8, 50
 	var wg sync.WaitGroup
 	for i := range callers {
 		dn := fmt.Sprintf("70%02d", i)
 		require.NoError(t, sw.AddExtension(dn, sim.Extension{}))
-		_, err := link.Do(t.Context(), &telephony.RequestRegisterAddress{ThisDN: dn})
+		_, err := telephony.Do(t.Context(), link, &telephony.RequestRegisterAddress{ThisDN: dn})
 		require.NoError(t, err)
 		wg.Go(func() {
 			for range each {
 				id, err := sw.Call("5000", sim.Caller{})
 				if assert.NoError(t, err) {
-					_, err = link.Do(context.Background(), route(id, dn))
+					_, err = telephony.Do(context.Background(), link, route(id, dn))
 					assert.NoError(t, err)
 					assert.NoError(t, sw.Release(id))
 				}
@@ -442,6 +445,8 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	_, err = telephony.Do(t.Context(), link, &telephony.RequestUnregisterAddress{ThisDN: "5000"})
+	require.NoError(t, err) // what came before it has been delivered
 	require.NoError(t, link.Close())
 	assert.Zero(t, sw.Calls())
 	mu.Lock()

@@ -126,8 +126,8 @@ type Switch struct {
 	nextCall int
 	links    []*Link // in the order in which they were opened
 	down     bool
-	box      []parcel // events on their way to receivers
-	moving   bool     // a goroutine is handing out the box
+	box      []parcel // on its way to the links, in order
+	moving   bool     // a timer is set to hand out the next parcel
 }
 
 // extension is an Extension and the call that it is in.
@@ -215,7 +215,6 @@ func (s *Switch) Call(dn string, c Caller) (telephony.ConnID, error) {
 	if err := c.UserData.Validate(); err != nil {
 		return 0, err
 	}
-	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	ext := s.exts[dn]
@@ -263,7 +262,6 @@ func (s *Switch) Release(id telephony.ConnID) error {
 }
 
 func (s *Switch) with(id telephony.ConnID, f func(*call)) error {
-	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k := s.calls[id]
@@ -285,7 +283,6 @@ func (s *Switch) Calls() int {
 // gives it back. While it is away requests fail with telephony.ErrLinkDown and events are lost;
 // registrations have to be made again. Calls go on.
 func (s *Switch) SetConnected(connected bool) {
-	defer s.deliver()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.down == !connected {
