@@ -68,6 +68,11 @@ func (m *Machine) findInvocation(id string) int {
 	return -1
 }
 
+// Invoked reports whether a service has been asked for under this invokeid and
+// has neither ended nor been cancelled. It may be called from
+// MachineOptions.CheckSend.
+func (m *Machine) Invoked(id string) bool { return m.findInvocation(id) >= 0 }
+
 // finalizeAndForward runs the <finalize> of the invocation that an event comes
 // from, then passes the event on to those with autoforward (section 6.5, 6.4).
 func (m *Machine) finalizeAndForward(ev *Event) {

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Clock is where time comes from. Implementations are safe for concurrent use.
+type Clock interface {
+	// Now returns the current time.
+	Now() time.Time
+
+	// AfterFunc calls f once, when d has passed; at once when d is not positive,
+	// but never before AfterFunc has returned to its caller's goroutine. stop
+	// prevents the call; it returns false when f has been called or is about to be.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// SystemClock is the clock of the machine. Its zero value is ready for use. In
+// a testing/synctest bubble it is the bubble's clock.
+type SystemClock struct{}
+
+// Now returns time.Now.
+func (SystemClock) Now() time.Time { return time.Now() }
+
+// AfterFunc is time.AfterFunc.
+func (SystemClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	return time.AfterFunc(d, f).Stop
+}
+
+// VirtualClock is a clock that stands still until Advance moves it. Engines
+// made with it attach themselves, so that Advance can let them come to rest
+// between two timers: a chart that waits for a week is tested in a millisecond,
+// and with Options.Workers = 1 every run is the same.
+//
+// It is safe for concurrent use. Advance must not be called from a callback of
+// an engine or from a function given to AfterFunc: both would wait for themselves.
+type VirtualClock struct {
+	advance sync.Mutex // held during Advance
+
+	mu      sync.Mutex
+	now     time.Time
+	seq     uint64
+	pending heap[*alarm]
+	parties []party
+}
+
+// party is somebody who works on its own goroutines and takes the clock's time.
+type party interface {
+	// Settle waits until nothing is being done.
+	Settle(ctx context.Context) error
+	// activity changes whenever something has been done.
+	activity() uint64
+}
+
+// alarm is one pending call of AfterFunc.
+type alarm struct {
+	due   time.Time
+	seq   uint64
+	f     func()
+	index int // in the heap; -1 outside
+}
+
+func (a *alarm) before(b *alarm) bool {
+	if !a.due.Equal(b.due) {
+		return a.due.Before(b.due)
+	}
+	return a.seq < b.seq
+}
+
+func (a *alarm) place(i int) { a.index = i }
+
+// NewVirtualClock returns a clock that shows start. It holds nothing that has
+// to be closed.
+func NewVirtualClock(start time.Time) *VirtualClock {
+	return &VirtualClock{now: start}
+}
+
+// Now returns the time to which the clock has been moved.
+func (c *VirtualClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// AfterFunc arranges for f to be called by Advance. A d that is not positive
+// counts as zero: f is called by the next or the present Advance, even Advance(0).
+func (c *VirtualClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq++
+	a := &alarm{due: c.now.Add(max(d, 0)), seq: c.seq, f: f}
+	c.pending.push(a)
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.pending.remove(a.index, a)
+	}
+}
+
+// Next returns when the next function is due; false when none is pending.
+func (c *VirtualClock) Next() (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending.len() == 0 {
+		return time.Time{}, false
+	}
+	return c.pending.items[0].due, true
+}
+
+// Advance moves the clock by d, which must not be negative. It calls everything
+// that falls due, in order of time and, for the same time, in the order of
+// AfterFunc, including what is newly scheduled meanwhile. Before the first call,
+// after each one and at the end it waits until all attached engines are idle.
+func (c *VirtualClock) Advance(d time.Duration) {
+	c.advance.Lock()
+	defer c.advance.Unlock()
+	c.settle()
+	end := c.Now().Add(max(d, 0))
+	for {
+		a := c.take(end)
+		if a == nil {
+			break
+		}
+		a.f()
+		c.settle()
+	}
+}
+
+// take sets the clock to the next alarm that is due by end and returns it, or
+// sets it to end and returns nil.
+func (c *VirtualClock) take(end time.Time) *alarm {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pending.len() == 0 || c.pending.items[0].due.After(end) {
+		c.now = end
+		return nil
+	}
+	a := c.pending.items[0]
+	c.pending.remove(0, a)
+	if a.due.After(c.now) {
+		c.now = a.due
+	}
+	return a
+}
+
+// settle waits until one round over all parties found none active.
+func (c *VirtualClock) settle() {
+	for {
+		c.mu.Lock()
+		parties := append([]party(nil), c.parties...)
+		c.mu.Unlock()
+		var before, after uint64
+		for _, p := range parties {
+			before += p.activity()
+		}
+		for _, p := range parties {
+			// The error of Settle is that of its context, which has no end here.
+			_ = p.Settle(context.Background())
+		}
+		for _, p := range parties {
+			after += p.activity()
+		}
+		if before == after {
+			return
+		}
+	}
+}
+
+// attach adds a party; detach takes it away.
+func (c *VirtualClock) attach(p party) (detach func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.parties = append(c.parties, p)
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for i, q := range c.parties {
+			if q == p {
+				c.parties = append(c.parties[:i:i], c.parties[i+1:]...)
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package session
+
+import (
+	"container/list"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// CacheLimits bound the cache of compiled documents. A document in use stays
+// alive when the cache has dropped it.
+type CacheLimits struct {
+	Documents int   // number of documents; default 1,000
+	Bytes     int64 // of source text, over all documents; default 64 MiB
+
+	// TTL is how long a document is used before it is read again; default one
+	// minute, negative: for ever. When it cannot be read then, the old one stays in
+	// use and a warning is logged.
+	TTL time.Duration
+}
+
+const (
+	defaultCacheDocuments = 1000
+	defaultCacheBytes     = 64 << 20
+	defaultCacheTTL       = time.Minute
+	defaultDocumentBytes  = 8 << 20 // as scxml.ParseLimits.Bytes
+)
+
+var errNoLoader = errors.New("session: Options.Loader is not set")
+
+// documents reads, compiles and keeps documents. Any number of callers that
+// want the same one wait for one reading.
+type documents struct {
+	parse  scxml.ParseOptions
+	loader Fetcher
+	limits CacheLimits
+	engine *Engine
+
+	mu      sync.Mutex
+	entries map[documentKey]*list.Element // of *cachedDocument
+	recent  *list.List                    // most recently used first
+	bytes   int64
+	flights map[documentKey]*flight
+}
+
+// documentKey names a document: by URL, or inline content by its digest and the
+// URL that it is relative to.
+type documentKey struct {
+	url    string
+	inline bool
+	digest [sha256.Size]byte
+}
+
+type cachedDocument struct {
+	key   documentKey
+	doc   *scxml.Document
+	bytes int64
+	read  time.Time
+}
+
+// flight is a reading that is under way.
+type flight struct {
+	done chan struct{}
+	doc  *scxml.Document
+	err  error
+}
+
+// documentRequest is a document that somebody wants.
+type documentRequest struct {
+	documents *documents
+	key       documentKey
+	content   string // of inline content
+}
+
+func newDocuments(e *Engine) *documents {
+	d := &documents{
+		parse:   e.opts.Parse,
+		loader:  e.opts.Loader,
+		limits:  e.opts.Documents,
+		engine:  e,
+		entries: make(map[documentKey]*list.Element),
+		recent:  list.New(),
+		flights: make(map[documentKey]*flight),
+	}
+	if d.limits.Documents <= 0 {
+		d.limits.Documents = defaultCacheDocuments
+	}
+	if d.limits.Bytes <= 0 {
+		d.limits.Bytes = defaultCacheBytes
+	}
+	if d.limits.TTL == 0 {
+		d.limits.TTL = defaultCacheTTL
+	}
+	d.parse.Fetch = nil
+	if d.loader != nil {
+		d.parse.Fetch = d.loader.Fetch
+	}
+	return d
+}
+
+// request describes a document; content is empty for one that is to be read
+// from the URL, otherwise the URL is what content is relative to.
+func (d *documents) request(url, content string) documentRequest {
+	r := documentRequest{documents: d, key: documentKey{url: url}, content: content}
+	if content != "" {
+		r.key.inline = true
+		r.key.digest = sha256.Sum256([]byte(content))
+	}
+	return r
+}
+
+func (d *documents) load(ctx context.Context, url string) (*scxml.Document, error) {
+	r := d.request(url, "")
+	if doc := r.cached(); doc != nil {
+		return doc, nil
+	}
+	return r.get(ctx)
+}
+
+// cached returns the document if it is in the cache and fresh, else nil.
+func (r documentRequest) cached() *scxml.Document {
+	d := r.documents
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	el := d.entries[r.key]
+	if el == nil {
+		return nil
+	}
+	entry := el.Value.(*cachedDocument)
+	if d.limits.TTL > 0 && d.engine.clock.Now().Sub(entry.read) >= d.limits.TTL {
+		return nil
+	}
+	d.recent.MoveToFront(el)
+	return entry.doc
+}
+
+// get reads and compiles the document, or waits for somebody who is doing so.
+func (r documentRequest) get(ctx context.Context) (*scxml.Document, error) {
+	d := r.documents
+	d.mu.Lock()
+	f := d.flights[r.key]
+	if f == nil {
+		f = &flight{done: make(chan struct{})}
+		d.flights[r.key] = f
+		d.engine.perform(loadTimeout, func(ctx context.Context) { d.fly(ctx, r, f) })
+	}
+	d.mu.Unlock()
+	select {
+	case <-f.done:
+		return f.doc, f.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("session: loading %s: %w", r.key.url, ctx.Err())
+	}
+}
+
+// fly carries out a reading and tells all who wait for it.
+func (d *documents) fly(ctx context.Context, r documentRequest, f *flight) {
+	var size int
+	var fetched bool
+	err := contain("loading "+r.key.url, func() (err error) {
+		f.doc, size, fetched, err = d.read(ctx, r)
+		return err
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer close(f.done)
+	delete(d.flights, r.key)
+	switch old := d.entries[r.key]; {
+	case err == nil:
+		d.keep(r.key, f.doc, int64(size))
+	case !fetched && old != nil && !errors.Is(err, ErrDenied):
+		f.doc = old.Value.(*cachedDocument).doc
+		d.engine.logger.Warn("document could not be read again; the old one stays in use", "url", r.key.url, "error", err)
+	default:
+		f.doc, f.err = nil, err
+	}
+}
+
+// read returns the compiled document and the size of its source. fetched is
+// true when the source was there and the error, if any, is about its content.
+func (d *documents) read(ctx context.Context, r documentRequest) (doc *scxml.Document, size int, fetched bool, err error) {
+	source := []byte(r.content)
+	if !r.key.inline {
+		if d.loader == nil {
+			return nil, 0, false, fmt.Errorf("session: loading %s: %w", r.key.url, errNoLoader)
+		}
+		limit := int64(d.parse.Limits.Bytes)
+		if limit <= 0 {
+			limit = defaultDocumentBytes
+		}
+		if source, err = d.loader.Fetch(ctx, r.key.url, limit); err != nil {
+			return nil, 0, false, err
+		}
+	}
+	opts := d.parse
+	opts.URL = r.key.url
+	doc, err = scxml.Parse(ctx, source, &opts)
+	if err != nil {
+		return nil, 0, true, err
+	}
+	for _, w := range doc.Warnings() {
+		d.engine.logger.Warn("document has a questionable place", "warning", w)
+	}
+	return doc, len(source), true, nil
+}
+
+// keep puts a document into the cache and drops those used least recently when
+// that is too much. d.mu is held.
+func (d *documents) keep(key documentKey, doc *scxml.Document, size int64) {
+	if el := d.entries[key]; el != nil {
+		d.drop(el)
+	}
+	entry := &cachedDocument{key: key, doc: doc, bytes: size, read: d.engine.clock.Now()}
+	d.entries[key] = d.recent.PushFront(entry)
+	d.bytes += size
+	for d.recent.Len() > d.limits.Documents || d.bytes > d.limits.Bytes {
+		d.drop(d.recent.Back())
+	}
+}
+
+func (d *documents) drop(el *list.Element) {
+	entry := d.recent.Remove(el).(*cachedDocument)
+	delete(d.entries, entry.key)
+	d.bytes -= entry.bytes
+}

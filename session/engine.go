@@ -1,0 +1,413 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// Engine runs sessions. It is made by New, is safe for concurrent use, and has
+// no goroutine while all its sessions are idle. Whoever made it calls Shutdown.
+type Engine struct {
+	opts       Options
+	clock      Clock
+	logger     *slog.Logger
+	log        func(sessionID string, entry scxml.LogEntry) // nil: nobody wants it
+	sessions   *registry
+	documents  *documents
+	timers     timers
+	processors map[string]IOProcessor // by type; the SCXML processor is not in it
+	slots      chan struct{}          // one for each send to a processor under way
+	virtual    bool                   // the clock is a VirtualClock
+	detach     func()                 // from it
+	stopped    chan struct{}          // closed when Shutdown has done its work
+
+	mu         sync.Mutex
+	head, tail *session // the run queue
+	workers    int      // goroutines that take from it
+	ops        map[*operation]struct{}
+	quiet      chan struct{} // closed when nothing is being done; nil when nobody waits for it
+	rounds     uint64        // grows whenever something is done
+	closed     bool          // no new work from outside
+	aborted    bool          // no work at all any more
+
+	restoreEachStep bool // for tests: after every macrostep go on with a restored Machine
+}
+
+// operation is something that runs outside of the workers.
+type operation struct{ cancel context.CancelFunc }
+
+// New makes an Engine and opens its processors. nil options are fine.
+func New(opts *Options) (*Engine, error) {
+	o := opts.withDefaults()
+	e := &Engine{
+		opts:       o,
+		clock:      o.Clock,
+		logger:     o.Logger,
+		sessions:   newRegistry(o.MaxSessions, o.Retain),
+		processors: make(map[string]IOProcessor),
+		slots:      make(chan struct{}, o.Outgoing),
+		detach:     func() {},
+		stopped:    make(chan struct{}),
+		ops:        make(map[*operation]struct{}),
+	}
+	switch {
+	case o.Log != nil:
+		e.log = o.Log
+	case opts != nil && opts.Logger != nil:
+		e.log = func(id string, entry scxml.LogEntry) {
+			e.logger.Info("log", "session", id, "label", entry.Label, "text", entry.Text)
+		}
+	}
+	e.documents = newDocuments(e)
+	e.timers.init(o.Clock, o.Timers, e.fire)
+	for i, p := range o.Processors {
+		for _, typ := range p.Types() {
+			if e.processors[typ] != nil || isSCXML(typ) {
+				closeAll(o.Processors[:i])
+				return nil, fmt.Errorf("session: two event I/O processors for the type %q", typ)
+			}
+			e.processors[typ] = p
+		}
+		if err := p.Open(e); err != nil {
+			closeAll(o.Processors[:i])
+			return nil, fmt.Errorf("session: opening the event I/O processor %q: %w", p.Types(), err)
+		}
+	}
+	if c, ok := o.Clock.(*VirtualClock); ok {
+		e.virtual, e.timers.single = true, true
+		e.detach = c.attach(e)
+	}
+	return e, nil
+}
+
+func closeAll(processors []IOProcessor) error {
+	var errs []error
+	for _, p := range processors {
+		errs = append(errs, p.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Load returns the compiled document of a URL, from the cache or by Options.Loader.
+// A document with errors gives a *scxml.ParseError.
+func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) {
+	return e.documents.load(ctx, url)
+}
+
+// Start starts a session and returns its id. It returns when the document has
+// been loaded and the session accepted; the initial macrostep runs on a worker.
+// What goes wrong there ends the session and is found in its Result.
+//
+// The errors are those of Load, ErrExists, ErrTooMany and ErrClosed.
+func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
+	if e.isClosed() {
+		return "", ErrClosed
+	}
+	doc := req.Document
+	if doc == nil {
+		if req.URL == "" {
+			return "", errors.New("session: start request without a document or URL")
+		}
+		if doc, err = e.documents.load(ctx, req.URL); err != nil {
+			return "", err
+		}
+	}
+	id = req.SessionID
+	if id == "" {
+		id = e.opts.NewID()
+	}
+	s := newSession(e, id)
+	s.doc, s.value = doc, req.Value
+	s.begin = &beginning{params: req.Params, x: req.X}
+	if err := e.admit(s); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	e.schedule(s)
+	s.mu.Unlock()
+	return s.id, nil
+}
+
+// admit adds a session to the registry.
+func (e *Engine) admit(s *session) error {
+	err := e.sessions.add(s)
+	if err == nil && e.isClosed() {
+		// Shutdown may have listed the sessions before this one was added.
+		s.mu.Lock()
+		s.stopping = ShutDown
+		s.mu.Unlock()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %q", err, s.id)
+	}
+	return nil
+}
+
+// Send appends an event to a session's inbox; nil means that it will be
+// handled, if the session does not end before. The event is copied and its data
+// brought into canonical form (datamodel.From), so that the caller may go on
+// using both.
+//
+// The errors are ErrNotFound, ErrInboxFull, ErrClosed, and what datamodel.From
+// has against the data.
+func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if e.isClosed() {
+		return ErrClosed
+	}
+	s := e.sessions.getLive(id)
+	if s == nil {
+		return fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	q := &queuedEvent{event: *ev}
+	if ev.Data != nil {
+		data, err := datamodel.From(ev.Data)
+		if err != nil {
+			return fmt.Errorf("session: data of event %q: %w", ev.Name, err)
+		}
+		q.event.Data = data
+	}
+	if err := s.push(q, false); err != nil {
+		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)
+	}
+	return nil
+}
+
+// Terminate asks a session to end: after the macrostep that is running, if any,
+// its onexit handlers are run and its invoked sessions are cancelled; waiting
+// events are dropped. It does not wait; Wait does. The error is ErrNotFound.
+func (e *Engine) Terminate(ctx context.Context, id string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s := e.sessions.getLive(id)
+	if s == nil {
+		return fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	e.stopSession(s, Terminated)
+	return nil
+}
+
+// Query describes a session, live or retained after its end. A session that is
+// in the middle of a macrostep is described when that has ended. The errors are
+// ErrNotFound and that of ctx.
+func (e *Engine) Query(ctx context.Context, id string) (Status, error) {
+	s := e.sessions.get(id)
+	if s == nil {
+		return Status{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	s.mu.Lock()
+	for s.phase == running {
+		w := s.watching()
+		if w.idle == nil {
+			w.idle = make(chan struct{})
+		}
+		turn := w.idle
+		s.mu.Unlock()
+		select {
+		case <-turn:
+		case <-ctx.Done():
+			return Status{}, ctx.Err()
+		}
+		s.mu.Lock()
+	}
+	st := s.status()
+	s.mu.Unlock()
+	st.Timers = e.timers.pending(s)
+	return st, nil
+}
+
+// Wait waits until a session has ended and returns how. A session that ended
+// before is known while it is retained (Options.Retain). The errors are
+// ErrNotFound, ErrClosed when the engine was shut down before the session could
+// end, and that of ctx.
+func (e *Engine) Wait(ctx context.Context, id string) (Result, error) {
+	s := e.sessions.get(id)
+	if s == nil {
+		return Result{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+	}
+	s.mu.Lock()
+	if s.ended.Load() {
+		defer s.mu.Unlock()
+		return *s.result, nil
+	}
+	w := s.watching()
+	if w.done == nil {
+		w.done = make(chan struct{})
+	}
+	done := w.done
+	s.mu.Unlock()
+	select {
+	case <-done:
+	case <-e.stopped:
+		if !s.ended.Load() {
+			return Result{}, ErrClosed
+		}
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.result, nil
+}
+
+// Sessions lists the live sessions, by id.
+func (e *Engine) Sessions() []Info {
+	all := e.sessions.all()
+	list := make([]Info, 0, len(all))
+	for _, s := range all {
+		s.mu.Lock()
+		list = append(list, s.info())
+		s.mu.Unlock()
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	return list
+}
+
+// Len returns the number of live sessions.
+func (e *Engine) Len() int { return int(e.sessions.live.Load()) }
+
+// Settle waits until nothing is being done: all inboxes are empty, no worker is
+// busy, no document is being loaded and no message sent. Delayed sends may be
+// pending. It is meant for tests. The error is that of ctx.
+func (e *Engine) Settle(ctx context.Context) error {
+	for {
+		e.mu.Lock()
+		if e.resting() {
+			e.mu.Unlock()
+			return nil
+		}
+		if e.quiet == nil {
+			e.quiet = make(chan struct{})
+		}
+		quiet := e.quiet
+		e.mu.Unlock()
+		select {
+		case <-quiet:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// activity changes whenever something is done.
+func (e *Engine) activity() uint64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.rounds
+}
+
+// Shutdown ends the engine. It refuses new work, stops delayed sends, lets the
+// sessions handle the events they have, then stops every session (onexit
+// handlers run, reason ShutDown) and closes the processors. When ctx ends
+// before that is done, what is left is abandoned and the error says so. A second
+// call waits for the first.
+func (e *Engine) Shutdown(ctx context.Context) error {
+	e.mu.Lock()
+	again := e.closed
+	e.closed = true
+	e.mu.Unlock()
+	if again {
+		select {
+		case <-e.stopped:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	e.timers.close()
+	err := e.Settle(ctx)
+	if err == nil {
+		for _, s := range e.sessions.all() {
+			e.stopSession(s, ShutDown)
+		}
+		err = e.Settle(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("session: shutdown with %d sessions left: %w", e.Len(), err)
+	}
+	e.mu.Lock()
+	e.aborted = true
+	for op := range e.ops {
+		op.cancel()
+	}
+	e.mu.Unlock()
+	e.detach()
+	err = errors.Join(err, closeAll(e.opts.Processors))
+	close(e.stopped)
+	return err
+}
+
+func (e *Engine) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
+// stopSession asks s to end for the given reason, unless it already is to end.
+func (e *Engine) stopSession(s *session, reason EndReason) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.Load() || s.stopping != 0 {
+		return
+	}
+	s.stopping = reason
+	e.schedule(s)
+}
+
+// perform runs f on a goroutine of its own. The context ends after the timeout,
+// if that is not zero, and when the engine is shut down.
+func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if timeout > 0 {
+		ctx, cancel = context.WithTimeout(context.Background(), timeout)
+	}
+	op := &operation{cancel: cancel}
+	e.mu.Lock()
+	if e.aborted {
+		cancel()
+	}
+	e.ops[op] = struct{}{}
+	e.rounds++
+	e.mu.Unlock()
+	go func() {
+		defer func() {
+			cancel()
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			delete(e.ops, op)
+			e.rounds++
+			e.rest()
+		}()
+		f(ctx)
+	}()
+}
+
+// resting reports whether nothing is being done. e.mu is held.
+func (e *Engine) resting() bool {
+	return e.workers == 0 && (e.head == nil || e.aborted) && len(e.ops) == 0
+}
+
+// rest wakes those who wait for quiet. e.mu is held.
+func (e *Engine) rest() {
+	if e.quiet != nil && e.resting() {
+		close(e.quiet)
+		e.quiet = nil
+	}
+}
+
+func randomID() string { return rand.Text() }
+
+func randomFloat() float64 { return mathrand.Float64() }

@@ -1,0 +1,164 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// invokesSCXML reports whether an <invoke> of this type starts a session
+// (section 6.4.2).
+func invokesSCXML(typ string) bool {
+	switch typ {
+	case "", "scxml", "http://www.w3.org/TR/scxml/", "http://www.w3.org/TR/scxml":
+		return true
+	}
+	return false
+}
+
+// loadTimeout bounds the fetching of an invoked document and all it refers to.
+// One resource has a shorter limit of its own (LoaderOptions.Timeout).
+const loadTimeout = time.Minute
+
+var errNothingToInvoke = errors.New("session: <invoke> without src and content")
+
+// invoke starts an invoked session. It is known under its invokeid at once;
+// its document may still have to be fetched.
+func (e *Engine) invoke(s *session, inv *scxml.Invoke) {
+	if !invokesSCXML(inv.Type) {
+		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> of type %q is not supported", inv.Type))
+		return
+	}
+	c := newSession(e, e.opts.NewID())
+	c.value = s.value
+	c.lineage = &lineage{parent: s, root: s, invokeID: inv.ID, depth: s.depth() + 1}
+	if s.lineage != nil {
+		c.lineage.root = s.lineage.root
+	}
+	c.begin = &beginning{params: inv.Params}
+	if c.lineage.depth > e.opts.MaxDepth {
+		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> nests deeper than %d", e.opts.MaxDepth))
+		return
+	}
+	if err := e.admit(c); err != nil {
+		e.refuse(s, nil, inv.ID, errorExecution, err)
+		return
+	}
+	s.mu.Lock()
+	s.children = append(s.children, child{inv.ID, c})
+	s.mu.Unlock()
+
+	load, err := e.invokedDocument(s, inv)
+	if err != nil {
+		e.refuse(s, c, inv.ID, errorExecution, err)
+		return
+	}
+	if doc := load.cached(); doc != nil {
+		e.loaded(c, doc)
+		return
+	}
+	c.mu.Lock()
+	c.phase = loading
+	c.mu.Unlock()
+	finish := func(ctx context.Context) {
+		doc, err := load.get(ctx)
+		if err != nil {
+			e.refuse(s, c, inv.ID, errorCommunication, err)
+			return
+		}
+		e.loaded(c, doc)
+	}
+	if e.virtual {
+		// In place, so that the order of events is the same in every run.
+		finish(context.Background())
+		return
+	}
+	e.perform(loadTimeout, finish)
+}
+
+// invokedDocument says where the document of an <invoke> comes from.
+func (e *Engine) invokedDocument(s *session, inv *scxml.Invoke) (documentRequest, error) {
+	switch content := inv.Content.(type) {
+	case nil:
+		if inv.Src == "" {
+			return documentRequest{}, errNothingToInvoke
+		}
+		url, err := scxml.ResolveURL(s.doc.URL(), inv.Src)
+		if err != nil {
+			return documentRequest{}, fmt.Errorf("session: <invoke src=%q>: %w", inv.Src, err)
+		}
+		return e.documents.request(url, ""), nil
+	case string:
+		return e.documents.request(s.doc.URL(), content), nil
+	case datamodel.XML:
+		return e.documents.request(s.doc.URL(), content.Text), nil
+	}
+	return documentRequest{}, fmt.Errorf("session: <invoke>: content of type %T is no document", inv.Content)
+}
+
+// loaded gives an invoked session its document and lets it begin.
+func (e *Engine) loaded(c *session, doc *scxml.Document) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.doc = doc
+	c.phase = idle
+	e.schedule(c)
+}
+
+// refuse tells a session that its <invoke> came to nothing. c is the session
+// that was to run, if there is one; it is forgotten.
+func (e *Engine) refuse(s, c *session, invokeID, name string, cause error) {
+	e.logger.Warn("invoke failed", "session", s.id, "invokeid", invokeID, "error", cause)
+	if c != nil {
+		c.mu.Lock()
+		c.phase = idle
+		c.begin = nil
+		c.inbox = inbox{}
+		c.result = &Result{Reason: Failed, Err: cause}
+		c.ended.Store(true)
+		if c.watch != nil && c.watch.done != nil {
+			close(c.watch.done)
+			c.watch.done = nil
+		}
+		c.mu.Unlock()
+		e.sessions.retire(c)
+	}
+	q := &queuedEvent{
+		event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)},
+		from:  c,
+		last:  true,
+	}
+	if err := s.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
+		e.logger.Warn("error event lost", "session", s.id, "event", name, "error", err)
+	}
+}
+
+// cancelInvoke ends an invoked session; what it still says is not heard.
+func (e *Engine) cancelInvoke(s *session, invokeID string) {
+	s.mu.Lock()
+	c := s.childByInvoke(invokeID)
+	if c != nil {
+		s.removeChild(c)
+	}
+	s.mu.Unlock()
+	if c != nil {
+		e.stopSession(c, Cancelled)
+	}
+}
+
+// forward passes an event on to an invoked session: an exact copy (section 6.4.1).
+func (e *Engine) forward(s *session, f *scxml.Forward) {
+	s.mu.Lock()
+	c := s.childByInvoke(f.InvokeID)
+	s.mu.Unlock()
+	if c == nil {
+		return
+	}
+	if err := c.push(&queuedEvent{event: *f.Event}, false); err != nil && !errors.Is(err, ErrNotFound) {
+		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err))
+	}
+}

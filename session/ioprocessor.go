@@ -1,0 +1,236 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// SCXMLProcessor is the type of the SCXML event I/O processor (appendix C.1),
+// which every engine has. "scxml" is its short name.
+const SCXMLProcessor = scxml.SCXMLProcessor
+
+// IOProcessor is an event I/O processor (section 6.2, appendix C) beside the
+// SCXML one: a way to send events to, and get them from, the outside world. All
+// methods but Open and Close are called concurrently.
+type IOProcessor interface {
+	// Types lists the values of <send type> that it answers for, such as a URI and
+	// a short name. They are also its names in _ioprocessors.
+	Types() []string
+
+	// Location returns the address at which the outside reaches a session; "" when
+	// there is none. Scripts find it as _ioprocessors[type].location. It is a pure
+	// function.
+	Location(sessionID string) string
+
+	// Check judges a <send> inside the macrostep, quickly and without I/O. An error
+	// that matches scxml.ErrSendTarget raises error.execution, any other
+	// error.communication.
+	Check(send *scxml.Send) error
+
+	// Send delivers a message. It may block until ctx ends; the messages of one
+	// session come one after the other. An error gives the session
+	// error.communication.
+	Send(ctx context.Context, m *Message) error
+
+	// Open is called once, by New; from then on the processor may hand events to r.
+	Open(r Receiver) error
+
+	// Close is called once, by Shutdown, after the last Send has ended or its
+	// context has.
+	Close() error
+}
+
+// Receiver takes events from the outside. An *Engine is one; see Engine.Send
+// for the errors.
+type Receiver interface {
+	Send(ctx context.Context, sessionID string, ev *scxml.Event) error
+}
+
+// Message is a send on its way to an IOProcessor. It must not be changed.
+type Message struct {
+	Effect EffectID
+	*scxml.Send
+}
+
+// immediate is what a processor adds to IOProcessor when it can deliver some
+// messages without waiting. Those are delivered in order with the other effects
+// of the macrostep.
+type immediate interface {
+	// sendNow reports whether m was such a message.
+	sendNow(m *Message) (done bool, err error)
+}
+
+func isSCXML(typ string) bool {
+	return typ == "" || typ == SCXMLProcessor || typ == "scxml"
+}
+
+// locations is the value of _ioprocessors of a session.
+func (e *Engine) locations(s *session) map[string]string {
+	m := make(map[string]string, 2+len(e.processors))
+	m[SCXMLProcessor] = s.location
+	m["scxml"] = s.location
+	for typ, p := range e.processors {
+		if l := p.Location(s.id); l != "" {
+			m[typ] = l
+		}
+	}
+	return m
+}
+
+var (
+	errNoParent  = errors.New("session: #_parent: this session was not invoked by another one")
+	errNoSession = errors.New("session: no such session")
+	errNoInvoke  = errors.New("session: no such invoked session")
+)
+
+// checkSend is MachineOptions.CheckSend: it runs inside the macrostep.
+func (s *session) checkSend(send *scxml.Send) error {
+	if !isSCXML(send.Type) {
+		p := s.engine.processors[send.Type]
+		if p == nil {
+			return fmt.Errorf("%w: %q", scxml.ErrSendType, send.Type)
+		}
+		return p.Check(send)
+	}
+	target := send.Target
+	if target == "" || target == s.location {
+		return nil
+	}
+	if id, ok := sessionOfTarget(target); ok {
+		if send.Delay <= 0 && s.engine.sessions.getLive(id) == nil {
+			return fmt.Errorf("%w: %q", errNoSession, id)
+		}
+		return nil
+	}
+	invokeID, ok := strings.CutPrefix(target, "#_")
+	switch {
+	case !ok || invokeID == "":
+		return fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
+	case invokeID == "parent" && s.lineage == nil:
+		return errNoParent
+	case invokeID == "parent" || send.Delay > 0 || s.machine.Invoked(invokeID):
+		return nil
+	}
+	return fmt.Errorf("%w: %q", errNoInvoke, invokeID)
+}
+
+// route delivers a send by the SCXML event I/O processor (appendix C.1).
+func (e *Engine) route(s *session, send *scxml.Send) error {
+	target, err := e.resolve(s, send.Target)
+	if err != nil {
+		return err
+	}
+	q := &queuedEvent{event: *send.Event}
+	q.event.Origin = s.location
+	q.event.OriginType = SCXMLProcessor
+	if s.lineage != nil && target == s.lineage.parent {
+		q.event.InvokeID = s.lineage.invokeID
+		q.from = s
+	}
+	if err := target.push(q, false); err != nil {
+		return fmt.Errorf("%w: %q", err, target.id)
+	}
+	return nil
+}
+
+// resolve finds the session that a target names.
+func (e *Engine) resolve(s *session, target string) (*session, error) {
+	if target == "" || target == s.location {
+		return s, nil
+	}
+	if id, ok := sessionOfTarget(target); ok {
+		if t := e.sessions.getLive(id); t != nil {
+			return t, nil
+		}
+		return nil, fmt.Errorf("%w: %q", errNoSession, id)
+	}
+	invokeID, ok := strings.CutPrefix(target, "#_")
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
+	}
+	if invokeID == "parent" {
+		if s.lineage == nil {
+			return nil, errNoParent
+		}
+		return s.lineage.parent, nil
+	}
+	s.mu.Lock()
+	t := s.childByInvoke(invokeID)
+	s.mu.Unlock()
+	if t == nil {
+		return nil, fmt.Errorf("%w: %q", errNoInvoke, invokeID)
+	}
+	return t, nil
+}
+
+// outgoing is the queue of a session's sends to processors. A goroutine works
+// on it as long as it is not empty.
+type outgoing struct{ queue []outgoingMessage }
+
+type outgoingMessage struct {
+	processor IOProcessor
+	message   *Message
+}
+
+// hand gives a send to its processor.
+func (e *Engine) hand(s *session, send *scxml.Send, id EffectID) error {
+	p := e.processors[send.Type]
+	if p == nil {
+		return fmt.Errorf("%w: %q", scxml.ErrSendType, send.Type)
+	}
+	m := &Message{Effect: id, Send: send}
+	if now, ok := p.(immediate); ok {
+		if done, err := now.sendNow(m); done {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out != nil {
+		if len(s.out.queue) >= e.opts.Inbox {
+			return fmt.Errorf("session: %d messages wait for their processors", len(s.out.queue))
+		}
+		s.out.queue = append(s.out.queue, outgoingMessage{p, m})
+		return nil
+	}
+	s.out = &outgoing{queue: []outgoingMessage{{p, m}}}
+	e.perform(0, func(ctx context.Context) { e.deliver(ctx, s) })
+	return nil
+}
+
+// deliver works off s.out.
+func (e *Engine) deliver(ctx context.Context, s *session) {
+	for {
+		s.mu.Lock()
+		if len(s.out.queue) == 0 {
+			s.out = nil
+			s.mu.Unlock()
+			return
+		}
+		next := s.out.queue[0]
+		s.out.queue = s.out.queue[1:]
+		s.mu.Unlock()
+		if err := e.sendOne(ctx, next); err != nil {
+			e.logger.Warn("message not delivered", "session", s.id, "type", next.message.Type, "target", next.message.Target, "error", err)
+			e.raise(s, errorCommunication, next.message.Event.SendID, err)
+		}
+	}
+}
+
+func (e *Engine) sendOne(ctx context.Context, next outgoingMessage) error {
+	select {
+	case e.slots <- struct{}{}:
+		defer func() { <-e.slots }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.opts.OutgoingTimeout)
+	defer cancel()
+	return contain("event I/O processor "+next.message.Type, func() error {
+		return next.processor.Send(ctx, next.message)
+	})
+}

@@ -1,0 +1,329 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Fetcher reads resources by URL: documents, and what they refer to in src.
+// *Loader is one. Implementations are safe for concurrent use.
+type Fetcher interface {
+	// Fetch returns the resource, which has at most limit bytes, or an error.
+	Fetch(ctx context.Context, url string, limit int64) ([]byte, error)
+}
+
+// LoaderOptions say what a Loader may read. The zero value may read nothing.
+type LoaderOptions struct {
+	// Allow lists URL prefixes. A URL may be read if it begins with one of them at
+	// the border of a path segment: "https://host.example/charts/",
+	// "file:///srv/charts/". A file: entry names a directory that is never left,
+	// not by ".." and not by a symbolic link either. The scheme is one of file,
+	// http, https.
+	Allow []string
+
+	// FS makes file systems readable under schemes of the host's choice: with the
+	// key "app", "app:///charts/a.scxml" is charts/a.scxml of the value. All of it
+	// may be read.
+	FS map[string]fs.FS
+
+	// Bytes is the size of one resource; default 8 MiB. A smaller limit of the
+	// caller takes precedence.
+	Bytes int64
+
+	// Timeout bounds the reading of one resource; default 10 s.
+	Timeout time.Duration
+
+	// Redirects is the number of HTTP redirections that are followed, each of which
+	// has to be allowed too; default 3, negative: none.
+	Redirects int
+
+	// Client supplies the transport for http and https. Default http.DefaultTransport.
+	Client *http.Client
+}
+
+// Loader reads resources from directories, HTTP servers and file systems in
+// memory, within an allow-list and limits. It is immutable, safe for concurrent
+// use, and holds nothing that has to be closed.
+type Loader struct {
+	opts   LoaderOptions
+	roots  []string // directories, absolute
+	web    []*url.URL
+	client *http.Client
+}
+
+const (
+	defaultLoaderBytes     = 8 << 20
+	defaultLoaderTimeout   = 10 * time.Second
+	defaultLoaderRedirects = 3
+)
+
+// NewLoader makes a Loader. nil options are fine, and let it read nothing.
+func NewLoader(opts *LoaderOptions) (*Loader, error) {
+	l := &Loader{client: &http.Client{}}
+	if opts != nil {
+		l.opts = *opts
+	}
+	positive(&l.opts.Timeout, defaultLoaderTimeout)
+	if l.opts.Bytes <= 0 {
+		l.opts.Bytes = defaultLoaderBytes
+	}
+	if l.opts.Redirects == 0 {
+		l.opts.Redirects = defaultLoaderRedirects
+	}
+	for _, prefix := range l.opts.Allow {
+		u, err := url.Parse(prefix)
+		if err != nil {
+			return nil, fmt.Errorf("session: allowed URL %q: %w", prefix, err)
+		}
+		switch {
+		case u.Scheme == "file":
+			dir, err := filePath(u)
+			if err != nil {
+				return nil, fmt.Errorf("session: allowed URL %q: %w", prefix, err)
+			}
+			l.roots = append(l.roots, dir)
+		case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+			l.web = append(l.web, u)
+		default:
+			return nil, fmt.Errorf("session: allowed URL %q: want file:///directory/, http://host/ or https://host/", prefix)
+		}
+	}
+	for scheme := range l.opts.FS {
+		if scheme == "file" || scheme == "http" || scheme == "https" {
+			return nil, fmt.Errorf("session: the scheme %q of a file system has a meaning of its own", scheme)
+		}
+	}
+	if l.opts.Client != nil {
+		l.client.Transport = l.opts.Client.Transport
+	}
+	l.client.CheckRedirect = l.checkRedirect
+	return l, nil
+}
+
+// FileURL returns the file: URL of a path, relative to the working directory if
+// it is not absolute.
+func FileURL(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("session: %w", err)
+	}
+	slashed := filepath.ToSlash(abs)
+	if !strings.HasPrefix(slashed, "/") { // a drive letter
+		slashed = "/" + slashed
+	}
+	return (&url.URL{Scheme: "file", Path: slashed}).String(), nil
+}
+
+// Fetch reads a resource. What is not on the allow-list gives ErrDenied, what is
+// too large ErrTooLarge.
+func (l *Loader) Fetch(ctx context.Context, address string, limit int64) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("session: illegal URL: %w", err)
+	}
+	if limit <= 0 || limit > l.opts.Bytes {
+		limit = l.opts.Bytes
+	}
+	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout)
+	defer cancel()
+	var b []byte
+	switch fsys := l.opts.FS[u.Scheme]; {
+	case fsys != nil:
+		b, err = fetchFS(fsys, u, limit)
+	case u.Scheme == "file":
+		b, err = l.fetchFile(u, limit)
+	case u.Scheme == "http" || u.Scheme == "https":
+		b, err = l.fetchWeb(ctx, u, limit)
+	default:
+		err = fmt.Errorf("%w: no scheme that can be read: want file:, http:, https: or one of LoaderOptions.FS", ErrDenied)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("session: loading %s: %w", u.Redacted(), err)
+	}
+	return b, nil
+}
+
+// fetchFS reads from a file system in memory. An fs.FS refuses names with "..".
+func fetchFS(fsys fs.FS, u *url.URL, limit int64) ([]byte, error) {
+	name := u.Path
+	if u.Opaque != "" {
+		name = u.Opaque
+	}
+	f, err := fsys.Open(path.Join(u.Host, strings.TrimLeft(name, "/")))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readRegular(f, limit)
+}
+
+// fetchFile reads a file below one of the roots.
+func (l *Loader) fetchFile(u *url.URL, limit int64) ([]byte, error) {
+	name, err := filePath(u)
+	if err != nil {
+		return nil, err
+	}
+	var last error
+	for _, dir := range l.roots {
+		rel, err := filepath.Rel(dir, name)
+		if err != nil || !filepath.IsLocal(rel) {
+			continue
+		}
+		b, err := readBelow(dir, rel, limit)
+		if err == nil {
+			return b, nil
+		}
+		last = err
+	}
+	if last != nil {
+		return nil, last
+	}
+	return nil, fmt.Errorf("%w: no file: entry of LoaderOptions.Allow contains it", ErrDenied)
+}
+
+func readBelow(dir, rel string, limit int64) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	// Opening a named pipe could block for ever, so its kind is looked at first.
+	info, err := root.Stat(rel)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	f, err := root.Open(rel)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readRegular(f, limit)
+}
+
+var errNotRegular = errors.New("not a regular file")
+
+func readRegular(f fs.File, limit int64) ([]byte, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return readLimited(f, limit)
+}
+
+func readLimited(r io.Reader, limit int64) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return b, nil
+}
+
+// filePath is the path of a file: URL on this machine.
+func filePath(u *url.URL) (string, error) {
+	if u.Host != "" && u.Host != "localhost" {
+		return "", fmt.Errorf("%w: a file: URL of another host", ErrDenied)
+	}
+	if u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
+		return "", errors.New("not an absolute file: URL; session.FileURL makes one")
+	}
+	name := u.Path
+	if filepath.Separator == '\\' {
+		name = strings.TrimPrefix(name, "/")
+	}
+	return filepath.Clean(filepath.FromSlash(name)), nil
+}
+
+// fetchWeb reads by HTTP.
+func (l *Loader) fetchWeb(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
+	if err := allowed(l.web, u); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/scxml+xml, application/xml, text/*, */*;q=0.5")
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %s", resp.Status)
+	}
+	return readLimited(resp.Body, limit)
+}
+
+func (l *Loader) checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) > l.opts.Redirects {
+		return fmt.Errorf("more than %d redirections", max(l.opts.Redirects, 0))
+	}
+	return allowed(l.web, req.URL)
+}
+
+// withoutURL drops the URL that *url.Error adds: it is in our message already.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// allowed checks a web address against a list of prefixes.
+func allowed(list []*url.URL, u *url.URL) error {
+	if u.User != nil {
+		return fmt.Errorf("%w: credentials in a URL", ErrDenied)
+	}
+	escaped := strings.ToLower(u.EscapedPath())
+	clean := path.Clean("/" + u.Path)
+	if strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") || strings.Contains(escaped, "%2e") ||
+		clean != strings.TrimSuffix("/"+strings.TrimPrefix(u.Path, "/"), "/") && clean != "/" {
+		return fmt.Errorf("%w: a path with \"..\" or escaped separators", ErrDenied)
+	}
+	for _, p := range list {
+		if strings.EqualFold(p.Scheme, u.Scheme) && strings.EqualFold(hostPort(p), hostPort(u)) && below(p.Path, clean) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: add %s://%s/ or a longer prefix to the allow-list", ErrDenied, u.Scheme, u.Host)
+}
+
+// hostPort is the host with the port, also where it is the default one.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	switch {
+	case port != "":
+	case u.Scheme == "https":
+		port = "443"
+	default:
+		port = "80"
+	}
+	return u.Hostname() + ":" + port
+}
+
+// below reports whether a clean path begins with the segments of prefix.
+func below(prefix, name string) bool {
+	prefix = strings.TrimSuffix(prefix, "/")
+	rest, ok := strings.CutPrefix(name, prefix)
+	return ok && (rest == "" || strings.HasPrefix(rest, "/"))
+}

@@ -1,0 +1,263 @@
+package session
+
+import (
+	"context"
+	"log/slog"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// Options are the settings of an Engine. The zero value runs documents of the
+// null data model, loads nothing by URL and talks to nobody outside.
+type Options struct {
+	// Parse is used for every document that the engine parses. URL and Fetch are
+	// set by the engine; Languages, Modules and Limits are the host's.
+	Parse scxml.ParseOptions
+
+	// Loader reads documents, scripts and data by URL. nil: none can be loaded;
+	// sessions start from StartRequest.Document and invoke inline content.
+	Loader Fetcher
+
+	// Documents bounds the cache of compiled documents.
+	Documents CacheLimits
+
+	// Machine limits every session's Machine.
+	Machine scxml.Limits
+
+	// Workers is the number of macrosteps that run at the same time; default
+	// runtime.GOMAXPROCS(0). With 1 and a VirtualClock the order of everything
+	// that happens inside the engine is the same in every run.
+	Workers int
+
+	// Inbox is the number of events that may wait in one session; default 1,000.
+	// Beyond it Send returns ErrInboxFull, and a <send> from another session
+	// gives its sender error.communication.
+	Inbox int
+
+	// MaxSessions is the number of sessions that may be alive; default 1,000,000.
+	MaxSessions int
+
+	// MaxDepth is how deep invoked sessions may nest; default 16. The session
+	// that goes beyond gets error.execution.
+	MaxDepth int
+
+	// Timers is the number of delayed sends that one session may have pending;
+	// default 10,000. Beyond it the sender gets error.execution.
+	Timers int
+
+	// Retain is the number of ended sessions whose Status and Result can still be
+	// asked for; default 1,000. Negative: none.
+	Retain int
+
+	// Processors are event I/O processors beside the SCXML one. The engine calls
+	// their Open and Close.
+	Processors []IOProcessor
+
+	// Outgoing is the number of sends to Processors that may be under way at the
+	// same time, over all sessions; default 64. Those of one session are carried
+	// out one after the other, and at most Inbox of them may wait.
+	Outgoing int
+
+	// OutgoingTimeout bounds one send to a processor; default 10 s.
+	OutgoingTimeout time.Duration
+
+	// Modules carry out the effects of module elements, by namespace. A call in a
+	// namespace without a handler gives the session error.execution.
+	Modules map[string]ModuleHandler
+
+	// NewID makes session ids; it is called concurrently and must not repeat
+	// itself. Default: 128 random bits in base 32, which nobody can guess.
+	NewID func() string
+
+	// Clock is where time comes from. Default SystemClock.
+	Clock Clock
+
+	// Random returns numbers in [0,1) for scripts; it is called concurrently.
+	// Default math/rand/v2.
+	Random func() float64
+
+	// Logger gets a line for what an operator should know: refused documents,
+	// sessions that failed, contained panics. nil is silent.
+	Logger *slog.Logger
+
+	// Log receives every executed <log>. Calls for one session come in order.
+	// Default: Logger, at level Info.
+	Log func(sessionID string, entry scxml.LogEntry)
+
+	// Trace returns the trace hooks of a session; nil hooks cost nothing.
+	Trace func(sessionID string, doc *scxml.Document) *scxml.Trace
+
+	// Observer is told about sessions.
+	Observer Observer
+}
+
+const (
+	defaultInbox           = 1000
+	defaultMaxSessions     = 1_000_000
+	defaultMaxDepth        = 16
+	defaultTimers          = 10_000
+	defaultRetain          = 1000
+	defaultOutgoing        = 64
+	defaultOutgoingTimeout = 10 * time.Second
+)
+
+// withDefaults returns a copy of o with zero fields set; nil is the zero value.
+func (o *Options) withDefaults() Options {
+	var r Options
+	if o != nil {
+		r = *o
+	}
+	positive(&r.Workers, runtime.GOMAXPROCS(0))
+	positive(&r.Inbox, defaultInbox)
+	positive(&r.MaxSessions, defaultMaxSessions)
+	positive(&r.MaxDepth, defaultMaxDepth)
+	positive(&r.Timers, defaultTimers)
+	positive(&r.Outgoing, defaultOutgoing)
+	positive(&r.OutgoingTimeout, defaultOutgoingTimeout)
+	if r.Retain == 0 {
+		r.Retain = defaultRetain
+	}
+	if r.Clock == nil {
+		r.Clock = SystemClock{}
+	}
+	if r.NewID == nil {
+		r.NewID = randomID
+	}
+	if r.Random == nil {
+		r.Random = randomFloat
+	}
+	if r.Logger == nil {
+		r.Logger = slog.New(slog.DiscardHandler)
+	}
+	return r
+}
+
+func positive[T int | time.Duration](v *T, def T) {
+	if *v <= 0 {
+		*v = def
+	}
+}
+
+// Observer is a set of optional callbacks. They are called on the engine's
+// goroutines, outside of any lock, and must return quickly; those about one
+// session come in order. They may call the Engine, except for what waits for
+// the same session (Query, Wait).
+type Observer struct {
+	SessionStarted func(Info)         // its initial macrostep is about to run
+	SessionEnded   func(Info, Result) // a session that had started has ended
+}
+
+// Info says what a session is.
+type Info struct {
+	ID       string
+	Parent   string // id of the session that invoked it; "" without one
+	Root     string // id of the outermost session of its family; ID itself without a parent
+	InvokeID string // the parent's name for it
+	URL      string // of the document; "" for inline content without one
+	Name     string // the document's name
+	Value    any    // StartRequest.Value, of the root
+}
+
+// StartRequest says what to start. One of Document and URL is required.
+type StartRequest struct {
+	URL      string          // absolute; read through Options.Loader
+	Document *scxml.Document // takes precedence over URL
+
+	// SessionID becomes _sessionid. Default: Options.NewID.
+	SessionID string
+
+	// Params override top-level <data> items of the same name.
+	Params *datamodel.Object
+
+	// X is the value of _x.
+	X *datamodel.Object
+
+	// Value is the host's own: it is found again in Info, also of invoked
+	// sessions, and is not looked at.
+	Value any
+}
+
+// EndReason says why a session ended.
+type EndReason uint8
+
+// The reasons.
+const (
+	Finished   EndReason = iota + 1 // a top-level final state was reached
+	Terminated                      // Engine.Terminate
+	Cancelled                       // the parent left the state that invoked it, or ended
+	Failed                          // an error, in Result.Err: a limit, a document that cannot run, a panic
+	ShutDown                        // Engine.Shutdown
+)
+
+var reasonNames = [...]string{"running", "finished", "terminated", "cancelled", "failed", "shut down"}
+
+func (r EndReason) String() string {
+	if int(r) < len(reasonNames) {
+		return reasonNames[r]
+	}
+	return "unknown"
+}
+
+// Result is how a session ended.
+type Result struct {
+	Reason        EndReason
+	Data          datamodel.Value // done data of the final state (section 5.5); nil without
+	Err           error           // when Reason is Failed
+	Configuration []string        // the last one, ids in document order; finals included
+}
+
+// Status is a session at one moment, between two macrosteps.
+type Status struct {
+	Info
+	Configuration []string       // ids of all active states, in document order
+	Active        []string       // ids of the active atomic states, in document order
+	Queued        int            // events waiting in the inbox
+	Macrosteps    uint64         // handled so far
+	Timers        []PendingTimer // delayed sends, in order of time
+	Children      []string       // ids of the invoked sessions
+	Ended         bool
+	Result        Result // when Ended
+}
+
+// PendingTimer is a delayed send that waits for its time.
+type PendingTimer struct {
+	SendID string
+	Event  string // name
+	Target string
+	Due    time.Time
+}
+
+// ModuleHandler carries out the effects of a module's elements (ModuleCall). It
+// is called on a worker, in order, after the macrostep has been committed and
+// while no other step of the session runs: it must not block. A handler with
+// I/O to do starts it and reports the outcome with Engine.Send. An error gives
+// the session error.communication, whose data carries the request id.
+type ModuleHandler interface {
+	Call(ctx context.Context, call *ModuleCall) error
+}
+
+// ModuleCall is an effect of a module's element, and whose it is.
+type ModuleCall struct {
+	Effect  EffectID
+	Session Info
+	*scxml.ModuleCall
+}
+
+// EffectID names an effect. It is the same when an effect is carried out again
+// after a crash, so that a receiver can drop the repeat.
+type EffectID struct {
+	Session   string
+	Macrostep uint64 // counted from 1, the initial one
+	Index     int    // of the effect in the macrostep, from 0
+}
+
+// String returns the three parts with dots between them.
+func (id EffectID) String() string {
+	b := append(make([]byte, 0, len(id.Session)+24), id.Session...)
+	b = strconv.AppendUint(append(b, '.'), id.Macrostep, 10)
+	return string(strconv.AppendInt(append(b, '.'), int64(id.Index), 10))
+}

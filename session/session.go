@@ -1,0 +1,192 @@
+package session
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// session is one running document. An idle one has nothing but this struct and
+// its Machine: no goroutine, no channel, no map.
+type session struct {
+	engine   *Engine
+	id       string
+	location string // target that reaches it: "#_scxml_" + id
+	doc      *scxml.Document
+	lineage  *lineage // of an invoked session; nil for others
+	value    any      // StartRequest.Value
+
+	next *session // in the run queue; guarded by Engine.mu
+
+	timers     *timer // delayed sends; guarded by timers.mu
+	timerCount int    // likewise
+
+	ended atomic.Bool // set with mu held
+
+	// What follows is guarded by mu. machine and step are used without it by
+	// whoever has set phase to running.
+	mu       sync.Mutex
+	phase    phase
+	stopping EndReason // a stop was asked for; 0: no
+	children []child
+	begin    *beginning // until it has begun
+	inbox    inbox
+	out      *outgoing      // sends to processors under way; nil when there are none
+	watch    *watch         // somebody waits for the session; nil when nobody does
+	result   *Result        // when ended
+	machine  *scxml.Machine // nil before the beginning and after the end
+	step     uint64         // macrosteps handled
+}
+
+// phase says who works on a session.
+type phase uint8
+
+const (
+	idle    phase = iota
+	queued        // stands in the run queue
+	running       // a worker has it
+	loading       // waits for its document
+)
+
+// beginning is what only the start of a session needs.
+type beginning struct {
+	params *datamodel.Object
+	x      *datamodel.Object
+}
+
+// lineage links an invoked session to its parent.
+type lineage struct {
+	parent   *session
+	root     *session
+	invokeID string
+	depth    int
+}
+
+// child is an entry in a session's list of invoked sessions. It stays until the
+// parent has handled the child's last event or has cancelled it.
+type child struct {
+	invokeID string
+	session  *session
+}
+
+// watch holds the channels of those who wait. Each is made when it is needed
+// and closed once.
+type watch struct {
+	idle chan struct{} // closed when the present turn is over
+	done chan struct{} // closed when the session has ended
+}
+
+const sessionTarget = "#_scxml_"
+
+func newSession(e *Engine, id string) *session {
+	location := sessionTarget + id
+	return &session{engine: e, id: location[len(sessionTarget):], location: location}
+}
+
+func (s *session) info() Info {
+	i := Info{ID: s.id, Root: s.id, Value: s.value}
+	if s.doc != nil {
+		i.URL, i.Name = s.doc.URL(), s.doc.Name()
+	}
+	if s.lineage != nil {
+		i.Parent, i.Root, i.InvokeID = s.lineage.parent.id, s.lineage.root.id, s.lineage.invokeID
+	}
+	return i
+}
+
+func (s *session) depth() int {
+	if s.lineage == nil {
+		return 0
+	}
+	return s.lineage.depth
+}
+
+// machineOptions are the same for the first start and for every restore.
+func (s *session) machineOptions() *scxml.MachineOptions {
+	e := s.engine
+	o := &scxml.MachineOptions{
+		SessionID:    s.id,
+		IOProcessors: e.locations(s),
+		Now:          e.clock.Now,
+		Random:       e.opts.Random,
+		CheckSend:    s.checkSend,
+		Limits:       e.opts.Machine,
+	}
+	if e.log != nil {
+		o.Log = s.log
+	}
+	if e.opts.Trace != nil {
+		o.Trace = e.opts.Trace(s.id, s.doc)
+	}
+	return o
+}
+
+func (s *session) log(entry scxml.LogEntry) { s.engine.log(s.id, entry) }
+
+// watching returns s.watch, made if necessary. s.mu is held.
+func (s *session) watching() *watch {
+	if s.watch == nil {
+		s.watch = new(watch)
+	}
+	return s.watch
+}
+
+// childByInvoke finds an invoked session. s.mu is held.
+func (s *session) childByInvoke(invokeID string) *session {
+	for _, c := range s.children {
+		if c.invokeID == invokeID {
+			return c.session
+		}
+	}
+	return nil
+}
+
+// hasChild reports whether c has not been cancelled. s.mu is held.
+func (s *session) hasChild(c *session) bool {
+	for i := range s.children {
+		if s.children[i].session == c {
+			return true
+		}
+	}
+	return false
+}
+
+// removeChild takes c off the list. s.mu is held.
+func (s *session) removeChild(c *session) {
+	for i := range s.children {
+		if s.children[i].session == c {
+			s.children = append(s.children[:i], s.children[i+1:]...)
+			break
+		}
+	}
+	if len(s.children) == 0 {
+		s.children = nil
+	}
+}
+
+// status describes s. s.mu is held and no worker has s.
+func (s *session) status() Status {
+	st := Status{Info: s.info(), Queued: s.inbox.len(), Macrosteps: s.step}
+	for _, c := range s.children {
+		if !c.session.ended.Load() {
+			st.Children = append(st.Children, c.session.id)
+		}
+	}
+	switch {
+	case s.ended.Load():
+		st.Ended, st.Result = true, *s.result
+		st.Configuration = s.result.Configuration
+	case s.machine != nil:
+		st.Configuration = append([]string(nil), s.machine.Configuration()...)
+		st.Active = append([]string(nil), s.machine.Active()...)
+	}
+	return st
+}
+
+// sessionOfTarget returns the session id in a target such as "#_scxml_abc".
+func sessionOfTarget(target string) (id string, ok bool) {
+	return strings.CutPrefix(target, sessionTarget)
+}

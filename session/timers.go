@@ -1,0 +1,197 @@
+package session
+
+import (
+	"errors"
+	"sort"
+	"sync"
+	"time"
+
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// timers holds the delayed sends of all sessions and has one alarm of the clock
+// set, for the earliest.
+type timers struct {
+	clock  Clock
+	limit  int // of one session
+	fire   func(*timer)
+	single bool // one timer per alarm, so that a virtual clock can settle in between
+	epoch  time.Time
+
+	mu     sync.Mutex
+	heap   heap[*timer]
+	seq    uint64
+	armed  time.Duration // when the alarm is set for, since epoch
+	disarm func() bool   // nil: no alarm is set
+	closed bool
+}
+
+// timer is a delayed send.
+type timer struct {
+	due    time.Duration // since timers.epoch
+	seq    uint64
+	index  int // in the heap; -1 outside
+	effect EffectID
+	send   scxml.Send
+	event  scxml.Event
+
+	session    *session
+	prev, next *timer // of the same session
+}
+
+func (t *timer) before(u *timer) bool {
+	if t.due != u.due {
+		return t.due < u.due
+	}
+	return t.seq < u.seq
+}
+
+func (t *timer) place(i int) { t.index = i }
+
+func (ts *timers) init(clock Clock, limit int, fire func(*timer)) {
+	ts.clock, ts.limit, ts.fire, ts.epoch = clock, limit, fire, clock.Now()
+}
+
+var errTooManyTimers = errors.New("session: too many delayed sends are pending")
+
+// add starts a delayed send. It keeps copies of the send and its event.
+func (ts *timers) add(s *session, send *scxml.Send, effect EffectID) error {
+	t := &timer{effect: effect, send: *send, session: s}
+	if send.Event != nil {
+		t.event = *send.Event
+	}
+	t.send.Event = &t.event
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.closed {
+		return nil
+	}
+	if s.timerCount >= ts.limit {
+		return errTooManyTimers
+	}
+	t.due = ts.clock.Now().Sub(ts.epoch) + send.Delay
+	if t.due < send.Delay { // overflow: some 290 years
+		t.due = 1<<63 - 1
+	}
+	ts.seq++
+	t.seq = ts.seq
+	ts.heap.push(t)
+	s.timerCount++
+	t.next = s.timers
+	if t.next != nil {
+		t.next.prev = t
+	}
+	s.timers = t
+	ts.arm()
+	return nil
+}
+
+// arm sets the alarm when the earliest timer needs an earlier one. ts.mu is held.
+func (ts *timers) arm() {
+	if ts.heap.len() == 0 {
+		return
+	}
+	first := ts.heap.items[0].due
+	if ts.disarm != nil {
+		if ts.armed <= first {
+			return
+		}
+		ts.disarm()
+	}
+	ts.armed = first
+	ts.disarm = ts.clock.AfterFunc(first-ts.clock.Now().Sub(ts.epoch), ts.ring)
+}
+
+// ring is called by the clock. An alarm that was set for a timer cancelled
+// meanwhile finds nothing due, which does no harm.
+func (ts *timers) ring() {
+	ts.mu.Lock()
+	ts.disarm = nil
+	var due []*timer
+	now := ts.clock.Now().Sub(ts.epoch)
+	for ts.heap.len() > 0 && ts.heap.items[0].due <= now {
+		t := ts.heap.items[0]
+		ts.unlink(t)
+		due = append(due, t)
+		if ts.single {
+			break
+		}
+	}
+	ts.arm()
+	ts.mu.Unlock()
+	for _, t := range due {
+		ts.fire(t)
+	}
+}
+
+// unlink takes t out of the heap and out of its session's list. ts.mu is held.
+func (ts *timers) unlink(t *timer) {
+	ts.heap.remove(t.index, t)
+	if t.prev != nil {
+		t.prev.next = t.next
+	} else {
+		t.session.timers = t.next
+	}
+	if t.next != nil {
+		t.next.prev = t.prev
+	}
+	t.prev, t.next = nil, nil
+	t.session.timerCount--
+}
+
+// cancel drops the session's pending sends with the given id.
+func (ts *timers) cancel(s *session, sendID string) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for t := s.timers; t != nil; {
+		next := t.next
+		if t.send.ID == sendID {
+			ts.unlink(t)
+		}
+		t = next
+	}
+}
+
+// removeAll drops all pending sends of a session.
+func (ts *timers) removeAll(s *session) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for s.timers != nil {
+		ts.unlink(s.timers)
+	}
+}
+
+// pending lists the delayed sends of a session in order of time.
+func (ts *timers) pending(s *session) []PendingTimer {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	var list []*timer
+	for t := s.timers; t != nil; t = t.next {
+		list = append(list, t)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].before(list[j]) })
+	var out []PendingTimer
+	for _, t := range list {
+		out = append(out, PendingTimer{
+			SendID: t.send.ID,
+			Event:  t.event.Name,
+			Target: t.send.Target,
+			Due:    ts.epoch.Add(t.due),
+		})
+	}
+	return out
+}
+
+// close drops all timers and takes no new ones.
+func (ts *timers) close() {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.closed = true
+	if ts.disarm != nil {
+		ts.disarm()
+		ts.disarm = nil
+	}
+	for ts.heap.len() > 0 {
+		ts.unlink(ts.heap.items[0])
+	}
+}
