@@ -53,7 +53,7 @@ func (b *bench) record(e telephony.Event) {
 	if err := e.Validate(); err != nil {
 		b.Errorf("the switch sent an illegal event: %v", err)
 	}
-	line := fmt.Sprintf("%s %s", time.Since(b.begin), e.Name())
+	line := fmt.Sprintf("%s %s", time.Since(b.begin).Truncate(time.Millisecond), e.Name())
 	if c, ok := telephony.CallOf(e); ok {
 		line += " " + c.ThisDN
 		if c.ThirdPartyDN != "" {
@@ -90,8 +90,10 @@ func (b *bench) expect(lines ...string) {
 	assert.Equal(b, strings.Join(lines, "\n"), strings.Join(b.forget(), "\n"))
 }
 
+// wait lets time pass, and a little more, so that all that happens at its end
+// has been delivered.
 func (b *bench) wait(d time.Duration) {
-	<-time.After(d)
+	<-time.After(d + time.Nanosecond)
 	synctest.Wait()
 }
 
@@ -329,6 +331,7 @@ func TestLinks(t *testing.T) {
 		require.NoError(t, err)
 		id := b.call(sim.Caller{})
 		b.do(route(id, "7001"))
+		b.wait(0)
 		require.Len(t, seen, 6)
 		assert.Contains(t, seen[0], "EventLinkConnected")
 		assert.Contains(t, seen[1], "EventRegistered")
@@ -338,10 +341,12 @@ func TestLinks(t *testing.T) {
 
 		_, err = telephony.Do(t.Context(), second, &telephony.RequestRegisterAddress{ThisDN: "9"})
 		require.ErrorContains(t, err, "no such DN 9")
+		b.wait(0)
 		cancel()
 		n := len(seen)
 		require.NoError(t, b.sw.HangUp(id))
 		b.call(sim.Caller{})
+		b.wait(0)
 		assert.Len(t, seen, n)
 		require.NoError(t, second.Close())
 		require.NoError(t, second.Close())
