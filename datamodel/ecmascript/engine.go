@@ -3,7 +3,6 @@ package ecmascript
 import (
 	"fmt"
 	"time"
-
 )
 
 // Engine is an ECMAScript implementation as this package needs it. Everything
@@ -21,10 +20,6 @@ type Engine interface {
 
 	// NewRuntime makes an empty global scope. It runs no script.
 	NewRuntime(cfg Config) (Runtime, error)
-
-	// FreeNames returns the names that the text of a function, as a Shape has
-	// it, takes from outside of itself, each once, in any order.
-	FreeNames(function string) ([]string, error)
 }
 
 // Features declares what an engine can do, for users and for the conformance
@@ -78,6 +73,10 @@ type Config struct {
 
 	// Scope holds the read-only global names.
 	Scope Scope
+
+	// In answers the In predicate, for an engine that evaluates In('id') without
+	// a call; Scope offers it as a function all the same.
+	In func(stateID string) bool
 
 	// Arm must be called before anything that may run for long: a script, or an
 	// operation on an object that may run one. It is cheap when it has been called
@@ -190,16 +189,20 @@ type Runtime interface {
 	NewDynamic(d Dynamic) Value
 	// DynamicOf returns what NewDynamic was given; nil for other values.
 	DynamicOf(v Value) Dynamic
-	// SetMember sets, or creates as an ordinary property, an own property.
+	// SetMember sets, or creates as an ordinary property, an own property, without
+	// calling a setter; "__proto__" is no exception. For an array the key may be an
+	// index.
 	SetMember(obj Value, key string, v Value)
 
 	// Snapshots.
 
-	// Inspect describes an object. With careful set it looks at the attributes of
-	// each property, otherwise it may take them for those of ordinary
-	// properties. What no Shape can describe is an error that says why.
-	Inspect(obj Value, careful bool) (*Shape, error)
-	// Build makes an object from a Shape without its Items, Props and members.
+	// Inspect describes an object; its text says why when no Shape can: an
+	// accessor, a symbol as a key, a frozen object, a prototype of its own, a
+	// class, a generator, a native function, a function that uses variables of a
+	// function or block around it, ….
+	Inspect(obj Value) (*Shape, error)
+	// Build makes an object from a Shape without its Items, Props and elements,
+	// which the caller adds with SetMember and AddItem; an Array has its Length.
 	Build(s *Shape) (Value, error)
 	// AddItem adds an element to a Map, or (with key alone) to a Set.
 	AddItem(collection, key, value Value)
@@ -297,6 +300,5 @@ type Shape struct {
 type Property struct {
 	Name   string
 	Value  Value
-	Hidden bool // not enumerable (only for an Error's own message and the like)
+	Hidden bool // not enumerable (only of an Error: message, stack)
 }
-
