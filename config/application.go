@@ -124,9 +124,9 @@ func checkURL(u string) error {
 	case strings.ContainsAny(u, " \t\r\n"):
 		return fmt.Errorf("%q has more than one space: want one URL, or two with one space between them", u)
 	case !ok || rest == "":
-		return fmt.Errorf("%q is not an absolute URL: want file:, http://, https:// or script:", u)
+		return fmt.Errorf("%q is not an absolute URL: want one of file, http, https and script", u)
 	case !slices.Contains([]string{"file", "http", "https"}, strings.ToLower(scheme)):
-		return fmt.Errorf("%q has the scheme %s: want file:, http://, https:// or script:", u, scheme)
+		return fmt.Errorf("%q has the scheme %s: want one of file, http, https and script", u, scheme)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func TestResolve(t *testing.T) {
 		{"5003", config.Application{}, `config: DN 5003@Main, section Orchestration, option application: there is no script object "Nobody"`},
 		{"5004", config.Application{}, "config: no application on the DN: DN 5004@Main"},
 		{"5005", config.Application{}, "config: no application on the DN: DN 5005@Main"},
-		{"5006", config.Application{}, `option application: "ftp://a/x.scxml" has the scheme ftp: want file:, http://, https:// or script:`},
+		{"5006", config.Application{}, `option application: "ftp://a/x.scxml" has the scheme ftp: want one of file, http, https and script`},
 		{"5007", config.Application{}, "has more than one space"},
 		{"5008", config.Application{}, "config: script Empty, section Application, option url: is required"},
 		{"5009", config.Application{}, "is not an absolute URL"},
