@@ -75,19 +75,19 @@ func (m *Machine) Invoked(id string) bool { return m.findInvocation(id) >= 0 }
 
 // finalizeAndForward runs the <finalize> of the invocation that an event comes
 // from, then passes the event on to those with autoforward (section 6.5, 6.4).
-func (m *Machine) finalizeAndForward(ev *Event) {
+func (m *Machine) finalizeAndForward(ev *Event, invokeID string) {
 	for _, v := range m.invocations {
-		if v.id == ev.InvokeID {
+		if v.id == invokeID {
 			m.finalize(v.invoke, ev)
 		}
 		if v.invoke.autoforward {
 			m.emit(&Forward{InvokeID: v.id, Event: ev})
 		}
 	}
-	if ev.InvokeID == "" || ev.Name != "done.invoke."+ev.InvokeID {
+	if invokeID == "" || ev.Name != "done.invoke."+invokeID {
 		return
 	}
-	if i := m.findInvocation(ev.InvokeID); i >= 0 {
+	if i := m.findInvocation(invokeID); i >= 0 {
 		m.invocations = append(m.invocations[:i], m.invocations[i+1:]...)
 	}
 }

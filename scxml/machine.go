@@ -254,18 +254,42 @@ func (m *Machine) Start() ([]Effect, error) {
 // that the session cannot go on: a *LimitError, or ErrDone and ErrNotStarted for
 // a call at the wrong time.
 func (m *Machine) Handle(ev *Event) ([]Effect, error) {
-	switch {
-	case m.err != nil:
-		return nil, m.err
-	case m.done:
-		return nil, ErrDone
-	case !m.started:
-		return nil, ErrNotStarted
+	if err := m.ready(); err != nil {
+		return nil, err
 	}
 	if ev.InvokeID != "" && m.findInvocation(ev.InvokeID) < 0 {
 		// The invocation has been cancelled; section 6.4.3 drops its events.
 		return nil, nil
 	}
+	return m.process(ev, ev.InvokeID)
+}
+
+// HandleForwarded is Handle for an event that the invoking session passed on
+// (autoforward, section 6.4.1). Its InvokeID is a name in that session and means
+// nothing in this one.
+func (m *Machine) HandleForwarded(ev *Event) ([]Effect, error) {
+	if err := m.ready(); err != nil {
+		return nil, err
+	}
+	return m.process(ev, "")
+}
+
+// ready returns why no event can be handled, or nil.
+func (m *Machine) ready() error {
+	switch {
+	case m.err != nil:
+		return m.err
+	case m.done:
+		return ErrDone
+	case !m.started:
+		return ErrNotStarted
+	}
+	return nil
+}
+
+// process runs the macrostep of an external event, which comes from the
+// invocation invokeID if that is not empty.
+func (m *Machine) process(ev *Event, invokeID string) ([]Effect, error) {
 	m.begin()
 	defer m.end()
 	for _, s := range m.modules {
@@ -275,7 +299,7 @@ func (m *Machine) Handle(ev *Event) ([]Effect, error) {
 	}
 	m.take(ev)
 	if len(m.invocations) > 0 {
-		m.finalizeAndForward(ev)
+		m.finalizeAndForward(ev, invokeID)
 	}
 	m.selectTransitions(m.doc.matchFor(ev.Name))
 	matched := len(m.enabled) > 0

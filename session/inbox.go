@@ -9,6 +9,8 @@ type queuedEvent struct {
 	from  *session // the invoked session that sent it; nil for other senders
 	last  bool     // nothing follows from that session any more
 	next  *queuedEvent
+
+	forwarded bool // by the parent (autoforward)
 }
 
 // inbox is a queue of events. Empty, it holds no memory.

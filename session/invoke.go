@@ -158,7 +158,7 @@ func (e *Engine) forward(s *session, f *scxml.Forward) {
 	if c == nil {
 		return
 	}
-	if err := c.push(&queuedEvent{event: *f.Event}, false); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := c.push(&queuedEvent{event: *f.Event, forwarded: true}, false); err != nil && !errors.Is(err, ErrNotFound) {
 		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err))
 	}
 }

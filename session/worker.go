@@ -157,7 +157,11 @@ func (e *Engine) start(s *session, begin *beginning) {
 
 // handle runs the macrostep of one event.
 func (e *Engine) handle(s *session, q *queuedEvent) {
-	effects, err := s.machine.Handle(&q.event)
+	handle := s.machine.Handle
+	if q.forwarded {
+		handle = s.machine.HandleForwarded
+	}
+	effects, err := handle(&q.event)
 	e.macrostep(s, effects, err)
 }
 
