@@ -245,14 +245,7 @@ func (p *BasicHTTP) request(m *Message) (*http.Request, error) {
 			target += sep + eventNameField + "=" + url.QueryEscape(m.Event.Name)
 		}
 	} else {
-		var b strings.Builder
-		if m.Event.Name != "" {
-			formField(&b, eventNameField, m.Event.Name)
-		}
-		for _, v := range m.Params {
-			formField(&b, v.Name, formValue(v.Value))
-		}
-		body = b.String()
+		body = formBody(m.Event.Name, m.Params)
 	}
 	req, err := http.NewRequest(http.MethodPost, target, strings.NewReader(body))
 	if err != nil {
@@ -261,6 +254,18 @@ func (p *BasicHTTP) request(m *Message) (*http.Request, error) {
 	req.Header.Set("Content-Type", contentType)
 	req.Header.Set("Idempotency-Key", m.Effect.String())
 	return req, nil
+}
+
+// formBody is the form of a message; an empty event is left out.
+func formBody(event string, params []datamodel.Member) string {
+	var b strings.Builder
+	if event != "" {
+		formField(&b, eventNameField, event)
+	}
+	for _, v := range params {
+		formField(&b, v.Name, formValue(v.Value))
+	}
+	return b.String()
 }
 
 func formField(b *strings.Builder, name, value string) {

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -137,6 +138,12 @@ func (r documentRequest) cached() *scxml.Document {
 	}
 	d.recent.MoveToFront(el)
 	return entry.doc
+}
+
+// local reports whether the document can be had without waiting for anybody:
+// inline content that does not seem to refer to other resources.
+func (r documentRequest) local() bool {
+	return r.key.inline && !strings.Contains(r.content, "src")
 }
 
 // get reads and compiles the document, or waits for somebody who is doing so.

@@ -72,8 +72,9 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke) {
 		}
 		e.loaded(c, doc)
 	}
-	if e.virtual {
-		// In place, so that the order of events is the same in every run.
+	if e.virtual || load.local() {
+		// In place, so that with a virtual clock the order of events is the same in
+		// every run, and because nothing has to be waited for.
 		finish(context.Background())
 		return
 	}
@@ -103,10 +104,31 @@ func (e *Engine) invokedDocument(s *session, inv *scxml.Invoke) (documentRequest
 // loaded gives an invoked session its document and lets it begin.
 func (e *Engine) loaded(c *session, doc *scxml.Document) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.doc = doc
 	c.phase = idle
-	e.schedule(c)
+	stopping := c.stopping
+	if stopping == 0 {
+		e.schedule(c)
+	}
+	c.mu.Unlock()
+	if stopping != 0 { // while the document was being fetched
+		e.abandon(c, Result{Reason: stopping})
+	}
+}
+
+// abandon ends a session that has not begun.
+func (e *Engine) abandon(c *session, r Result) {
+	c.mu.Lock()
+	c.phase = idle
+	c.begin, c.inbox = nil, inbox{}
+	c.result = &r
+	c.ended.Store(true)
+	if c.watch != nil && c.watch.done != nil {
+		close(c.watch.done)
+		c.watch.done = nil
+	}
+	c.mu.Unlock()
+	e.sessions.retire(c)
 }
 
 // refuse tells a session that its <invoke> came to nothing. c is the session
@@ -114,18 +136,7 @@ func (e *Engine) loaded(c *session, doc *scxml.Document) {
 func (e *Engine) refuse(s, c *session, invokeID, name string, cause error) {
 	e.logger.Warn("invoke failed", "session", s.id, "invokeid", invokeID, "error", cause)
 	if c != nil {
-		c.mu.Lock()
-		c.phase = idle
-		c.begin = nil
-		c.inbox = inbox{}
-		c.result = &Result{Reason: Failed, Err: cause}
-		c.ended.Store(true)
-		if c.watch != nil && c.watch.done != nil {
-			close(c.watch.done)
-			c.watch.done = nil
-		}
-		c.mu.Unlock()
-		e.sessions.retire(c)
+		e.abandon(c, Result{Reason: Failed, Err: cause})
 	}
 	q := &queuedEvent{
 		event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
 )
 
@@ -127,6 +128,9 @@ func (e *Engine) route(s *session, send *scxml.Send) error {
 	q := &queuedEvent{event: *send.Event}
 	q.event.Origin = s.location
 	q.event.OriginType = SCXMLProcessor
+	if repeats(send.Params) {
+		q.event.Raw = formBody("", send.Params)
+	}
 	if s.lineage != nil && target == s.lineage.parent {
 		q.event.InvokeID = s.lineage.invokeID
 		q.from = s
@@ -135,6 +139,19 @@ func (e *Engine) route(s *session, send *scxml.Send) error {
 		return fmt.Errorf("%w: %q", err, target.id)
 	}
 	return nil
+}
+
+// repeats reports whether a name stands in the list twice. Then the data of the
+// event cannot hold all values, and _event.raw does.
+func repeats(params []datamodel.Member) bool {
+	for i := 1; i < len(params); i++ {
+		for j := range i {
+			if params[i].Name == params[j].Name {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // resolve finds the session that a target names.

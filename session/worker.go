@@ -63,6 +63,7 @@ func (e *Engine) work() {
 func (e *Engine) turn(s *session) {
 	s.mu.Lock()
 	s.phase = running
+turn:
 	for n := 0; ; n++ {
 		if s.ended.Load() {
 			s.inbox = inbox{}
@@ -70,7 +71,13 @@ func (e *Engine) turn(s *session) {
 		}
 		var q *queuedEvent
 		stopping, begin := s.stopping, s.begin
-		if stopping == 0 && begin == nil {
+		switch {
+		case begin != nil && stopping != ShutDown && stopping != Failed:
+			// Also a session that is to end begins first: it was started, and its
+			// onexit handlers run.
+			stopping, s.begin = 0, nil
+		case stopping != 0:
+		default:
 			if n >= turnEvents && s.inbox.len() > 0 {
 				s.release(queued)
 				s.mu.Unlock()
@@ -80,14 +87,11 @@ func (e *Engine) turn(s *session) {
 				return
 			}
 			if q = s.inbox.pop(); q == nil {
-				break
+				break turn
 			}
 			if q.from != nil && !s.accepts(q) {
-				continue
+				continue turn
 			}
-		}
-		if stopping == 0 {
-			s.begin = nil
 		}
 		s.mu.Unlock()
 		e.guard(s, stopping, begin, q)
@@ -157,11 +161,13 @@ func (e *Engine) start(s *session, begin *beginning) {
 
 // handle runs the macrostep of one event.
 func (e *Engine) handle(s *session, q *queuedEvent) {
-	handle := s.machine.Handle
+	var effects []scxml.Effect
+	var err error
 	if q.forwarded {
-		handle = s.machine.HandleForwarded
+		effects, err = s.machine.HandleForwarded(&q.event)
+	} else {
+		effects, err = s.machine.Handle(&q.event)
 	}
-	effects, err := handle(&q.event)
 	e.macrostep(s, effects, err)
 }
 
