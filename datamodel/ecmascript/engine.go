@@ -204,6 +204,8 @@ type Runtime interface {
 	// Build makes an object from a Shape without its Items, Props and elements,
 	// which the caller adds with SetMember and AddItem; an Array has its Length.
 	Build(s *Shape) (Value, error)
+	// SetHidden is SetMember for a property that is not enumerable.
+	SetHidden(obj Value, key string, v Value)
 	// AddItem adds an element to a Map, or (with key alone) to a Set.
 	AddItem(collection, key, value Value)
 

@@ -1,0 +1,258 @@
+package ecmascript
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// Options are the settings of a language. A nil *Options means the defaults; a
+// zero field means its default, a negative one no limit.
+type Options struct {
+	MaxScript     int // bytes of a <script>; default 1 MiB
+	MaxExpression int // bytes of any other expression; default 64 KiB
+}
+
+// Default limits of source text.
+const (
+	DefaultMaxScript     = 1 << 20
+	DefaultMaxExpression = 64 << 10
+)
+
+// language is the ECMAScript data model on one engine.
+type language struct {
+	engine                   Engine
+	maxScript, maxExpression int
+}
+
+// New makes the language "ecmascript" of an engine. It is immutable and safe for
+// concurrent use, as is everything it compiles.
+func New(engine Engine, opts *Options) datamodel.Language {
+	l := &language{engine: engine, maxScript: DefaultMaxScript, maxExpression: DefaultMaxExpression}
+	if opts != nil {
+		if opts.MaxScript != 0 {
+			l.maxScript = opts.MaxScript
+		}
+		if opts.MaxExpression != 0 {
+			l.maxExpression = opts.MaxExpression
+		}
+	}
+	return l
+}
+
+// program is a compiled expression.
+type program struct {
+	lang *language
+	kind datamodel.Kind
+	text string
+	code Code // of a foreach: the array
+
+	ident       string // location: a plain name, without code
+	item, index string // foreach
+	foreach     bool
+}
+
+// Name is "ecmascript".
+func (l *language) Name() string { return "ecmascript" }
+
+// Compile compiles one expression. Scripts are sloppy mode code, everything
+// else is strict mode code, so that an assignment to an undeclared name fails.
+func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
+	p := &program{lang: l, kind: src.Kind, text: src.Text}
+	var err error
+	switch src.Kind {
+	case datamodel.Script:
+		p.code, err = l.script(src)
+	case datamodel.LocationExpression:
+		if p.ident = strings.TrimSpace(src.Text); isIdentifier(p.ident) {
+			_, err = l.wrapped(src, "(", "\n) = "+assigned)
+			break
+		}
+		p.ident = ""
+		if _, err = l.expression(src); err == nil {
+			p.code, err = l.wrapped(src, "(", "\n) = "+assigned)
+		}
+	default:
+		p.code, err = l.expression(src)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// CompileAssign compiles location = expr.
+func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Program, error) {
+	location.Kind = datamodel.LocationExpression
+	if _, err := l.Compile(location); err != nil {
+		return nil, err
+	}
+	if _, err := l.expression(expr); err != nil {
+		return nil, err
+	}
+	code, err := l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)")
+	if err != nil {
+		return nil, err
+	}
+	return &program{lang: l, kind: datamodel.Script, text: location.Text + " = " + expr.Text, code: code}, nil
+}
+
+// CompileForeach compiles the head of a <foreach>. item and index are names of
+// variables.
+func (l *language) CompileForeach(array, item, index datamodel.Source) (datamodel.Program, error) {
+	array.Kind = datamodel.ValueExpression
+	code, err := l.expression(array)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{lang: l, kind: datamodel.Script, text: array.Text, code: code, foreach: true}
+	if p.item, err = l.variable(item); err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(index.Text) != "" {
+		if p.index, err = l.variable(index); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// variable checks the name of a variable.
+func (l *language) variable(src datamodel.Source) (string, error) {
+	name := strings.TrimSpace(src.Text)
+	if !isIdentifier(name) {
+		return "", failAt(src, fmt.Sprintf("%q is not the name of a variable", shorten(name)))
+	}
+	src.Kind = datamodel.LocationExpression
+	if _, err := l.Compile(src); err != nil {
+		return "", err
+	}
+	return name, nil
+}
+
+// expression compiles a value expression or condition and checks that it is one
+// expression and nothing else.
+func (l *language) expression(src datamodel.Source) (Code, error) {
+	if strings.TrimSpace(src.Text) == "" {
+		return nil, failAt(src, "the expression is empty")
+	}
+	code, err := l.wrapped(src, "(", "\n)")
+	if err != nil {
+		return nil, err
+	}
+	// A text such as "a) + (b" fits into the parentheses; within brackets it does
+	// not.
+	if strings.Contains(src.Text, ")") {
+		if _, err := l.wrapped(src, "[", "\n]"); err != nil {
+			return nil, err
+		}
+	}
+	return code, nil
+}
+
+func (l *language) script(src datamodel.Source) (Code, error) {
+	if err := CheckSource(src.Text, l.maxScript); err != nil {
+		return nil, compileError(src, 0, err)
+	}
+	code, err := l.engine.Compile(Unit{Text: src.Text, Name: src.File})
+	if err != nil {
+		return nil, compileError(src, 0, err)
+	}
+	return code, nil
+}
+
+// wrapped compiles the text between before and after as strict mode code.
+func (l *language) wrapped(src datamodel.Source, before, after string) (Code, error) {
+	if err := CheckSource(src.Text, l.maxExpression); err != nil {
+		return nil, compileError(src, 0, err)
+	}
+	code, err := l.engine.Compile(Unit{Text: before + src.Text + after, Name: src.File, Strict: true})
+	if err != nil {
+		return nil, compileError(src, len(before), err)
+	}
+	return code, nil
+}
+
+// compileError turns the error of an engine into one with a place in the
+// document; shift is the number of characters that were put before the text.
+func compileError(src datamodel.Source, shift int, err error) error {
+	var se *SyntaxError
+	if !errors.As(err, &se) || se.Line <= 0 {
+		message := err.Error()
+		if se != nil {
+			message = se.Message
+		}
+		return failAt(src, message)
+	}
+	line, col := se.Line, se.Column
+	if line == 1 {
+		col -= shift
+	}
+	// What is reported behind the text is about its end.
+	if lines := 1 + strings.Count(src.Text, "\n"); line > lines {
+		line = lines
+		col = len(src.Text) - strings.LastIndexByte(src.Text, '\n')
+	}
+	out := &datamodel.CompileError{Source: src, Message: se.Message, Line: src.Line + line - 1, Column: max(col, 1)}
+	if line == 1 {
+		out.Column += src.Column - 1
+	}
+	return out
+}
+
+func failAt(src datamodel.Source, message string) error {
+	return &datamodel.CompileError{Source: src, Message: message, Line: src.Line, Column: src.Column}
+}
+
+// isIdentifier reports whether s has the form of an identifier, without escapes.
+func isIdentifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && r != '$' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r) && !unicode.Is(unicode.Mn, r) && !unicode.Is(unicode.Pc, r)) {
+			return false
+		}
+	}
+	return s != "" && utf8.ValidString(s)
+}
+
+func shorten(s string) string {
+	if len(s) <= 60 {
+		return s
+	}
+	return s[:60] + "…"
+}
+
+// New makes the data of one session.
+func (l *language) New(host datamodel.Host) (datamodel.Model, error) {
+	if host.In == nil {
+		return nil, errors.New("ecmascript: Host.In is required")
+	}
+	m := &model{lang: l, host: host}
+	m.host.Limits = host.Limits.WithDefaults()
+	if m.host.Now == nil {
+		m.host.Now = func() time.Time { return time.Time{} }
+	}
+	if m.host.Random == nil {
+		m.host.Random = func() float64 { return 0 }
+	}
+	if err := m.scope.init(m); err != nil {
+		return nil, err
+	}
+	rt, err := l.engine.NewRuntime(Config{
+		CallDepth: m.host.Limits.CallDepth,
+		Now:       m.host.Now,
+		Random:    m.host.Random,
+		Scope:     &m.scope,
+		In:        host.In,
+		Arm:       m.arm,
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.rt = rt
+	return m, nil
+}

@@ -1,0 +1,422 @@
+package otto
+
+import (
+	"github.com/robertkrimen/otto/ast"
+	"github.com/robertkrimen/otto/token"
+)
+
+// Names of the functions that rewritten code calls. They cannot be written in a
+// script, and the properties of the global object are not writable.
+const (
+	fnCaught = "%caught" // fnCaught(e) at the start of a catch block
+	fnSet    = "%set"    // name = fnSet("name", value)
+	fnPut    = "%put"    // fnPut(object, key, value)
+	fnLong   = "%long"   // fnLong(array)[key] = value
+)
+
+// sensitive are the names through which a script reaches built-ins that are
+// replaced by hardened ones; see harden.go.
+var sensitive = map[string]bool{
+	"eval": true, "Function": true, "constructor": true, "apply": true,
+	"Array": true, "Object": true, "Date": true, "RegExp": true, "JSON": true, "parseFloat": true,
+	"concat": true, "join": true, "reverse": true, "shift": true, "unshift": true, "slice": true,
+	"splice": true, "sort": true, "indexOf": true, "lastIndexOf": true, "every": true, "some": true,
+	"forEach": true, "map": true, "filter": true, "reduce": true, "reduceRight": true,
+	"toLocaleString": true, "match": true, "search": true, "replace": true, "split": true,
+}
+
+// maxLiteralIndex is the largest index that does not count as sensitive.
+const maxLiteralIndex = 1 << 20
+
+// Weights of syntax nodes, in units of stackUnit bytes of stack.
+const (
+	weightExpression = 1
+	weightStatement  = 4
+)
+
+// A program without calls and loops is watched when it has more nodes, or more
+// additions (each of which may double a string), than these.
+const (
+	smallNodes = 64
+	smallAdds  = 8
+)
+
+// facts are what an analysis finds out about a program.
+type facts struct {
+	vars      []string // declared by var and function at the top
+	free      []string // names taken from outside
+	functions bool     // function literals, accessors included
+	calls     bool     // calls and new, but for In(…)
+	loops     bool
+	hard      bool // mentions something sensitive
+	rewritten bool // the tree differs from the text
+	nodes     int
+	adds      int
+	weight    int // greatest nesting, in stack units
+}
+
+// analyzer walks a tree, resolves names and rewrites, in place,
+//
+//   - assignments in strict code, so that they fail where the language says so,
+//   - catch and finally, so that exceeding the call depth cannot be caught,
+//   - writes through .length and computed keys, so that they are not applied to
+//     arrays that are long and empty.
+type analyzer struct {
+	facts
+	strict  bool
+	scopes  []map[string]bool // of the functions and catch clauses around
+	dynamic int               // with statements around
+	seen    map[string]bool   // free
+	depth   int
+}
+
+func analyze(p *ast.Program, strict bool) *analyzer {
+	a := &analyzer{strict: strict || directive(p.Body), seen: map[string]bool{}}
+	top := map[string]bool{}
+	declare(top, p.DeclarationList, func(name string) { a.vars = append(a.vars, name) })
+	a.scopes = append(a.scopes, top)
+	a.list(p.Body)
+	return a
+}
+
+// directive reports whether a body begins with "use strict".
+func directive(body []ast.Statement) bool {
+	for _, s := range body {
+		e, ok := s.(*ast.ExpressionStatement)
+		if !ok {
+			return false
+		}
+		lit, ok := e.Expression.(*ast.StringLiteral)
+		if !ok {
+			return false
+		}
+		if lit.Value == "use strict" {
+			return true
+		}
+	}
+	return false
+}
+
+func declare(scope map[string]bool, list []ast.Declaration, each func(string)) {
+	add := func(name string) {
+		if !scope[name] {
+			scope[name] = true
+			if each != nil {
+				each(name)
+			}
+		}
+	}
+	for _, d := range list {
+		switch d := d.(type) {
+		case *ast.VariableDeclaration:
+			for _, v := range d.List {
+				add(v.Name)
+			}
+		case *ast.FunctionDeclaration:
+			if d.Function.Name != nil {
+				add(d.Function.Name.Name)
+			}
+		}
+	}
+}
+
+// local reports whether a function or catch clause around declares name, and
+// whether the program does at all.
+func (a *analyzer) local(name string) (local, declared bool) {
+	for i := len(a.scopes) - 1; i >= 0; i-- {
+		if a.scopes[i][name] {
+			return i > 0, true
+		}
+	}
+	return false, false
+}
+
+func (a *analyzer) use(name string) {
+	if sensitive[name] {
+		if local, _ := a.local(name); !local {
+			a.hard = true
+		}
+	}
+	if _, declared := a.local(name); !declared && !a.seen[name] {
+		a.seen[name] = true
+		a.free = append(a.free, name)
+	}
+}
+
+func (a *analyzer) enter(weight int) func() {
+	a.nodes++
+	a.depth += weight
+	a.weight = max(a.weight, a.depth)
+	return func() { a.depth -= weight }
+}
+
+func (a *analyzer) list(list []ast.Statement) {
+	for _, s := range list {
+		a.statement(s)
+	}
+}
+
+func (a *analyzer) statement(s ast.Statement) {
+	defer a.enter(weightStatement)()
+	switch s := s.(type) {
+	case *ast.BlockStatement:
+		a.list(s.List)
+	case *ast.ExpressionStatement:
+		s.Expression = a.expression(s.Expression)
+	case *ast.VariableStatement:
+		a.each(s.List)
+	case *ast.FunctionStatement:
+		a.function(s.Function)
+	case *ast.IfStatement:
+		s.Test = a.expression(s.Test)
+		a.statement(s.Consequent)
+		if s.Alternate != nil {
+			a.statement(s.Alternate)
+		}
+	case *ast.WhileStatement:
+		a.loops = true
+		s.Test = a.expression(s.Test)
+		a.statement(s.Body)
+	case *ast.DoWhileStatement:
+		a.loops = true
+		a.statement(s.Body)
+		s.Test = a.expression(s.Test)
+	case *ast.ForStatement:
+		a.loops = true
+		s.Initializer = a.optional(s.Initializer)
+		s.Test = a.optional(s.Test)
+		s.Update = a.optional(s.Update)
+		a.statement(s.Body)
+	case *ast.ForInStatement:
+		a.loops = true
+		s.Source = a.expression(s.Source)
+		if id, ok := s.Into.(*ast.Identifier); ok && a.checked(id.Name) {
+			s.Source = a.call(fnSet, text(id.Name), s.Source)
+		}
+		s.Into = a.target(s.Into)
+		a.statement(s.Body)
+	case *ast.ReturnStatement:
+		s.Argument = a.optional(s.Argument)
+	case *ast.ThrowStatement:
+		s.Argument = a.expression(s.Argument)
+	case *ast.LabelledStatement:
+		a.statement(s.Statement)
+	case *ast.SwitchStatement:
+		s.Discriminant = a.expression(s.Discriminant)
+		for _, c := range s.Body {
+			c.Test = a.optional(c.Test)
+			a.list(c.Consequent)
+		}
+	case *ast.TryStatement:
+		a.try(s)
+	case *ast.WithStatement:
+		s.Object = a.expression(s.Object)
+		a.hard = true
+		a.dynamic++
+		a.statement(s.Body)
+		a.dynamic--
+	}
+}
+
+// try makes the catch block report what it caught. A try without catch gets one
+// that throws again.
+func (a *analyzer) try(s *ast.TryStatement) {
+	a.statement(s.Body)
+	const hidden = "%e"
+	if s.Catch == nil && s.Finally != nil {
+		name := &ast.Identifier{Name: hidden}
+		s.Catch = &ast.CatchStatement{Parameter: name, Body: &ast.BlockStatement{List: []ast.Statement{
+			&ast.ThrowStatement{Argument: name},
+		}}}
+	}
+	if c := s.Catch; c != nil {
+		a.scopes = append(a.scopes, map[string]bool{c.Parameter.Name: true})
+		a.statement(c.Body)
+		a.scopes = a.scopes[:len(a.scopes)-1]
+		if b, ok := c.Body.(*ast.BlockStatement); ok {
+			report := &ast.ExpressionStatement{Expression: a.call(fnCaught, &ast.Identifier{Name: c.Parameter.Name})}
+			b.List = append([]ast.Statement{report}, b.List...)
+		}
+	}
+	if s.Finally != nil {
+		a.statement(s.Finally)
+	}
+}
+
+func (a *analyzer) optional(e ast.Expression) ast.Expression {
+	if e == nil {
+		return nil
+	}
+	return a.expression(e)
+}
+
+func (a *analyzer) each(list []ast.Expression) {
+	for i, e := range list {
+		list[i] = a.optional(e)
+	}
+}
+
+func (a *analyzer) expression(e ast.Expression) ast.Expression {
+	defer a.enter(weightExpression)()
+	switch e := e.(type) {
+	case *ast.Identifier:
+		a.use(e.Name)
+	case *ast.ArrayLiteral:
+		a.each(e.Value)
+	case *ast.AssignExpression:
+		return a.assign(e)
+	case *ast.BinaryExpression:
+		if e.Operator == token.PLUS {
+			a.adds++
+		}
+		e.Left = a.expression(e.Left)
+		e.Right = a.expression(e.Right)
+	case *ast.BracketExpression:
+		e.Left = a.expression(e.Left)
+		a.key(e.Member)
+		e.Member = a.expression(e.Member)
+	case *ast.DotExpression:
+		e.Left = a.expression(e.Left)
+		a.hard = a.hard || sensitive[e.Identifier.Name]
+	case *ast.CallExpression:
+		if id, ok := e.Callee.(*ast.Identifier); !ok || id.Name != "In" {
+			a.calls = true
+		}
+		e.Callee = a.expression(e.Callee)
+		a.each(e.ArgumentList)
+	case *ast.NewExpression:
+		a.calls = true
+		e.Callee = a.expression(e.Callee)
+		a.each(e.ArgumentList)
+	case *ast.ConditionalExpression:
+		e.Test = a.expression(e.Test)
+		e.Consequent = a.expression(e.Consequent)
+		e.Alternate = a.expression(e.Alternate)
+	case *ast.FunctionLiteral:
+		a.function(e)
+	case *ast.ObjectLiteral:
+		for i := range e.Value {
+			e.Value[i].Value = a.expression(e.Value[i].Value)
+		}
+	case *ast.SequenceExpression:
+		a.each(e.Sequence)
+	case *ast.UnaryExpression:
+		if e.Operator == token.INCREMENT || e.Operator == token.DECREMENT {
+			e.Operand = a.target(e.Operand)
+		} else {
+			e.Operand = a.expression(e.Operand)
+		}
+	case *ast.VariableExpression:
+		e.Initializer = a.optional(e.Initializer)
+	}
+	return e
+}
+
+// key looks at the key of a computed access.
+func (a *analyzer) key(e ast.Expression) {
+	switch e := e.(type) {
+	case *ast.StringLiteral:
+		a.hard = a.hard || sensitive[e.Value]
+	case *ast.NumberLiteral:
+		n, ok := e.Value.(int64)
+		a.hard = a.hard || !ok || n > maxLiteralIndex
+	default:
+		a.hard = true
+	}
+}
+
+func (a *analyzer) assign(e *ast.AssignExpression) ast.Expression {
+	if e.Operator == token.PLUS {
+		a.adds++
+	}
+	plain := e.Operator == token.ASSIGN
+	if plain && a.strict && a.dynamic == 0 {
+		switch left := e.Left.(type) {
+		case *ast.Identifier:
+			check := a.checked(left.Name)
+			e.Left = a.target(left)
+			e.Right = a.expression(e.Right)
+			if check {
+				e.Right = a.call(fnSet, text(left.Name), e.Right)
+			}
+			return e
+		case *ast.DotExpression:
+			a.member(left)
+			object := a.expression(left.Left)
+			return a.call(fnPut, object, text(left.Identifier.Name), a.expression(e.Right))
+		case *ast.BracketExpression:
+			a.key(left.Member)
+			object := a.expression(left.Left)
+			key := a.expression(left.Member)
+			return a.call(fnPut, object, key, a.expression(e.Right))
+		}
+	}
+	e.Left = a.target(e.Left)
+	e.Right = a.expression(e.Right)
+	return e
+}
+
+// checked reports whether an assignment to name must be checked at run time: in
+// strict code, when nothing in the program declares it.
+func (a *analyzer) checked(name string) bool {
+	_, declared := a.local(name)
+	return a.strict && a.dynamic == 0 && !declared
+}
+
+// target visits what is assigned to.
+func (a *analyzer) target(e ast.Expression) ast.Expression {
+	switch e := e.(type) {
+	case *ast.DotExpression:
+		defer a.enter(weightExpression)()
+		a.member(e)
+		e.Left = a.expression(e.Left)
+		if e.Identifier.Name == "length" {
+			e.Left = a.call(fnLong, e.Left)
+		}
+		return e
+	case *ast.BracketExpression:
+		defer a.enter(weightExpression)()
+		a.key(e.Member)
+		e.Left = a.expression(e.Left)
+		e.Member = a.expression(e.Member)
+		if _, number := e.Member.(*ast.NumberLiteral); !number {
+			e.Left = a.call(fnLong, e.Left)
+		}
+		return e
+	}
+	return a.expression(e)
+}
+
+func (a *analyzer) member(e *ast.DotExpression) {
+	a.hard = a.hard || e.Identifier.Name == "length" || sensitive[e.Identifier.Name]
+}
+
+func (a *analyzer) function(f *ast.FunctionLiteral) {
+	a.functions = true
+	scope := map[string]bool{"arguments": true}
+	if f.Name != nil {
+		scope[f.Name.Name] = true
+	}
+	if f.ParameterList != nil {
+		for _, p := range f.ParameterList.List {
+			scope[p.Name] = true
+		}
+	}
+	declare(scope, f.DeclarationList, nil)
+	strict, depth, dynamic := a.strict, a.depth, a.dynamic
+	if b, ok := f.Body.(*ast.BlockStatement); ok {
+		a.strict = a.strict || directive(b.List)
+	}
+	a.depth = 0 // its body is evaluated when it is called
+	a.scopes = append(a.scopes, scope)
+	a.statement(f.Body)
+	a.scopes = a.scopes[:len(a.scopes)-1]
+	a.strict, a.depth, a.dynamic = strict, depth, dynamic
+}
+
+func (a *analyzer) call(name string, args ...ast.Expression) ast.Expression {
+	a.rewritten = true
+	return &ast.CallExpression{Callee: &ast.Identifier{Name: name}, ArgumentList: args}
+}
+
+func text(s string) *ast.StringLiteral { return &ast.StringLiteral{Literal: s, Value: s} }

@@ -1,0 +1,433 @@
+package ecmascript
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// errSnapshot: bytes that Snapshot did not write.
+var errSnapshot = errors.New("ecmascript: damaged snapshot")
+
+// Restore replaces the data of a model that has just been made. Functions are
+// made from their source; nothing of the document runs.
+func (m *model) Restore(snapshot []byte) error {
+	if m.dead != nil {
+		return m.dead
+	}
+	if len(snapshot) == 0 || snapshot[0] != snapshotVersion {
+		return fmt.Errorf("%w: unknown version", errSnapshot)
+	}
+	defer m.settle()
+	m.arm()
+	r := &snapshotReader{m: m, rt: m.rt, b: snapshot[1:], size: len(snapshot)}
+	return m.rt.Protect(r.bindings)
+}
+
+type snapshotReader struct {
+	m       *model
+	rt      Runtime
+	b       []byte
+	size    int
+	objects []Value
+	depth   int
+}
+
+func (r *snapshotReader) fail(format string, args ...any) error {
+	return fmt.Errorf("%w: byte %d: %s", errSnapshot, r.size-len(r.b), fmt.Sprintf(format, args...))
+}
+
+func (r *snapshotReader) bindings() error {
+	n, err := r.count(3)
+	if err != nil {
+		return err
+	}
+	for range n {
+		kind, err := r.byte()
+		if err != nil {
+			return err
+		}
+		name, err := r.text()
+		if err != nil {
+			return err
+		}
+		if BindingKind(kind) > ConstBinding || r.m.scope.has(name) {
+			return r.fail("illegal variable %q", shorten(name))
+		}
+		v, err := r.value()
+		if err != nil {
+			return err
+		}
+		if err := r.rt.Bind(Binding{name, BindingKind(kind)}, v); err != nil {
+			return err
+		}
+	}
+	if len(r.b) > 0 {
+		return r.fail("%d bytes too many", len(r.b))
+	}
+	return nil
+}
+
+func (r *snapshotReader) byte() (byte, error) {
+	if len(r.b) == 0 {
+		return 0, r.fail("unexpected end")
+	}
+	c := r.b[0]
+	r.b = r.b[1:]
+	return c, nil
+}
+
+func (r *snapshotReader) uint() (uint64, error) {
+	u, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		return 0, r.fail("malformed number")
+	}
+	r.b = r.b[n:]
+	return u, nil
+}
+
+func (r *snapshotReader) int() (int64, error) {
+	u, err := r.uint()
+	return int64(u>>1) ^ -int64(u&1), err
+}
+
+// count reads a number of things that take at least size bytes each.
+func (r *snapshotReader) count(size int) (int, error) {
+	u, err := r.uint()
+	if err != nil {
+		return 0, err
+	}
+	if u > uint64(len(r.b)/size) {
+		return 0, r.fail("count %d is larger than the data", u)
+	}
+	return int(u), nil
+}
+
+func (r *snapshotReader) text() (string, error) {
+	n, err := r.count(1)
+	if err != nil {
+		return "", err
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s, nil
+}
+
+func (r *snapshotReader) float() (float64, error) {
+	if len(r.b) < 8 {
+		return 0, r.fail("unexpected end")
+	}
+	f := math.Float64frombits(binary.LittleEndian.Uint64(r.b))
+	r.b = r.b[8:]
+	return f, nil
+}
+
+func (r *snapshotReader) bool() (bool, error) {
+	c, err := r.byte()
+	if err == nil && c != snapFalse && c != snapTrue {
+		err = r.fail("malformed boolean")
+	}
+	return c == snapTrue, err
+}
+
+func (r *snapshotReader) value() (Value, error) {
+	tag, err := r.byte()
+	if err != nil {
+		return nil, err
+	}
+	switch tag {
+	case snapUndefined:
+		return r.rt.Undefined(), nil
+	case snapNull:
+		return r.rt.Null(), nil
+	case snapFalse, snapTrue:
+		return r.rt.FromBool(tag == snapTrue), nil
+	case snapInt:
+		i, err := r.int()
+		return r.rt.FromNumber(float64(i)), err
+	case snapFloat:
+		f, err := r.float()
+		return r.rt.FromNumber(f), err
+	case snapString:
+		s, err := r.text()
+		return r.rt.FromText(s), err
+	case snapBigInt:
+		s, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		return r.rt.FromBigInt(s)
+	case snapRef:
+		u, err := r.uint()
+		if err == nil && (u >= uint64(len(r.objects)) || r.objects[u] == nil) {
+			err = r.fail("reference to an unknown object")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.objects[u], nil
+	}
+	if r.depth++; r.depth > maxSnapshotDepth+1 {
+		return nil, r.fail("nested deeper than %d", maxSnapshotDepth)
+	}
+	defer func() { r.depth-- }()
+	return r.object(tag)
+}
+
+// object reads an object. It has its number before what is inside of it.
+func (r *snapshotReader) object(tag byte) (Value, error) {
+	id := len(r.objects)
+	r.objects = append(r.objects, nil)
+	switch tag {
+	case snapDocument, snapNode, snapNodes, snapGlobal:
+		v, err := r.dynamic(tag)
+		if err == nil {
+			r.objects[id] = v
+		}
+		return v, err
+	}
+	s, err := r.shape(tag)
+	if err != nil {
+		return nil, err
+	}
+	v, err := r.rt.Build(s)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	r.objects[id] = v
+	switch tag {
+	case snapArray:
+		err = r.elements(v, s.Length)
+	case snapMap, snapSet:
+		err = r.members(v, tag)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return v, r.props(v)
+}
+
+// shape reads what Build needs.
+func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
+	s = &Shape{}
+	var u uint64
+	switch tag {
+	case snapObject:
+		s.Class = Object
+		s.NullProt, err = r.bool()
+	case snapArray:
+		s.Class = Array
+		s.Length, err = r.count(1)
+	case snapSparse:
+		s.Class = Array
+		if u, err = r.uint(); err == nil && u > math.MaxUint32 {
+			err = r.fail("malformed length")
+		}
+		s.Length = int(u)
+	case snapFunction:
+		s.Class = Function
+		if s.Strict, err = r.bool(); err == nil {
+			s.Text, err = r.text()
+		}
+	case snapDate:
+		s.Class = Date
+		s.Number, err = r.float()
+	case snapRegExp:
+		s.Class = RegExp
+		if s.Text, err = r.text(); err == nil {
+			if s.Flags, err = r.text(); err == nil {
+				s.Number, err = r.float()
+			}
+		}
+	case snapError:
+		s.Class = Error
+		s.Text, err = r.text()
+	case snapBoolean:
+		s.Class = BooleanObject
+		s.Bool, err = r.bool()
+	case snapNumber:
+		s.Class = NumberObject
+		s.Number, err = r.float()
+	case snapText:
+		s.Class = StringObject
+		s.Text, err = r.text()
+	case snapMap:
+		s.Class = Map
+	case snapSet:
+		s.Class = Set
+	case snapBuffer:
+		s.Class = ArrayBuffer
+		var text string
+		text, err = r.text()
+		s.Bytes = []byte(text)
+	case snapTyped:
+		err = r.typed(s)
+	default:
+		err = r.fail("unknown tag %d", tag)
+	}
+	return s, err
+}
+
+func (r *snapshotReader) typed(s *Shape) (err error) {
+	s.Class = TypedArray
+	if s.Text, err = r.text(); err != nil {
+		return err
+	}
+	var off, n uint64
+	if off, err = r.uint(); err != nil {
+		return err
+	}
+	if n, err = r.uint(); err != nil {
+		return err
+	}
+	if off > math.MaxInt32 || n > math.MaxInt32 {
+		return r.fail("malformed typed array")
+	}
+	s.Offset, s.Length = int(off), int(n)
+	s.Buffer, err = r.value()
+	if err == nil && r.rt.Class(s.Buffer) != ArrayBuffer {
+		err = r.fail("malformed typed array")
+	}
+	return err
+}
+
+func (r *snapshotReader) elements(array Value, n int) error {
+	for i := range n {
+		if len(r.b) > 0 && r.b[0] == snapHole {
+			r.b = r.b[1:]
+			continue
+		}
+		v, err := r.value()
+		if err != nil {
+			return err
+		}
+		r.rt.SetMember(array, strconv.Itoa(i), v)
+	}
+	return nil
+}
+
+func (r *snapshotReader) members(collection Value, tag byte) error {
+	n, err := r.count(1)
+	if err != nil {
+		return err
+	}
+	if tag == snapMap && n%2 != 0 {
+		return r.fail("malformed map")
+	}
+	for i := 0; i < n; i++ {
+		key, err := r.value()
+		if err != nil {
+			return err
+		}
+		var v Value
+		if tag == snapMap {
+			i++
+			if v, err = r.value(); err != nil {
+				return err
+			}
+		}
+		r.rt.AddItem(collection, key, v)
+	}
+	return nil
+}
+
+func (r *snapshotReader) props(obj Value) error {
+	n, err := r.count(3)
+	if err != nil {
+		return err
+	}
+	for range n {
+		name, err := r.text()
+		if err != nil {
+			return err
+		}
+		hidden, err := r.bool()
+		if err != nil {
+			return err
+		}
+		v, err := r.value()
+		if err != nil {
+			return err
+		}
+		if hidden {
+			r.rt.SetHidden(obj, name, v)
+		} else {
+			r.rt.SetMember(obj, name, v)
+		}
+	}
+	return nil
+}
+
+// dynamic reads an object that this package makes.
+func (r *snapshotReader) dynamic(tag byte) (Value, error) {
+	switch tag {
+	case snapDocument:
+		text, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		return r.m.document(text)
+	case snapNode:
+		n, err := r.count(1)
+		if err != nil {
+			return nil, err
+		}
+		path := make([]int, n)
+		for i := range path {
+			p, err := r.int()
+			if err != nil {
+				return nil, err
+			}
+			path[i] = int(p)
+		}
+		doc, err := r.node()
+		if err != nil {
+			return nil, err
+		}
+		if doc = doc.at(path); doc == nil {
+			return nil, r.fail("no such node")
+		}
+		return doc.object(), nil
+	case snapNodes:
+		n, err := r.count(1)
+		if err != nil {
+			return nil, err
+		}
+		list := &domList{m: r.m}
+		for range n {
+			e, err := r.node()
+			if err != nil {
+				return nil, err
+			}
+			list.nodes = append(list.nodes, e)
+		}
+		return r.rt.NewDynamic(list), nil
+	}
+	path, err := r.text()
+	if err != nil {
+		return nil, err
+	}
+	v, ok := r.m.scope.byPath(path)
+	if !ok {
+		return nil, fmt.Errorf("ecmascript: the snapshot refers to %s, which Host.Globals does not have", shorten(path))
+	}
+	return v, nil
+}
+
+func (r *snapshotReader) node() (*domNode, error) {
+	v, err := r.value()
+	if err != nil {
+		return nil, err
+	}
+	n, ok := r.rt.DynamicOf(v).(*domNode)
+	if !ok {
+		return nil, r.fail("not a node")
+	}
+	return n, nil
+}
+
+var _ datamodel.Model = (*model)(nil)

@@ -1,0 +1,405 @@
+package ecmascript
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// The form of a snapshot: a version byte, then the number of bindings, then for
+// each its kind, name and value. A value begins with a tag. Objects are
+// numbered in the order in which they begin; one that was written before is
+// written as its number. The form says nothing of an engine, and equal data
+// gives equal bytes. Versions are added, never changed.
+const snapshotVersion = 1
+
+const (
+	snapUndefined byte = iota
+	snapNull
+	snapFalse
+	snapTrue
+	snapInt    // zigzag varint
+	snapFloat  // 8 bytes, little endian
+	snapString // text
+	snapBigInt // decimal digits
+	snapHole   // of a dense array
+	snapRef    // number of an object
+	snapObject // flag: null prototype; properties
+	snapArray  // elements; properties
+	snapSparse // length; properties
+	snapFunction
+	snapDate
+	snapRegExp
+	snapError
+	snapBoolean
+	snapNumber
+	snapText
+	snapMap
+	snapSet
+	snapBuffer
+	snapTyped
+	snapDocument // XML text
+	snapNode     // document, path
+	snapNodes    // nodes of a list
+	snapGlobal   // path of Host.Globals
+)
+
+// maxSnapshotDepth bounds the nesting of objects in a snapshot.
+const maxSnapshotDepth = 5000
+
+// Snapshot appends the variables of the session: what the document declared or
+// its scripts made, with shared and cyclic references. _event is not kept; an
+// event that a script has stored is kept as an ordinary object.
+func (m *model) Snapshot(dst []byte) ([]byte, error) {
+	if m.dead != nil {
+		return dst, &datamodel.EvalError{Text: "snapshot", Message: m.dead.Error(), Err: m.dead}
+	}
+	defer m.settle()
+	m.arm()
+	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion)}
+	err := m.rt.Protect(func() error { return w.bindings(m.rt.GlobalNames()) })
+	if err != nil {
+		return dst, m.failed("snapshot", err)
+	}
+	return w.dst, nil
+}
+
+type snapshotWriter struct {
+	m    *model
+	rt   Runtime
+	dst  []byte
+	ids  map[Value]uint64
+	path []any // names and indexes down to the present value
+}
+
+func (w *snapshotWriter) bindings(names []Binding) error {
+	w.uint(uint64(len(names)))
+	for _, b := range names {
+		v, ok := w.rt.Global(b.Name)
+		if !ok {
+			v = w.rt.Undefined()
+		}
+		w.dst = append(w.dst, byte(b.Kind))
+		w.text(b.Name)
+		if err := w.at(b.Name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *snapshotWriter) uint(u uint64) { w.dst = binary.AppendUvarint(w.dst, u) }
+
+func (w *snapshotWriter) text(s string) {
+	w.uint(uint64(len(s)))
+	w.dst = append(w.dst, s...)
+}
+
+// refuse says that the present value cannot be saved.
+func (w *snapshotWriter) refuse(why string) error {
+	path := ""
+	for i, p := range w.path {
+		switch p := p.(type) {
+		case int:
+			path += "[" + strconv.Itoa(p) + "]"
+		case string:
+			switch {
+			case i == 0:
+				path = p
+			case isIdentifier(p):
+				path += "." + p
+			default:
+				path += "[" + strconv.Quote(p) + "]"
+			}
+		}
+	}
+	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
+}
+
+// at writes a value that has a place.
+func (w *snapshotWriter) at(place any, v Value) error {
+	w.path = append(w.path, place)
+	err := w.value(v)
+	w.path = w.path[:len(w.path)-1]
+	return err
+}
+
+func (w *snapshotWriter) value(v Value) error {
+	class := w.rt.Class(v)
+	switch class {
+	case Undefined:
+		w.dst = append(w.dst, snapUndefined)
+	case Null:
+		w.dst = append(w.dst, snapNull)
+	case Boolean:
+		w.bool(w.rt.Bool(v))
+	case Number:
+		w.number(w.rt.Number(v))
+	case String:
+		w.dst = append(w.dst, snapString)
+		w.text(w.rt.Text(v))
+	case BigInt:
+		w.dst = append(w.dst, snapBigInt)
+		w.text(w.rt.Text(v))
+	case Symbol:
+		return w.refuse("it is a symbol")
+	default:
+		return w.object(v, class)
+	}
+	return nil
+}
+
+func (w *snapshotWriter) bool(b bool) {
+	if b {
+		w.dst = append(w.dst, snapTrue)
+	} else {
+		w.dst = append(w.dst, snapFalse)
+	}
+}
+
+func (w *snapshotWriter) number(f float64) {
+	if i := int64(f); float64(i) == f && i > -1<<53 && i < 1<<53 && (i != 0 || !math.Signbit(f)) {
+		w.dst = binary.AppendVarint(append(w.dst, snapInt), i)
+		return
+	}
+	w.dst = append(w.dst, snapFloat)
+	w.float(f)
+}
+
+func (w *snapshotWriter) float(f float64) {
+	if f != f {
+		f = math.NaN()
+	}
+	w.dst = binary.LittleEndian.AppendUint64(w.dst, math.Float64bits(f))
+}
+
+func (w *snapshotWriter) object(v Value, class Class) error {
+	if id, ok := w.ids[v]; ok {
+		w.dst = append(w.dst, snapRef)
+		w.uint(id)
+		return nil
+	}
+	if len(w.path) > maxSnapshotDepth {
+		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %v is nested deeper than %d", w.path[0], maxSnapshotDepth),
+			Err: datamodel.ErrNotSerializable}
+	}
+	if w.ids == nil {
+		w.ids = map[Value]uint64{}
+	}
+	if class == DynamicObject {
+		return w.dynamic(v)
+	}
+	w.ids[v] = uint64(len(w.ids))
+	s, err := w.rt.Inspect(v)
+	if err != nil {
+		return w.refuse(err.Error())
+	}
+	return w.shape(s)
+}
+
+func (w *snapshotWriter) shape(s *Shape) error {
+	switch s.Class {
+	case Object:
+		w.dst = append(w.dst, snapObject)
+		w.bool(s.NullProt)
+	case Array:
+		if s.Items == nil && s.Length > 0 {
+			w.dst = append(w.dst, snapSparse)
+			w.uint(uint64(s.Length))
+			break
+		}
+		w.dst = append(w.dst, snapArray)
+		if err := w.items(s.Items); err != nil {
+			return err
+		}
+	case Function:
+		w.dst = append(w.dst, snapFunction)
+		w.bool(s.Strict)
+		w.text(s.Text)
+	case Date:
+		w.dst = append(w.dst, snapDate)
+		w.float(s.Number)
+	case RegExp:
+		w.dst = append(w.dst, snapRegExp)
+		w.text(s.Text)
+		w.text(s.Flags)
+		w.float(s.Number)
+	case Error:
+		w.dst = append(w.dst, snapError)
+		w.text(s.Text)
+	case BooleanObject:
+		w.dst = append(w.dst, snapBoolean)
+		w.bool(s.Bool)
+	case NumberObject:
+		w.dst = append(w.dst, snapNumber)
+		w.float(s.Number)
+	case StringObject:
+		w.dst = append(w.dst, snapText)
+		w.text(s.Text)
+	case Map, Set:
+		tag := snapMap
+		if s.Class == Set {
+			tag = snapSet
+		}
+		w.dst = append(w.dst, tag)
+		if err := w.items(s.Items); err != nil {
+			return err
+		}
+	case ArrayBuffer:
+		w.dst = append(w.dst, snapBuffer)
+		w.text(string(s.Bytes))
+	case TypedArray:
+		w.dst = append(w.dst, snapTyped)
+		w.text(s.Text)
+		w.uint(uint64(s.Offset))
+		w.uint(uint64(s.Length))
+		if err := w.at("buffer", s.Buffer); err != nil {
+			return err
+		}
+	default:
+		return w.refuse("it is an object of an unknown kind")
+	}
+	return w.props(s.Props)
+}
+
+func (w *snapshotWriter) items(items []Value) error {
+	w.uint(uint64(len(items)))
+	for i, e := range items {
+		if e == nil {
+			w.dst = append(w.dst, snapHole)
+			continue
+		}
+		if err := w.at(i, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *snapshotWriter) props(props []Property) error {
+	w.uint(uint64(len(props)))
+	for _, p := range props {
+		w.text(p.Name)
+		w.bool(p.Hidden)
+		if err := w.at(p.Name, p.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dynamic writes an object that this package made.
+func (w *snapshotWriter) dynamic(v Value) error {
+	switch d := w.rt.DynamicOf(v).(type) {
+	case *eventObject:
+		w.ids[v] = uint64(len(w.ids))
+		w.dst = append(w.dst, snapObject)
+		w.bool(false)
+		keys := d.Keys()
+		w.uint(uint64(len(keys)))
+		for _, k := range keys {
+			member, _ := d.Get(k)
+			w.text(k)
+			w.bool(false)
+			if err := w.at(k, member); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *domNode:
+		w.ids[v] = uint64(len(w.ids))
+		if d.kind == documentNode {
+			w.dst = append(w.dst, snapDocument)
+			w.text(d.text)
+			return nil
+		}
+		w.dst = append(w.dst, snapNode)
+		w.ints(d.path())
+		return w.at("ownerDocument", d.doc.object())
+	case *domList:
+		w.ids[v] = uint64(len(w.ids))
+		w.dst = append(w.dst, snapNodes)
+		w.uint(uint64(len(d.nodes)))
+		for i, n := range d.nodes {
+			if err := w.at(i, n.object()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if path, ok := w.m.scope.pathOf(v); ok {
+		w.ids[v] = uint64(len(w.ids))
+		w.dst = append(w.dst, snapGlobal)
+		w.text(path)
+		return nil
+	}
+	return w.refuse("it is an object of the host")
+}
+
+func (w *snapshotWriter) ints(list []int) {
+	w.uint(uint64(len(list)))
+	for _, i := range list {
+		w.dst = binary.AppendVarint(w.dst, int64(i))
+	}
+}
+
+// pathOf finds a read-only object by identity.
+func (s *scope) pathOf(v Value) (string, bool) {
+	switch v {
+	case s.x:
+		return "_x", s.x != nil
+	case s.processors:
+		return "_ioprocessors", s.processors != nil
+	}
+	var find func(n *treeNode) (string, bool)
+	find = func(n *treeNode) (string, bool) {
+		if n.made != nil && n.made == v {
+			return n.path, true
+		}
+		for _, c := range n.children {
+			if path, ok := find(c); ok {
+				return path, true
+			}
+		}
+		return "", false
+	}
+	for _, name := range s.names {
+		if n := s.globals[name]; n != nil {
+			if path, ok := find(n); ok {
+				return path, true
+			}
+		}
+	}
+	return "", false
+}
+
+// byPath is the inverse of pathOf.
+func (s *scope) byPath(path string) (Value, bool) {
+	if path == "_x" || path == "_ioprocessors" {
+		return s.Lookup(path)
+	}
+	var find func(n *treeNode) *treeNode
+	find = func(n *treeNode) *treeNode {
+		if n.path == path {
+			return n
+		}
+		for _, c := range n.children {
+			if f := find(c); f != nil {
+				return f
+			}
+		}
+		return nil
+	}
+	for _, name := range s.names {
+		if n := s.globals[name]; n != nil {
+			if f := find(n); f != nil {
+				return f.object(), true
+			}
+		}
+	}
+	return nil, false
+}
+
