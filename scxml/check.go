@@ -1,9 +1,6 @@
 package scxml
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // resolve looks up the states that transitions name, and judges each list.
 func (p *parser) resolve() {
@@ -29,17 +26,19 @@ func (p *parser) resolveOne(r *reference, ids []string) {
 		return
 	}
 	known := true
+	seen := make(map[int32]bool, len(list))
 	for _, w := range list {
 		target, ok := p.ids[w.text]
 		if !ok {
 			known = false
-			p.report(Error, p.atWord(r.node, r.attr, r.value, w), section, fmt.Sprintf("there is no state %q", w.text), didYouMean(w.text, ids, ""))
+			p.report(Error, p.atWord(r.node, r.attr, w), section, fmt.Sprintf("there is no state %q", w.text), didYouMean(w.text, ids, ""))
 			continue
 		}
-		if slices.Contains(r.tr.targets, target) {
-			p.report(Warning, p.atWord(r.node, r.attr, r.value, w), section, fmt.Sprintf("the state %q is named twice", w.text), "once is enough")
+		if seen[target] {
+			p.report(Warning, p.atWord(r.node, r.attr, w), section, fmt.Sprintf("the state %q is named twice", w.text), "once is enough")
 			continue
 		}
+		seen[target] = true
 		if !p.allowedTarget(r, w, target) {
 			known = false
 			continue
@@ -55,7 +54,7 @@ func (p *parser) resolveOne(r *reference, ids []string) {
 func (p *parser) allowedTarget(r *reference, w word, target int32) bool {
 	d := p.doc
 	owner := d.states[r.owner]
-	at := func() int { return p.atWord(r.node, r.attr, r.value, w) }
+	at := func() int { return p.atWord(r.node, r.attr, w) }
 	switch r.role {
 	case initialTarget:
 		if !d.isDescendant(target, r.owner) {

@@ -140,16 +140,24 @@ type collector struct {
 // full reports whether so many errors were found that parsing gives up.
 func (c *collector) full() bool { return len(c.errors) >= c.limit }
 
+// room reports whether another diagnostic is kept. One that is not is counted.
+func (c *collector) room(s Severity) bool {
+	if s == Error {
+		return !c.full()
+	}
+	if len(c.warnings) < c.limit {
+		return true
+	}
+	c.dropped++
+	return false
+}
+
+// add keeps a diagnostic, for which there is room.
 func (c *collector) add(d Diagnostic) {
-	switch {
-	case d.Severity == Error:
-		if !c.full() {
-			c.errors = append(c.errors, d)
-		}
-	case len(c.warnings) < c.limit:
+	if d.Severity == Error {
+		c.errors = append(c.errors, d)
+	} else {
 		c.warnings = append(c.warnings, d)
-	default:
-		c.dropped++
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
@@ -182,7 +181,7 @@ func (p *parser) chooseLanguage(n *xmlquery.Node) datamodel.Language {
 		known = append(known, l.Name())
 	}
 	if name != null.Name() {
-		p.report(Error, p.atAttr(n, "datamodel"), "5.1", fmt.Sprintf("unknown data model %q", name),
+		p.report(Error, p.atAttr(n, "datamodel"), "3.2", fmt.Sprintf("unknown data model %q", name),
 			didYouMean(name, known, "the data models of this processor are "+list(known, `"`, `"`)))
 	}
 	return null
@@ -218,13 +217,14 @@ func (p *parser) nameStates() {
 // --- places and problems
 
 func (p *parser) report(s Severity, offset int, section, message, hint string) {
-	d := p.tree.diagnostic(offset)
-	d.Severity, d.Section, d.Message, d.Hint = s, section, message, hint
-	p.found.add(d)
+	p.reportAt(s, p.tree.position(offset), section, message, hint)
 }
 
 // reportAt is report for a position, possibly in another file.
 func (p *parser) reportAt(s Severity, pos Position, section, message, hint string) {
+	if !p.found.room(s) {
+		return
+	}
 	d := p.tree.diagnosticAt(pos)
 	d.Severity, d.Section, d.Message, d.Hint = s, section, message, hint
 	p.found.add(d)
@@ -248,10 +248,10 @@ func (p *parser) atAttr(n *xmlquery.Node, name string) int {
 
 // atWord returns the offset of one word of a list in an attribute. Where the
 // value is written with character references it is that of the value.
-func (p *parser) atWord(n *xmlquery.Node, attr, value string, w word) int {
+func (p *parser) atWord(n *xmlquery.Node, attr string, w word) int {
 	start := p.atAttr(n, attr)
 	end := start + w.offset + len(w.text)
-	if end <= len(p.tree.text) && string(p.tree.text[start+w.offset:end]) == w.text && !strings.Contains(value[:w.offset], "&") {
+	if end <= len(p.tree.text) && string(p.tree.text[start+w.offset:end]) == w.text {
 		return start + w.offset
 	}
 	return start
@@ -315,8 +315,11 @@ func (p *parser) checkAttributes(n *xmlquery.Node) {
 		}
 	}
 	for i, a := range n.Attr {
-		if !isPlain(a) || slices.Contains(e.attrs, a.Name.Local) {
+		if !isPlain(a) || a.NamespaceURI == "" && slices.Contains(e.attrs, a.Name.Local) {
 			continue
+		}
+		if n.Data == "parallel" && a.Name.Local == "initial" {
+			continue // settleKind explains
 		}
 		message := fmt.Sprintf("<%s> has no attribute %s; it is ignored", qname(n), joinName(a.Name))
 		otherwise := ""
@@ -401,8 +404,7 @@ func (p *parser) mayContain(n *xmlquery.Node, e *element, c *xmlquery.Node) bool
 	}
 	hint := ""
 	if parents := parentsOf(c.Data); len(parents) > 0 {
-		sort.Strings(parents)
-		hint = fmt.Sprintf("<%s> belongs into %s", c.Data, list(parents, "<", ">"))
+		hint = fmt.Sprintf("<%s> belongs in %s", c.Data, list(parents, "<", ">"))
 	}
 	p.report(Error, p.at(c), elements[c.Data].section, fmt.Sprintf("<%s> cannot stand in <%s>", qname(c), qname(n)), hint)
 	return false

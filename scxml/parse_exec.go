@@ -70,10 +70,8 @@ func (p *parser) checkEventName(n *xmlquery.Node, event string) {
 		p.report(Error, p.atAttr(n, "event"), section, fmt.Sprintf("the event of <%s> is empty", qname(n)), "give a name")
 	case len(w) > 1:
 		p.report(Error, p.atAttr(n, "event"), section, fmt.Sprintf("<%s> sends one event, but %q are several names", qname(n), event), "use one element for each event")
-	default:
-		if _, problem := eventDescriptor(w[0].text); problem != "" || w[0].text == "*" || w[0].text[len(w[0].text)-1] == '.' || len(w[0].text) > 2 && w[0].text[len(w[0].text)-2:] == ".*" {
-			p.report(Warning, p.atAttr(n, "event"), "3.12.1", fmt.Sprintf("%q is a pattern, or no good name of an event", event), `names are words joined by "."; patterns belong into the event of <transition>`)
-		}
+	case !legalEventName(w[0].text):
+		p.report(Warning, p.atAttr(n, "event"), "3.12.1", fmt.Sprintf("%q is not a legal event name", event), `names are words joined by "."; patterns such as "a.*" belong in the event of <transition>`)
 	}
 }
 
@@ -281,7 +279,7 @@ func (p *parser) compileProblem(e *expression, section, what string) {
 	if errors.As(e.err, &ce) {
 		message = ce.Message
 		if ce.Line > 0 && ce.Source.File == e.pos.File {
-			pos = Position{File: e.pos.File, Line: ce.Line, Column: max(ce.Column, 1)}
+			pos = p.tree.inAttribute(e.pos, Position{File: e.pos.File, Line: ce.Line, Column: max(ce.Column, 1)})
 		}
 	}
 	p.reportAt(Warning, pos, section, fmt.Sprintf("illegal %s: %s", what, message), "it raises error.execution when it is evaluated")

@@ -49,15 +49,15 @@ func (p *parser) send(n *xmlquery.Node) action {
 	if !a.event.given {
 		switch {
 		case a.payload.content == nil && scxmlType:
-			p.report(Error, p.at(n), "6.2.4", fmt.Sprintf("<%s> has neither event nor eventexpr", qname(n)), `add event="…"`)
+			p.report(Error, p.at(n), "6.2", fmt.Sprintf("<%s> has neither event nor eventexpr", qname(n)), `add event="…"`)
 		case scxmlType:
-			p.report(Warning, p.at(n), "6.2.4", fmt.Sprintf("<%s> to an SCXML session has no event", qname(n)), `add event="…"`)
+			p.report(Warning, p.at(n), "6.2", fmt.Sprintf("<%s> to an SCXML session has no event", qname(n)), `add event="…"`)
 		}
 	}
 	if a.delay.given && a.delay.expr == nil {
 		d, err := ParseDelay(a.delay.literal)
 		if err != nil {
-			p.report(Error, p.atAttr(n, "delay"), "6.2.4", fmt.Sprintf("%q is no delay", a.delay.literal), `write a number and a unit, such as "1.5s" or "200ms"; at most 100 years`)
+			p.report(Error, p.atAttr(n, "delay"), "6.2", fmt.Sprintf("%q is no delay", a.delay.literal), `write a number and a unit, such as "1.5s" or "200ms"; at most 100 years`)
 		}
 		a.literalDelay = d
 	}
@@ -66,7 +66,7 @@ func (p *parser) send(n *xmlquery.Node) action {
 		if a.delay.expr != nil {
 			at = p.atAttr(n, "delayexpr")
 		}
-		p.report(Error, at, "6.2.4", "an event to #_internal cannot be delayed", "remove the delay, or the target")
+		p.report(Error, at, "6.2", "an event to #_internal cannot be delayed", "remove the delay, or the target")
 	}
 	return a
 }
@@ -125,12 +125,9 @@ func (p *parser) invoke(n *xmlquery.Node, s *state) {
 	}
 	p.namelist(n, &v.payload)
 	if v.payload.content != nil && v.src.given {
-		p.report(Error, v.payload.content.offset(p), "6.4", "<invoke> has both src and <content>", "keep one of them")
+		p.reportAt(Error, v.payload.content.pos, "6.4", "<invoke> has both src and <content>", "keep one of them")
 	}
 }
-
-// offset returns the place of a content in the document of p.
-func (c *content) offset(p *parser) int { return p.tree.lines[c.pos.Line-1] + c.pos.Column - 1 }
 
 // donedata reads <donedata> (section 5.5).
 func (p *parser) donedata(n *xmlquery.Node) *payload {
@@ -171,7 +168,7 @@ func (p *parser) contentOrParams(n *xmlquery.Node, d *payload) {
 	default:
 		return
 	}
-	p.report(Error, d.content.offset(p), elements[n.Data].section, fmt.Sprintf("<%s> has both <content> and %s", qname(n), other), "keep one of them")
+	p.reportAt(Error, d.content.pos, elements[n.Data].section, fmt.Sprintf("<%s> has both <content> and %s", qname(n), other), "keep one of them")
 }
 
 // content reads <content> (section 5.6).
@@ -225,7 +222,7 @@ func (p *parser) namelist(n *xmlquery.Node, to *payload) {
 		return
 	}
 	for _, w := range words(value) {
-		pos := p.tree.position(p.atWord(n, "namelist", value, w))
+		pos := p.tree.position(p.atWord(n, "namelist", w))
 		v := &parameter{name: w.text, pos: pos}
 		p.located(v, w.text, pos, n)
 		to.namelist = append(to.namelist, v)
@@ -310,7 +307,7 @@ func (p *parser) body(n *xmlquery.Node) (value datamodel.Value, raw string, ok b
 		return datamodel.XML{Text: raw}, raw, true
 	default:
 		raw = p.tree.inner(n)
-		p.report(Warning, p.at(n), "B.2.1", fmt.Sprintf("the content of <%s> is neither text nor one element; it is taken as text", qname(n)), "put a single element around it")
+		p.report(Warning, p.at(n), "B.2", fmt.Sprintf("the content of <%s> is neither text nor one element; it is taken as text", qname(n)), "put a single element around it")
 		return normalizeSpace(raw), raw, true
 	}
 }

@@ -255,7 +255,7 @@ func (p *parser) descriptors(n *xmlquery.Node) []string {
 	for _, w := range words(value) {
 		d, problem := eventDescriptor(w.text)
 		if problem != "" {
-			p.report(Warning, p.atWord(n, "event", value, w), "3.12.1", problem, `a descriptor is a name, a name followed by ".*", or "*"`)
+			p.report(Warning, p.atWord(n, "event", w), "3.12.1", problem, `a descriptor is a name, a name followed by ".*", or "*"`)
 		}
 		events = append(events, d)
 	}

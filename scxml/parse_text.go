@@ -36,7 +36,7 @@ func words(s string) []word {
 func trimSpace(s string) string { return strings.Trim(s, " \t\r\n") }
 
 // normalizeSpace trims and replaces every run of white space by one space
-// (appendix B.2.1: "space-normalized string").
+// (appendix B.2: "space-normalized string").
 func normalizeSpace(s string) string {
 	w := words(s)
 	if len(w) == 1 {
@@ -83,6 +83,12 @@ func eventDescriptor(s string) (descriptor, problem string) {
 		return d, fmt.Sprintf("the event descriptor %q has an empty part; it will hardly ever match", s)
 	}
 	return d, ""
+}
+
+// legalEventName reports whether s can be the name of an event: words joined by
+// single points.
+func legalEventName(s string) bool {
+	return !strings.Contains(s, "*") && !strings.HasPrefix(s, ".") && !strings.HasSuffix(s, ".") && !strings.Contains(s, "..")
 }
 
 // ResolveURL resolves a reference against the URL of the document in which it

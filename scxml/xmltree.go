@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/antchfx/xmlquery"
 )
@@ -185,9 +187,12 @@ func (b *treeBuilder) broken(start, end int, err error) *xmlError {
 			offset = start
 		}
 	case strings.Contains(message, "expected element name"):
+		if rest := b.t.text[min(start+1, len(b.t.text)):]; len(rest) > 0 && (rest[0] >= 'a' && rest[0] <= 'z' || rest[0] >= 'A' && rest[0] <= 'Z') {
+			return &xmlError{start, "broken XML: this is no legal element name", "a name has at most one colon, between prefix and name"}
+		}
 		hint = "write < as &lt; in text, or put scripts into <![CDATA[ … ]]>"
 		offset = start
-	case strings.Contains(message, "quoted or unquoted attribute value"),
+	case strings.Contains(message, "unquoted or missing attribute value"),
 		strings.Contains(message, "attribute name without = in element"):
 		hint = `attributes are written name="value"`
 	}
@@ -413,6 +418,37 @@ func scanAttributes(text []byte, s span, starts []int) []int {
 		i += 1 + n
 	}
 	return starts
+}
+
+// inAttribute corrects a position that was counted in the value of an attribute
+// beginning at start: a character reference is longer in the source than in the
+// value.
+func (t *xmlTree) inAttribute(start, pos Position) Position {
+	if start.File != t.file || pos.Line != start.Line || start.Line > len(t.lines) {
+		return pos
+	}
+	offset := t.lines[start.Line-1] + start.Column - 1
+	if offset < 1 || offset > len(t.text) || t.text[offset-1] != '"' && t.text[offset-1] != '\'' {
+		return pos // text of a <script>
+	}
+	i := offset
+	for n := pos.Column - start.Column; n > 0 && i < len(t.text) && t.text[i] != '\n'; n-- {
+		if t.text[i] != '&' {
+			i++
+			continue
+		}
+		end := bytes.IndexByte(t.text[i:], ';')
+		if end < 0 {
+			break
+		}
+		if ref := string(t.text[i+1 : i+end]); strings.HasPrefix(ref, "#") {
+			r, _ := strconv.ParseInt("0"+ref[1:], 0, 32)
+			n -= max(utf8.RuneLen(rune(r)), 1) - 1
+		}
+		i += end + 1
+	}
+	pos.Column = start.Column + i - offset
+	return pos
 }
 
 // fragment returns the markup of an element with all namespaces in force
