@@ -63,8 +63,9 @@ type ParseOptions struct {
 
 	// Fetch reads the resource at an absolute URL, for src of <script> and <data>.
 	// nil: such a reference is an error of the document (<script>) or
-	// error.execution when the data is initialized (<data>). It returns at most
-	// limit bytes or an error.
+	// error.execution when the data is initialized (<data>). The URL is what
+	// ResolveURL makes of URL and the reference. It returns at most limit bytes or
+	// an error.
 	Fetch func(ctx context.Context, url string, limit int64) ([]byte, error)
 
 	Limits ParseLimits
@@ -73,9 +74,10 @@ type ParseOptions struct {
 // ParseLimits bound what Parse accepts. A zero field means its default.
 type ParseLimits struct {
 	Bytes       int   // size of the document; default 8 MiB
-	Depth       int   // nesting of elements; default 256
+	Depth       int   // nesting of elements; default 256, at most 10,000
 	Elements    int   // number of elements; default 200,000
-	Diagnostics int   // problems reported before Parse gives up; default 100
-	FetchBytes  int64 // size of one fetched resource; default 4 MiB
+	Diagnostics int   // errors found before Parse gives up, and warnings kept; default 100
+	Fetches     int   // references to resources; default 100
+	FetchBytes  int64 // size of one fetched resource, all together 8 times as much; default 4 MiB
 	Expression  int   // length of one expression or script; default 1 MiB
 }

@@ -18,6 +18,7 @@ const (
 	defaultDepth       = 256
 	defaultElements    = 200_000
 	defaultDiagnostics = 100
+	defaultFetches     = 100
 	defaultFetchBytes  = 4 << 20
 	defaultExpression  = 1 << 20
 	maxDepth           = 10_000
@@ -58,6 +59,7 @@ func (l ParseLimits) withDefaults() ParseLimits {
 	set(&l.Depth, defaultDepth)
 	set(&l.Elements, defaultElements)
 	set(&l.Diagnostics, defaultDiagnostics)
+	set(&l.Fetches, defaultFetches)
 	set(&l.Expression, defaultExpression)
 	if l.FetchBytes <= 0 {
 		l.FetchBytes = defaultFetchBytes

@@ -2,6 +2,7 @@ package scxml
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -42,7 +43,7 @@ func toUTF8(source []byte) ([]byte, error) {
 	return source, nil
 }
 
-var errInvalidUTF8 = fmt.Errorf("the document is not valid UTF-8")
+var errInvalidUTF8 = errors.New("the document is not valid UTF-8")
 
 func decode(source []byte, enc encoding.Encoding, name string) ([]byte, error) {
 	out, err := enc.NewDecoder().Bytes(source)

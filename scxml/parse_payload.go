@@ -261,6 +261,9 @@ func (p *parser) data(n *xmlquery.Node) *data {
 	src, hasSrc := p.attr(n, "src")
 	expr, hasExpr := p.attr(n, "expr")
 	p.exclusive(n, "src", "expr")
+	if !hasExpr {
+		p.compileProblem(p.compileQuietly(id, datamodel.LocationExpression, p.attrPos(n, "id"), n), "5.3", "data id")
+	}
 	switch {
 	case hasBody && (hasSrc || hasExpr):
 		other := "expr"
@@ -322,11 +325,17 @@ type fetch struct {
 
 // fetchAll fetches what the document refers to. The error is that of ctx.
 func (p *parser) fetchAll(ctx context.Context) error {
+	if n := p.opts.Limits.Fetches; len(p.fetches) > n {
+		p.report(Error, p.fetches[n].offset, "5.3", fmt.Sprintf("the document refers to more than %d resources", n), "raise ParseLimits.Fetches when such documents are meant to be accepted")
+		return nil
+	}
+	budget := fetchedTotal * p.opts.Limits.FetchBytes
 	for _, f := range p.fetches {
 		if p.found.full() {
 			return nil
 		}
-		body, url, err := p.fetch(ctx, f.ref)
+		body, url, err := p.fetch(ctx, f.ref, min(p.opts.Limits.FetchBytes, budget))
+		budget -= int64(len(body))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -346,9 +355,13 @@ func (p *parser) fetchAll(ctx context.Context) error {
 	return nil
 }
 
+// fetchedTotal is how many times ParseLimits.FetchBytes all resources of a
+// document may have together.
+const fetchedTotal = 8
+
 var errNoFetch = errors.New("nothing is set up for fetching (ParseOptions.Fetch)")
 
-func (p *parser) fetch(ctx context.Context, ref string) (body []byte, url string, err error) {
+func (p *parser) fetch(ctx context.Context, ref string, limit int64) (body []byte, url string, err error) {
 	url, err = ResolveURL(p.doc.url, ref)
 	if err != nil {
 		return nil, "", err
@@ -356,12 +369,12 @@ func (p *parser) fetch(ctx context.Context, ref string) (body []byte, url string
 	if p.opts.Fetch == nil {
 		return nil, url, errNoFetch
 	}
-	body, err = p.opts.Fetch(ctx, url, p.opts.Limits.FetchBytes)
+	body, err = p.opts.Fetch(ctx, url, limit)
 	if err != nil {
 		return nil, url, err
 	}
-	if int64(len(body)) > p.opts.Limits.FetchBytes {
-		return nil, url, fmt.Errorf("it has more than %d bytes", p.opts.Limits.FetchBytes)
+	if int64(len(body)) > limit {
+		return nil, url, fmt.Errorf("it has more than %d bytes", limit)
 	}
 	return body, url, nil
 }

@@ -3,6 +3,8 @@ package scxml
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,29 @@ func TestParseData(t *testing.T) {
 	opts.Limits.FetchBytes = 3
 	p = mustFail(t, header+`<script src="a.js"/><state/></scxml>`, opts)
 	assert.Contains(t, p.Error(), "it has more than 3 bytes")
+	opts.Limits = ParseLimits{Fetches: 2}
+	p = mustFail(t, header+`<script src="a.js"/><script src="a.js"/><script src="a.js"/><state/></scxml>`, opts)
+	assert.Contains(t, p.Error(), "more than 2 resources")
+
+	// All resources together have a limit as well.
+	fetched := 0
+	opts = fakeECMAScript()
+	opts.Fetch = func(_ context.Context, _ string, limit int64) ([]byte, error) {
+		n := min(limit, 40)
+		fetched += int(n)
+		return make([]byte, n), nil
+	}
+	opts.Limits.FetchBytes = 40
+	mustParse(t, header+`<datamodel>`+manyData(50)+`</datamodel><state/></scxml>`, opts)
+	assert.Equal(t, 320, fetched)
+}
+
+func manyData(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `<data id="d%d" src="x"/>`, i)
+	}
+	return b.String()
 }
 
 func TestParsePayload(t *testing.T) {
