@@ -5,6 +5,6 @@
 // included, so that several engines in one process may share one Store as the
 // nodes of a cluster share a server.
 //
-// A session costs about 300 bytes beside its own bytes. Memory is bounded by the limits of
+// A session costs about 230 bytes of heap beside its own bytes. Memory is bounded by the limits of
 // [Options]; a write beyond them fails with persistence.ErrFull and changes nothing.
 package memstore

@@ -88,15 +88,52 @@ var appendTests = []test{
 			f.Fatalf("a repeat was added: %s", show(got))
 		}
 	}},
-	{"repeat of an event long unhandled", func(f *fixture) {
+	{"repeats in a long life", func(f *fixture) {
+		// Many keys are forgotten by now; what has to be remembered is.
+		const window = persistence.KeyWindow
 		id := f.create(0)
-		f.append(id, "a", "first")
-		for i := range uint64(3 * persistence.KeyWindow) {
-			f.append(id, fmt.Sprint("other ", i), "x")
+		var rev, n uint64 // n events so far
+		add := func(key string) uint64 {
+			n++
+			if got := f.append(id, key, "x"); got != n {
+				f.Fatalf("number %d, want %d", got, n)
+			}
+			return n
 		}
-		if n := f.append(id, "a", "again"); n != 1 {
-			f.Fatalf("number %d of a repeat, want 1", n)
+		handle := func(acked uint64) {
+			rev++
+			f.commit(&persistence.Commit{ID: id, Rev: rev, Acked: acked})
 		}
+		repeat := func(key string, want uint64) {
+			f.Helper()
+			if got := f.append(id, key, "again"); got != want {
+				f.Fatalf("number %d of a repeat of %s, want %d", got, key, want)
+			}
+		}
+		for range 40 {
+			for range 10 {
+				add(fmt.Sprint("other ", n))
+			}
+			handle(n)
+		}
+		handled := add("handled")
+		for range window - 1 {
+			handle(add(fmt.Sprint("other ", n)))
+		}
+		repeat("handled", handled)
+
+		for range 2 * window {
+			add(fmt.Sprint("other ", n))
+		}
+		waiting := add("waiting")
+		for range 2 * window {
+			add(fmt.Sprint("other ", n))
+		}
+		handle(waiting - 1)
+		for range 10 {
+			add(fmt.Sprint("other ", n))
+		}
+		repeat("waiting", waiting)
 	}},
 	{"empty and large", func(f *fixture) {
 		id := f.create(0)

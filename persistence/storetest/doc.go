@@ -14,8 +14,8 @@
 //
 // [Run] checks every sentence of the contract, theme by theme, then puts many goroutines
 // to work at once, and at last compares long random sequences of operations with a plain
-// model (-storetest.seed and -storetest.steps choose other ones; the seed is printed on
-// failure).
+// model. The environment variables STORETEST_SEED and STORETEST_STEPS set the seed (by
+// default from the clock; printed on failure) and the length of that one (3000).
 //
 // [Fail] wraps a store so that its n-th operation fails, before or after it took effect:
 // for tests of what uses a store.

@@ -2,31 +2,25 @@ package storetest
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/seed-ff723688/ors/persistence"
 )
 
-var (
-	seedFlag  = flag.Uint64("storetest.seed", 0, "seed of the random test; 0 takes one from the time")
-	stepsFlag = flag.Int("storetest.steps", 3000, "steps of the random test")
-)
-
 var randomTests = []test{
 	{"operations", func(f *fixture) {
-		seed := *seedFlag
-		if seed == 0 {
-			seed = uint64(time.Now().UnixNano())
-		}
+		seed := setting(f, "STORETEST_SEED", uint64(time.Now().UnixNano()))
+		steps := setting(f, "STORETEST_STEPS", 3000)
 		w := &walk{fixture: f, rng: rand.New(rand.NewPCG(seed, 0)), model: newModel(f.s.Buckets()), old: make(map[int][]persistence.Lease)}
 		defer func() {
 			if f.Failed() {
-				f.Logf("again with -storetest.seed=%d; the last operations were\n  %s", seed, strings.Join(w.log[max(0, len(w.log)-15):], "\n  "))
+				f.Logf("again with STORETEST_SEED=%d; the last operations were\n  %s", seed, strings.Join(w.log[max(0, len(w.log)-15):], "\n  "))
 			}
 		}()
 		w.buckets = []int{0, f.s.Buckets() - 1}
@@ -38,13 +32,27 @@ var randomTests = []test{
 				w.claims = append(w.claims, f.name(b))
 			}
 		}
-		for i := range *stepsFlag {
+		for i := range steps {
 			w.step()
-			if i%20 == 0 || i == *stepsFlag-1 {
+			if i%20 == 0 || i == steps-1 {
 				w.compare()
 			}
 		}
 	}},
+}
+
+// setting reads a number from the environment.
+func setting(f *fixture, name string, otherwise uint64) uint64 {
+	f.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		f.Fatalf("environment variable %s: %v", name, err)
+	}
+	return n
 }
 
 // walk does the same random operations on a store and on the model.
