@@ -300,7 +300,13 @@ func TestNoGoroutineWhenIdle(t *testing.T) {
 			require.NoError(t, err)
 		}
 		synctest.Wait()
-		assert.Equal(t, before, runtime.NumGoroutine())
+		for range 10_000 { // a goroutine that has returned is counted for a moment still
+			if runtime.NumGoroutine() <= before {
+				break
+			}
+			runtime.Gosched()
+		}
+		assert.LessOrEqual(t, runtime.NumGoroutine(), before)
 		require.NoError(t, e.Shutdown(t.Context()))
 	})
 }

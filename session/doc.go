@@ -1,0 +1,96 @@
+// Package session runs SCXML documents: many at once, fed with events, talking
+// to each other and to the outside world.
+//
+// # A first session
+//
+//	loader, err := session.NewLoader(&session.LoaderOptions{Allow: []string{"file:///srv/charts/"}})
+//	…
+//	engine, err := session.New(&session.Options{
+//		Parse:  scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
+//		Loader: loader,
+//		Logger: slog.Default(),
+//	})
+//	…
+//	defer engine.Shutdown(ctx)
+//	id, err := engine.Start(ctx, session.StartRequest{URL: "file:///srv/charts/order.scxml"})
+//	err = engine.Send(ctx, id, &scxml.Event{Name: "add", Data: map[string]any{"price": 12}})
+//	result, err := engine.Wait(ctx, id)
+//
+// # What an Engine does
+//
+// A session is a [scxml.Machine] with an inbox. Events are handled in the order
+// in which they were accepted, one macrostep at a time, and never by two
+// goroutines. A bounded number of workers (Options.Workers) serves all sessions;
+// one with much to do lets others have a turn. An idle session costs memory and
+// nothing else: no goroutine, no channel, no timer. When all sessions are idle,
+// the Engine has no goroutine.
+//
+// The Machine computes; the Engine acts. After each macrostep its outcome goes
+// through one place, where it is committed, and only then are the effects carried
+// out, in order: sends, delayed sends, cancellations, invocations, calls of
+// modules. Each effect has an [EffectID].
+//
+// # Targets and processors
+//
+// A <send> without a type, or with [SCXMLProcessor], goes to a session of the
+// same engine (appendix C.1): to itself without a target, "#_scxml_ID",
+// "#_parent", "#_INVOKEID"; "#_internal" is the internal queue. The event's origin
+// is a target that reaches the sender. Events of an invoked session carry its
+// invokeid. When the parameters of a <send> repeat a name, which the data of an
+// event cannot show, _event.raw has all of them in the form of an HTML form.
+//
+// [BasicHTTP] is the Basic HTTP event I/O processor; a host adds others by
+// implementing [IOProcessor]. Their messages are sent in the background, those of
+// one session in order.
+//
+// # Errors
+//
+// A Go error means that the host's call failed. Inside a chart, an error is an
+// event:
+//
+//   - error.execution: a type or target that does not exist, an <invoke> of a
+//     type other than SCXML or nested too deeply, too many delayed sends, a module
+//     without a handler;
+//   - error.communication: a target that cannot be reached, a full inbox, a
+//     document that <invoke> could not load, a module's handler that failed;
+//   - error.platform, with the invokeid: an invoked session broke down or was
+//     terminated by the host; there will be no done.invoke.
+//
+// What is known inside the macrostep is raised there, in the internal queue, as
+// the standard demands (section 6.2.5). What shows later (a delayed send whose
+// target has gone, an HTTP server that does not answer) comes as an external event
+// of type "platform" and with the sendid, if the document gave one.
+//
+// A session that exceeds a limit, or in which code of the host panics, ends with
+// [Failed]; nothing else is touched.
+//
+// # Invoked sessions
+//
+// <invoke type="scxml"> starts a session of the same engine, from src or from
+// content. It ends when the parent leaves the invoking state or ends: its onexit
+// handlers run, and nothing of it is heard any more. A session that has been
+// accepted always begins, even when it is to end at once; one whose document is
+// still being fetched does not.
+//
+// # Time
+//
+// All time comes from one [Clock]. With a [VirtualClock] a test runs a week in a
+// millisecond: Advance fires what is due, in order, and lets the engine come to
+// rest in between. With Options.Workers = 1 the order of everything is then
+// the same in every run, except for what goes through a processor's network.
+// [Engine.Settle] waits until nothing is being done. With the system clock an
+// Engine works inside a testing/synctest bubble.
+//
+// # Documents
+//
+// A [Loader] reads documents, and what they refer to, from directories, web
+// servers and file systems in memory, within an allow-list; nothing is allowed
+// unless it is listed. The Engine compiles each document once and shares it between
+// sessions; [CacheLimits] bounds what it keeps.
+//
+// # Concurrency
+//
+// An Engine is safe for concurrent use. Callbacks (Observer, Log, Trace, module
+// handlers) are called on its workers: they must be quick, and may call the
+// Engine, but not wait in it for their own session (Query, Wait, Settle, Shutdown).
+package session
