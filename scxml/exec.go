@@ -438,31 +438,33 @@ func (m *Machine) initializeDatum(v *data) {
 	}
 }
 
-// ParseDelay reads a delay of <send> in the form of a CSS2 time: a number,
-// which may be fractional or begin with a point, and the unit "s" or "ms"
-// (section 6.2.2). The longest is 100 years; white space around it is ignored.
+// delayUnits are the units of a delay; a longer one comes before its ending.
+var delayUnits = []struct {
+	suffix string
+	unit   time.Duration
+}{{"ms", time.Millisecond}, {"s", time.Second}, {"m", time.Minute}, {"h", time.Hour}, {"d", 24 * time.Hour}}
+
+// ParseDelay reads a delay of <send>: a number, which may be fractional or begin
+// with a point, and the unit "ms", "s", "m", "h" or "d" (section 6.2.2 and the
+// schema's Duration). The longest is 100 years; white space around it is ignored.
 func ParseDelay(text string) (time.Duration, error) {
-	s := strings.TrimSpace(text)
-	number, unit := s, time.Duration(0)
-	if n, ok := strings.CutSuffix(s, "ms"); ok {
-		number, unit = n, time.Millisecond
-	} else if n, ok := strings.CutSuffix(s, "s"); ok {
-		number, unit = n, time.Second
+	s := strings.TrimPrefix(strings.TrimSpace(text), "+")
+	for _, u := range delayUnits {
+		digits, ok := strings.CutSuffix(s, u.suffix)
+		if !ok {
+			continue
+		}
+		if strings.Trim(digits, "0123456789.") != "" {
+			break
+		}
+		f, err := strconv.ParseFloat(digits, 64)
+		const longest = 100 * 365 * 24 * time.Hour
+		if err != nil || f*float64(u.unit) > float64(longest) {
+			break
+		}
+		return time.Duration(f * float64(u.unit)), nil
 	}
-	digits := strings.TrimPrefix(number, "+")
-	if unit == 0 || digits == "" || strings.Trim(digits, "0123456789.") != "" {
-		return 0, &DelayError{Text: text}
-	}
-	f, err := strconv.ParseFloat(digits, 64)
-	if err != nil {
-		return 0, &DelayError{Text: text}
-	}
-	const century = 100 * 365 * 24 * time.Hour
-	f *= float64(unit)
-	if f > float64(century) {
-		return 0, &DelayError{Text: text}
-	}
-	return time.Duration(f), nil
+	return 0, &DelayError{Text: text}
 }
 
 // DelayError reports a text that is no delay.

@@ -107,8 +107,8 @@ func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 }
 
 // RestoreMachine makes a machine from a snapshot of the same document. It goes
-// on as if nothing had happened. An error matches ErrSnapshot or ErrDocument, or
-// comes from the data model.
+// on as if nothing had happened. An error matches ErrSnapshot or ErrDocument; that
+// of the data model is in its chain.
 func RestoreMachine(doc *Document, snapshot []byte, opts *MachineOptions) (*Machine, error) {
 	m, err := NewMachine(doc, opts)
 	if err != nil {
@@ -163,7 +163,7 @@ func (m *Machine) restore(snapshot []byte) error {
 		return r.err
 	}
 	if err := m.model.Restore(data); err != nil {
-		return fmt.Errorf("scxml: restoring data: %w", err)
+		return fmt.Errorf("%w: its data: %w", ErrSnapshot, err)
 	}
 	if m.event != nil {
 		m.model.SetEvent(m.event)
@@ -177,7 +177,7 @@ func (m *Machine) restore(snapshot []byte) error {
 			continue
 		}
 		if err := s.Restore(state); err != nil {
-			return fmt.Errorf("scxml: restoring module %s: %w", m.doc.modules[i].Namespaces()[0], err)
+			return fmt.Errorf("%w: its state of module %s: %w", ErrSnapshot, m.doc.modules[i].Namespaces()[0], err)
 		}
 	}
 	if len(r.data) != 0 {
