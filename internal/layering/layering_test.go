@@ -1,0 +1,165 @@
+// Package layering checks who may import whom.
+package layering
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/seed-ff723688/ors"
+
+// rule says what the packages below a folder may import, in code that is not a
+// test. The rule with the longest matching folder counts.
+type rule struct {
+	folder     string   // relative to the module
+	own        []string // folders of this module; "*" is all
+	thirdParty []string // prefixes of import paths
+}
+
+var rules = []rule{
+	{"datamodel", nil, nil},
+	{"datamodel/ecmascript", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery"}},
+	{"datamodel/ecmascript/goja", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/dop251/goja"}},
+	{"datamodel/ecmascript/otto", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/robertkrimen/otto"}},
+	{"datamodel/ecmascript/ecmatest", []string{"datamodel", "datamodel/ecmascript"}, nil},
+	{"scxml", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery", "golang.org/x/net", "golang.org/x/text"}},
+	{"scxml/scxmltest", []string{"datamodel", "scxml", "session"}, nil},
+	{"persistence", nil, nil},
+	{"persistence/memstore", []string{"persistence"}, nil},
+	{"persistence/boltstore", []string{"persistence"}, []string{"go.etcd.io/bbolt"}},
+	{"persistence/storetest", []string{"persistence"}, nil},
+	{"session", []string{"datamodel", "scxml", "persistence"}, nil},
+	{"session/rest", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"session/cluster", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"session/basichttp", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"telephony", nil, nil},
+	{"telephony/fm", []string{"datamodel", "scxml", "session", "telephony", "telephony/router"}, nil},
+	{"telephony/router", []string{"telephony"}, nil},
+	{"telephony/sim", []string{"telephony"}, nil},
+	{"config", []string{"datamodel", "scxml", "session", "telephony"}, nil},
+	{"internal", nil, nil},
+	{"examples", []string{"*"}, nil},
+}
+
+// Third parties that tests may import beside those of the rules.
+var testOnly = []string{"github.com/stretchr/testify"}
+
+// Third parties that no program that uses this module may end up with.
+var neverInPrograms = []string{"github.com/stretchr/testify", "github.com/davecgh/go-spew", "github.com/pmezard/go-difflib"}
+
+type pkg struct {
+	ImportPath                         string
+	Standard                           bool
+	Imports, TestImports, XTestImports []string
+	Deps                               []string
+}
+
+func TestImports(t *testing.T) {
+	packages := list(t)
+	standard := map[string]bool{"C": true}
+	for _, p := range packages {
+		if p.Standard {
+			standard[p.ImportPath] = true
+		}
+	}
+	seen := 0
+	for _, p := range packages {
+		folder, ok := strings.CutPrefix(p.ImportPath, module+"/")
+		if !ok {
+			continue
+		}
+		seen++
+		r := find(folder)
+		if r == nil {
+			t.Errorf("%s: no rule says what it may import; add one to rules", folder)
+			continue
+		}
+		for _, i := range p.Imports {
+			if own, ok := strings.CutPrefix(i, module+"/"); ok {
+				if !slices.Contains(r.own, own) && !slices.Contains(r.own, "*") && own != folder {
+					t.Errorf("%s may not import %s; it may import %s", folder, own, strings.Join(r.own, ", "))
+				}
+			} else if !standard[i] && !matches(i, r.thirdParty) {
+				t.Errorf("%s may not import %s", folder, i)
+			}
+		}
+		for _, d := range p.Deps {
+			if matches(d, neverInPrograms) {
+				t.Errorf("%s depends on %s, which belongs into tests only", folder, d)
+			}
+		}
+		for _, i := range append(p.TestImports, p.XTestImports...) {
+			if third := isThirdParty(i); third && !matches(i, r.thirdParty) && !matches(i, testOnly) && !anyRule(i) {
+				t.Errorf("tests of %s may not import %s", folder, i)
+			}
+		}
+	}
+	if seen < 5 {
+		t.Fatalf("only %d packages of the module found: the test looks in the wrong place", seen)
+	}
+}
+
+// list runs go list over the whole module.
+func list(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-deps", "-json=ImportPath,Standard,Imports,TestImports,XTestImports,Deps", "./...")
+	cmd.Dir = "../.."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		err := dec.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return packages
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// find returns the rule of a folder: its own, that of a driver folder, or that of the
+// nearest folder above for examples and internal.
+func find(folder string) *rule {
+	for i := range rules {
+		if rules[i].folder == folder {
+			return &rules[i]
+		}
+	}
+	top, _, _ := strings.Cut(folder, "/")
+	switch top {
+	case "examples", "internal":
+		for i := range rules {
+			if rules[i].folder == top {
+				return &rules[i]
+			}
+		}
+	case "telephony":
+		return &rule{folder: folder, own: []string{"telephony"}} // a driver
+	}
+	return nil
+}
+
+func isThirdParty(path string) bool {
+	host, _, _ := strings.Cut(path, "/")
+	return strings.Contains(host, ".") && path != module && !strings.HasPrefix(path, module+"/")
+}
+
+func anyRule(path string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return matches(path, r.thirdParty) })
+}
+
+func matches(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return path == p || strings.HasPrefix(path, p+"/") })
+}

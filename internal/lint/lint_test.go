@@ -1,0 +1,199 @@
+// Package lint checks the rules of this repository that no general tool knows.
+package lint
+
+import (
+	"bytes"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const (
+	root     = "../.."
+	maxLines = 700
+)
+
+// unwanted are texts that do not belong into any file of the repository. They
+// are put together here so that this file does not match itself.
+var unwanted = []struct {
+	what string
+	text *regexp.Regexp
+	only string // suffix of the files; empty: all
+}{
+	{"a path of somebody's machine", regexp.MustCompile(`(^|[\s"'=(` + "`" + `])/(wor` + `k|tm` + `p|hom` + `e|roo` + `t|Use` + `rs)/[a-z]`), ""},
+	{"unfinished work", regexp.MustCompile(`\b(TO` + `DO|FIX` + `ME|XX` + `X)\b`), ".go"},
+	{"a test that sleeps", regexp.MustCompile(`\btime\.Sle` + `ep\(`), "_test.go"},
+}
+
+func TestRepository(t *testing.T) {
+	packages := map[string]bool{} // folder: has doc.go
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if name == ".git" || name == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel := strings.TrimPrefix(filepath.ToSlash(path), root+"/")
+		if !utf8.Valid(text) {
+			t.Errorf("%s: binary files belong into a testdata folder", rel)
+			return nil
+		}
+		checkText(t, rel, text)
+		if strings.HasSuffix(name, ".go") {
+			checkGo(t, rel, text, packages)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for folder, documented := range packages {
+		if !documented {
+			t.Errorf("%s: the package has no doc.go", folder)
+		}
+	}
+	if len(packages) < 5 {
+		t.Fatalf("only %d packages found: the test looks in the wrong place", len(packages))
+	}
+}
+
+func checkText(t *testing.T, path string, text []byte) {
+	for _, u := range unwanted {
+		if !strings.HasSuffix(path, u.only) {
+			continue
+		}
+		for i, line := range bytes.Split(text, []byte("\n")) {
+			if u.text.Match(line) {
+				t.Errorf("%s:%d: %s: %s", path, i+1, u.what, bytes.TrimSpace(line))
+			}
+		}
+	}
+}
+
+func checkGo(t *testing.T, path string, text []byte, packages map[string]bool) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, path, text, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		t.Errorf("%v", err)
+		return
+	}
+	if n := bytes.Count(text, []byte("\n")); n > maxLines {
+		t.Errorf("%s has %d lines, more than %d: split it by concept", path, n, maxLines)
+	}
+	test := strings.HasSuffix(path, "_test.go")
+	folder := filepath.ToSlash(filepath.Dir(path))
+	if !test && file.Name.Name != "main" {
+		packages[folder] = packages[folder] || strings.HasSuffix(path, "/doc.go")
+	}
+	at := func(n ast.Node) token.Position { return fset.Position(n.Pos()) }
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.FuncDecl:
+			if d.Recv == nil && d.Name.Name == "init" {
+				t.Errorf("%s: no init functions: what runs at start is called by name", at(d))
+			}
+			if !test && d.Doc == nil && exported(d) {
+				t.Errorf("%s: %s has no comment", at(d), d.Name.Name)
+			}
+		case *ast.GenDecl:
+			for _, s := range d.Specs {
+				checkSpec(t, at, d, s, test)
+			}
+		}
+	}
+}
+
+// exported reports whether godoc shows a function. Methods that every type may
+// have explain themselves.
+func exported(d *ast.FuncDecl) bool {
+	switch d.Name.Name {
+	case "String", "Error", "Unwrap", "Is", "As":
+		return false
+	}
+	if !d.Name.IsExported() || d.Recv == nil {
+		return d.Name.IsExported()
+	}
+	typ := d.Recv.List[0].Type
+	for {
+		switch x := typ.(type) {
+		case *ast.StarExpr:
+			typ = x.X
+		case *ast.IndexExpr:
+			typ = x.X
+		case *ast.IndexListExpr:
+			typ = x.X
+		case *ast.Ident:
+			return x.IsExported()
+		default:
+			return true
+		}
+	}
+}
+
+func checkSpec(t *testing.T, at func(ast.Node) token.Position, d *ast.GenDecl, s ast.Spec, test bool) {
+	switch s := s.(type) {
+	case *ast.TypeSpec:
+		if !test && s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+			t.Errorf("%s: %s has no comment", at(s), s.Name.Name)
+		}
+	case *ast.ValueSpec:
+		for i, name := range s.Names {
+			if !test && name.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+				t.Errorf("%s: %s has no comment", at(s), name.Name)
+			}
+			if d.Tok == token.VAR && !test && name.Name != "_" && !constant(d, s, i) {
+				t.Errorf("%s: %s is a variable of the package: only errors and tables that nobody changes may be", at(s), name.Name)
+			}
+		}
+	}
+}
+
+// constant reports whether a package variable is an error, a table, a compiled
+// pattern or an embedded file.
+func constant(d *ast.GenDecl, s *ast.ValueSpec, i int) bool {
+	for _, doc := range []*ast.CommentGroup{d.Doc, s.Doc} {
+		if doc == nil {
+			continue
+		}
+		for _, c := range doc.List {
+			if strings.HasPrefix(c.Text, "//go:embed ") {
+				return true
+			}
+		}
+	}
+	if i >= len(s.Values) {
+		return false
+	}
+	switch v := s.Values[i].(type) {
+	case *ast.CompositeLit:
+		return true
+	case *ast.UnaryExpr:
+		_, literal := v.X.(*ast.CompositeLit)
+		return literal
+	case *ast.CallExpr:
+		f, ok := v.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return false
+		}
+		from, _ := f.X.(*ast.Ident)
+		return strings.HasPrefix(f.Sel.Name, "Must") || f.Sel.Name == "NewReplacer" ||
+			from != nil && (from.Name == "errors" && f.Sel.Name == "New" || from.Name == "fmt" && f.Sel.Name == "Errorf")
+	}
+	return false
+}
