@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
+	"regexp"
 	"strings"
 
 	"github.com/seed-ff723688/ors/telephony"
@@ -113,23 +113,23 @@ func (sc *Script) application() (Application, error) {
 	return app, nil
 }
 
-// checkURL accepts an empty URL. Elements to be filled in do not stand in the
-// scheme, so it can be judged before they are.
+// checkURL accepts an empty URL, and any scheme: what can be read is the
+// business of the host's loader. Elements to be filled in do not stand in the scheme, so it can be
+// judged before they are.
 func checkURL(u string) error {
 	if u == "" {
 		return nil
 	}
-	scheme, rest, ok := strings.Cut(u, ":")
-	switch {
-	case strings.ContainsAny(u, " \t\r\n"):
+	if strings.ContainsAny(u, " \t\r\n") {
 		return fmt.Errorf("%q has more than one space: want one URL, or two with one space between them", u)
-	case !ok || rest == "":
-		return fmt.Errorf("%q is not an absolute URL: want one of file, http, https and script", u)
-	case !slices.Contains([]string{"file", "http", "https"}, strings.ToLower(scheme)):
-		return fmt.Errorf("%q has the scheme %s: want one of file, http, https and script", u, scheme)
+	}
+	if !absoluteURL.MatchString(u) {
+		return fmt.Errorf("%q is not an absolute URL such as file:///apps/a.scxml, http://… or script:<name>", u)
 	}
 	return nil
 }
+
+var absoluteURL = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:[^\s]`)
 
 // Expand fills the elements in square brackets from an interaction: values are
 // percent-encoded in URLs and put as they are into parameters. What the

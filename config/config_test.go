@@ -24,7 +24,7 @@ func site() *config.Site {
 				{Number: "5004", Type: config.RoutingPoint, Annex: app("application@East", "file:/apps/east.scxml")},
 				{Number: "5005", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {
 					"application": "file:/apps/all.scxml", "application@East": "file:/apps/east.scxml"}}},
-				{Number: "5006", Type: config.RoutingPoint, Annex: app("application", "ftp://a/x.scxml")},
+				{Number: "5006", Type: config.RoutingPoint, Annex: app("application", "1x://a/x.scxml")},
 				{Number: "5007", Type: config.RoutingPoint, Annex: app("application", "http://a/x  http://b/x")},
 				{Number: "5008", Type: config.RoutingPoint, Annex: app("application", "script:Empty")},
 				{Number: "5009", Type: config.RoutingPoint, Annex: app("application", "apps/relative.scxml")},
@@ -55,7 +55,7 @@ func TestResolve(t *testing.T) {
 		{"5003", config.Application{}, `config: DN 5003@Main, section Orchestration, option application: there is no script object "Nobody"`},
 		{"5004", config.Application{}, "config: no application on the DN: DN 5004@Main"},
 		{"5005", config.Application{}, "config: no application on the DN: DN 5005@Main"},
-		{"5006", config.Application{}, `option application: "ftp://a/x.scxml" has the scheme ftp: want one of file, http, https and script`},
+		{"5006", config.Application{}, `option application: "1x://a/x.scxml" is not an absolute URL`},
 		{"5007", config.Application{}, "has more than one space"},
 		{"5008", config.Application{}, "config: script Empty, section Application, option url: is required"},
 		{"5009", config.Application{}, "is not an absolute URL"},

@@ -29,6 +29,7 @@
 //	file:/apps/a.scxml, http://…, https://…   the document
 //	<URL> <URL>                               the second is tried when the first cannot be used
 //	script:<name>                             a script object: its url, alternate-url and parameters
+//	<scheme>:…                                what the host's loader reads under it
 //
 // "application@<cluster>" takes the place of "application" for the cluster of
 // that name and hides the DN from all others. URLs and parameters may contain elements that are
