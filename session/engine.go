@@ -9,9 +9,11 @@ import (
 	mathrand "math/rand/v2"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 )
 
@@ -29,6 +31,7 @@ type Engine struct {
 	slots      chan struct{}          // one for each send to a processor under way
 	virtual    bool                   // the clock is a VirtualClock
 	detach     func()                 // from it
+	closed     atomic.Bool            // no new work from outside
 	stopped    chan struct{}          // closed when Shutdown has done its work
 
 	mu         sync.Mutex
@@ -37,7 +40,6 @@ type Engine struct {
 	ops        map[*operation]struct{}
 	quiet      chan struct{} // closed when nothing is being done; nil when nobody waits for it
 	rounds     uint64        // grows whenever something is done
-	closed     bool          // no new work from outside
 	aborted    bool          // no work at all any more
 
 	restoreEachStep bool // for tests: after every macrostep go on with a restored Machine
@@ -110,7 +112,7 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 //
 // The errors are those of Load, ErrExists, ErrTooMany and ErrClosed.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
-	if e.isClosed() {
+	if e.closed.Load() {
 		return "", ErrClosed
 	}
 	doc := req.Document
@@ -126,9 +128,18 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	if id == "" {
 		id = e.opts.NewID()
 	}
+	if err := persistence.CheckNames("session id", id); err != nil {
+		return "", fmt.Errorf("session: %w", err)
+	}
 	s := newSession(e, id)
 	s.doc, s.value = doc, req.Value
-	s.begin = &beginning{params: req.Params, x: req.X}
+	s.begin = &beginning{}
+	if s.begin.params, err = copyObject(req.Params); err != nil {
+		return "", fmt.Errorf("session: parameters: %w", err)
+	}
+	if s.begin.x, err = copyObject(req.X); err != nil {
+		return "", fmt.Errorf("session: _x: %w", err)
+	}
 	if err := e.admit(s); err != nil {
 		return "", err
 	}
@@ -138,10 +149,21 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	return s.id, nil
 }
 
+func copyObject(o *datamodel.Object) (*datamodel.Object, error) {
+	if o == nil {
+		return nil, nil
+	}
+	v, err := datamodel.From(o)
+	if err != nil {
+		return nil, err
+	}
+	return v.(*datamodel.Object), nil
+}
+
 // admit adds a session to the registry.
 func (e *Engine) admit(s *session) error {
 	err := e.sessions.add(s)
-	if err == nil && e.isClosed() {
+	if err == nil && e.closed.Load() {
 		// Shutdown may have listed the sessions before this one was added.
 		s.mu.Lock()
 		s.stopping = ShutDown
@@ -164,7 +186,7 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.isClosed() {
+	if e.closed.Load() {
 		return ErrClosed
 	}
 	s := e.sessions.getLive(id)
@@ -315,11 +337,7 @@ func (e *Engine) activity() uint64 {
 // before that is done, what is left is abandoned and the error says so. A second
 // call waits for the first.
 func (e *Engine) Shutdown(ctx context.Context) error {
-	e.mu.Lock()
-	again := e.closed
-	e.closed = true
-	e.mu.Unlock()
-	if again {
+	if e.closed.Swap(true) {
 		select {
 		case <-e.stopped:
 			return nil
@@ -348,12 +366,6 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, closeAll(e.opts.Processors))
 	close(e.stopped)
 	return err
-}
-
-func (e *Engine) isClosed() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.closed
 }
 
 // stopSession asks s to end for the given reason, unless it already is to end.

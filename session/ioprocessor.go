@@ -83,7 +83,7 @@ func (e *Engine) locations(s *session) map[string]string {
 }
 
 var (
-	errNoParent  = errors.New("session: #_parent: this session was not invoked by another one")
+	errNoParent  = errors.New("session: #_parent: no session that invoked this one is alive")
 	errNoSession = errors.New("session: no such session")
 	errNoInvoke  = errors.New("session: no such invoked session")
 )
@@ -111,7 +111,7 @@ func (s *session) checkSend(send *scxml.Send) error {
 	switch {
 	case !ok || invokeID == "":
 		return fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
-	case invokeID == "parent" && s.lineage == nil:
+	case invokeID == "parent" && (s.lineage == nil || s.lineage.parent.ended.Load()):
 		return errNoParent
 	case invokeID == "parent" || send.Delay > 0 || s.machine.Invoked(invokeID):
 		return nil

@@ -167,10 +167,12 @@ type StartRequest struct {
 	URL      string          // absolute; read through Options.Loader
 	Document *scxml.Document // takes precedence over URL
 
-	// SessionID becomes _sessionid. Default: Options.NewID.
+	// SessionID becomes _sessionid: 1 to 255 bytes of UTF-8 without control
+	// characters. Default: Options.NewID.
 	SessionID string
 
-	// Params override top-level <data> items of the same name.
+	// Params override top-level <data> items of the same name. They are copied, as
+	// is X.
 	Params *datamodel.Object
 
 	// X is the value of _x.
