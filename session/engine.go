@@ -379,6 +379,12 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 	e.schedule(s)
 }
 
+func (e *Engine) stopByID(id string, reason EndReason) {
+	if s := e.sessions.getLive(id); s != nil {
+		e.stopSession(s, reason)
+	}
+}
+
 // perform runs f on a goroutine of its own. The context ends after the timeout,
 // if that is not zero, and when the engine is shut down.
 func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {

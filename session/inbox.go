@@ -6,8 +6,8 @@ import "github.com/seed-ff723688/ors/scxml"
 // accepting one costs one allocation.
 type queuedEvent struct {
 	event scxml.Event
-	from  *session // the invoked session that sent it; nil for other senders
-	last  bool     // nothing follows from that session any more
+	from  string // id of the invoked session that sent it; "" for other senders
+	last  bool   // nothing follows from that session any more
 	next  *queuedEvent
 
 	forwarded bool // by the parent (autoforward)

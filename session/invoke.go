@@ -35,7 +35,7 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke) {
 	}
 	c := newSession(e, e.opts.NewID())
 	c.value = s.value
-	c.lineage = &lineage{parent: s, root: s, invokeID: inv.ID, depth: s.depth() + 1}
+	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, depth: s.depth() + 1}
 	if s.lineage != nil {
 		c.lineage.root = s.lineage.root
 	}
@@ -49,7 +49,7 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke) {
 		return
 	}
 	s.mu.Lock()
-	s.children = append(s.children, child{inv.ID, c})
+	s.children = append(s.children, child{inv.ID, c.id})
 	s.mu.Unlock()
 
 	load, err := e.invokedDocument(s, inv)
@@ -135,13 +135,10 @@ func (e *Engine) abandon(c *session, r Result) {
 // that was to run, if there is one; it is forgotten.
 func (e *Engine) refuse(s, c *session, invokeID, name string, cause error) {
 	e.logger.Warn("invoke failed", "session", s.id, "invokeid", invokeID, "error", cause)
+	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)}}
 	if c != nil {
 		e.abandon(c, Result{Reason: Failed, Err: cause})
-	}
-	q := &queuedEvent{
-		event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)},
-		from:  c,
-		last:  true,
+		q.from, q.last = c.id, true
 	}
 	if err := s.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
 		e.logger.Warn("error event lost", "session", s.id, "event", name, "error", err)
@@ -151,25 +148,25 @@ func (e *Engine) refuse(s, c *session, invokeID, name string, cause error) {
 // cancelInvoke ends an invoked session; what it still says is not heard.
 func (e *Engine) cancelInvoke(s *session, invokeID string) {
 	s.mu.Lock()
-	c := s.childByInvoke(invokeID)
-	if c != nil {
-		s.removeChild(c)
+	id := s.childByInvoke(invokeID)
+	if id != "" {
+		s.removeChild(id)
 	}
 	s.mu.Unlock()
-	if c != nil {
-		e.stopSession(c, Cancelled)
+	if id != "" {
+		e.stopByID(id, Cancelled)
 	}
 }
 
 // forward passes an event on to an invoked session: an exact copy (section 6.4.1).
 func (e *Engine) forward(s *session, f *scxml.Forward) {
 	s.mu.Lock()
-	c := s.childByInvoke(f.InvokeID)
+	id := s.childByInvoke(f.InvokeID)
 	s.mu.Unlock()
-	if c == nil {
+	if id == "" {
 		return
 	}
-	if err := c.push(&queuedEvent{event: *f.Event, forwarded: true}, false); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := e.deliver(id, &queuedEvent{event: *f.Event, forwarded: true}, false); err != nil && !errors.Is(err, ErrNotFound) {
 		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err))
 	}
 }

@@ -111,7 +111,7 @@ func (s *session) checkSend(send *scxml.Send) error {
 	switch {
 	case !ok || invokeID == "":
 		return fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
-	case invokeID == "parent" && (s.lineage == nil || s.lineage.parent.ended.Load()):
+	case invokeID == "parent" && (s.lineage == nil || s.engine.sessions.getLive(s.lineage.parent) == nil):
 		return errNoParent
 	case invokeID == "parent" || send.Delay > 0 || s.machine.Invoked(invokeID):
 		return nil
@@ -133,10 +133,15 @@ func (e *Engine) route(s *session, send *scxml.Send) error {
 	}
 	if s.lineage != nil && target == s.lineage.parent {
 		q.event.InvokeID = s.lineage.invokeID
-		q.from = s
+		q.from = s.id
 	}
-	if err := target.push(q, false); err != nil {
-		return fmt.Errorf("%w: %q", err, target.id)
+	if target == s.id {
+		err = s.push(q, false)
+	} else {
+		err = e.deliver(target, q, false)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %q", err, target)
 	}
 	return nil
 }
@@ -154,34 +159,31 @@ func repeats(params []datamodel.Member) bool {
 	return false
 }
 
-// resolve finds the session that a target names.
-func (e *Engine) resolve(s *session, target string) (*session, error) {
+// resolve returns the id of the session that a target names.
+func (e *Engine) resolve(s *session, target string) (string, error) {
 	if target == "" || target == s.location {
-		return s, nil
+		return s.id, nil
 	}
 	if id, ok := sessionOfTarget(target); ok {
-		if t := e.sessions.getLive(id); t != nil {
-			return t, nil
-		}
-		return nil, fmt.Errorf("%w: %q", errNoSession, id)
+		return id, nil
 	}
 	invokeID, ok := strings.CutPrefix(target, "#_")
 	if !ok {
-		return nil, fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
+		return "", fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
 	}
 	if invokeID == "parent" {
 		if s.lineage == nil {
-			return nil, errNoParent
+			return "", errNoParent
 		}
 		return s.lineage.parent, nil
 	}
 	s.mu.Lock()
-	t := s.childByInvoke(invokeID)
+	id := s.childByInvoke(invokeID)
 	s.mu.Unlock()
-	if t == nil {
-		return nil, fmt.Errorf("%w: %q", errNoInvoke, invokeID)
+	if id == "" {
+		return "", fmt.Errorf("%w: %q", errNoInvoke, invokeID)
 	}
-	return t, nil
+	return id, nil
 }
 
 // outgoing is the queue of a session's sends to processors. A goroutine works
@@ -215,12 +217,12 @@ func (e *Engine) hand(s *session, send *scxml.Send, id EffectID) error {
 		return nil
 	}
 	s.out = &outgoing{queue: []outgoingMessage{{p, m}}}
-	e.perform(0, func(ctx context.Context) { e.deliver(ctx, s) })
+	e.perform(0, func(ctx context.Context) { e.workOff(ctx, s) })
 	return nil
 }
 
-// deliver works off s.out.
-func (e *Engine) deliver(ctx context.Context, s *session) {
+// workOff sends what is in s.out.
+func (e *Engine) workOff(ctx context.Context, s *session) {
 	for {
 		s.mu.Lock()
 		if len(s.out.queue) == 0 {

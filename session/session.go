@@ -57,20 +57,18 @@ type beginning struct {
 	x      *datamodel.Object
 }
 
-// lineage links an invoked session to its parent.
+// lineage links an invoked session to its parent. Sessions know each other by
+// id alone.
 type lineage struct {
-	parent   *session
-	root     *session
+	parent   string
+	root     string
 	invokeID string
 	depth    int
 }
 
 // child is an entry in a session's list of invoked sessions. It stays until the
 // parent has handled the child's last event or has cancelled it.
-type child struct {
-	invokeID string
-	session  *session
-}
+type child struct{ invokeID, id string }
 
 // watch holds the channels of those who wait. Each is made when it is needed
 // and closed once.
@@ -92,7 +90,7 @@ func (s *session) info() Info {
 		i.URL, i.Name = s.doc.URL(), s.doc.Name()
 	}
 	if s.lineage != nil {
-		i.Parent, i.Root, i.InvokeID = s.lineage.parent.id, s.lineage.root.id, s.lineage.invokeID
+		i.Parent, i.Root, i.InvokeID = s.lineage.parent, s.lineage.root, s.lineage.invokeID
 	}
 	return i
 }
@@ -134,30 +132,31 @@ func (s *session) watching() *watch {
 	return s.watch
 }
 
-// childByInvoke finds an invoked session. s.mu is held.
-func (s *session) childByInvoke(invokeID string) *session {
+// childByInvoke returns the id of an invoked session, or "". s.mu is held.
+func (s *session) childByInvoke(invokeID string) string {
 	for _, c := range s.children {
 		if c.invokeID == invokeID {
-			return c.session
+			return c.id
 		}
 	}
-	return nil
+	return ""
 }
 
-// hasChild reports whether c has not been cancelled. s.mu is held.
-func (s *session) hasChild(c *session) bool {
+// hasChild reports whether the session with this id was invoked and has not been
+// cancelled. s.mu is held.
+func (s *session) hasChild(id string) bool {
 	for i := range s.children {
-		if s.children[i].session == c {
+		if s.children[i].id == id {
 			return true
 		}
 	}
 	return false
 }
 
-// removeChild takes c off the list. s.mu is held.
-func (s *session) removeChild(c *session) {
+// removeChild takes a session off the list. s.mu is held.
+func (s *session) removeChild(id string) {
 	for i := range s.children {
-		if s.children[i].session == c {
+		if s.children[i].id == id {
 			s.children = append(s.children[:i], s.children[i+1:]...)
 			break
 		}
@@ -171,8 +170,8 @@ func (s *session) removeChild(c *session) {
 func (s *session) status() Status {
 	st := Status{Info: s.info(), Queued: s.inbox.len(), Macrosteps: s.step}
 	for _, c := range s.children {
-		if !c.session.ended.Load() {
-			st.Children = append(st.Children, c.session.id)
+		if s.engine.sessions.getLive(c.id) != nil {
+			st.Children = append(st.Children, c.id)
 		}
 	}
 	switch {

@@ -89,7 +89,7 @@ turn:
 			if q = s.inbox.pop(); q == nil {
 				break turn
 			}
-			if q.from != nil && !s.accepts(q) {
+			if q.from != "" && !s.accepts(q) {
 				continue turn
 			}
 		}
@@ -284,7 +284,7 @@ func (e *Engine) end(s *session, r Result) {
 		}
 	}
 	for _, c := range children {
-		e.stopSession(c.session, Cancelled)
+		e.stopByID(c.id, Cancelled)
 	}
 	e.sessions.retire(s)
 	e.tellParent(s, &r)
@@ -317,10 +317,19 @@ func (e *Engine) tellParent(s *session, r *Result) {
 	default:
 		return
 	}
-	q := &queuedEvent{event: ev, from: s, last: true}
-	if err := s.lineage.parent.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
+	q := &queuedEvent{event: ev, from: s.id, last: true}
+	if err := e.deliver(s.lineage.parent, q, true); err != nil && !errors.Is(err, ErrNotFound) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
+}
+
+// deliver hands an event to the session with the given id.
+func (e *Engine) deliver(id string, q *queuedEvent, must bool) error {
+	s := e.sessions.getLive(id)
+	if s == nil {
+		return ErrNotFound
+	}
+	return s.push(q, must)
 }
 
 // push appends an event to the inbox. An event that must not be refused, since
