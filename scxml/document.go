@@ -21,6 +21,7 @@ type Document struct {
 	modules     []Module        // registered ones, used or not
 	attrs       []Attr          // of <scxml>: in foreign namespaces, or beginning with '_'
 	warnings    []Diagnostic
+	source      string   // the text that was parsed
 	digest      [32]byte // SHA-256 of the source
 
 	links // filled by link.go
@@ -38,6 +39,9 @@ func (d *Document) DataModel() string { return d.language.Name() }
 // Digest returns the SHA-256 of the document's source. It identifies the
 // document in snapshots.
 func (d *Document) Digest() [32]byte { return d.digest }
+
+// Source returns the text that was parsed. What it refers to is not part of it.
+func (d *Document) Source() string { return d.source }
 
 // Warnings returns what Parse found questionable and accepted, in order of position.
 func (d *Document) Warnings() []Diagnostic { return d.warnings }

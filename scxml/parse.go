@@ -44,6 +44,7 @@ func Parse(ctx context.Context, source []byte, opts *ParseOptions) (*Document, e
 		return nil, &ParseError{URL: p.doc.url, Diagnostics: diagnostics}
 	}
 	p.doc.warnings = diagnostics
+	p.doc.source = string(source)
 	p.doc.digest = sha256.Sum256(source)
 	p.doc.link()
 	return p.doc, nil
