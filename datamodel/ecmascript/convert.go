@@ -12,9 +12,18 @@ import (
 // maxCopied is the number of values that one copy across the border may have.
 const maxCopied = 1_000_000
 
-// in copies a value into the runtime. Objects are made by the runtime, which
-// runs no script for that.
-func (m *model) in(v datamodel.Value) (Value, error) { return m.inAt(v, 0) }
+// in copies a value into the runtime.
+func (m *model) in(v datamodel.Value) (out Value, err error) {
+	switch v.(type) {
+	case nil, datamodel.Null, bool, float64, string:
+		return m.inAt(v, 0)
+	}
+	err = m.rt.Protect(func() error {
+		out, err = m.inAt(v, 0)
+		return err
+	})
+	return out, err
+}
 
 func (m *model) inAt(v datamodel.Value, depth int) (Value, error) {
 	if depth > datamodel.MaxDepth {

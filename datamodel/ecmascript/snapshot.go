@@ -402,4 +402,3 @@ func (s *scope) byPath(path string) (Value, bool) {
 	}
 	return nil, false
 }
-

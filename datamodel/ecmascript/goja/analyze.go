@@ -1,0 +1,500 @@
+package goja
+
+import (
+	"math/big"
+	"reflect"
+
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/token"
+
+	"github.com/seed-ff723688/ors/datamodel/ecmascript"
+)
+
+// facts is what the tree of a program tells about it.
+type facts struct {
+	system uint16  // the lazy system variables that it mentions
+	wild   bool    // it may make accessors, change attributes, or reach any built-in
+	evals  bool    // it mentions eval or a function constructor
+	limits limited // the built-ins that it mentions and that need a limit
+	bigInt bool    // it has a BigInt literal
+
+	patterns []string // of its regular expressions
+
+	lexical   []ecmascript.Binding    // its top-level let, const and class
+	functions map[string]functionFact // by source text; nil without
+}
+
+// functionFact is what the place of a function in a program tells about it.
+type functionFact struct {
+	strict  bool
+	capture string // a variable of a function or block around it that it uses
+}
+
+// The system variables that are defined when a program that mentions one runs
+// for the first time. Names of modules are defined from the start.
+var lazyNames = [...]string{"_event", "_sessionid", "_name", "_ioprocessors", "_x", "In", "_assigned"}
+
+const allLazy = 1<<len(lazyNames) - 1
+
+var lazyBits = func() map[string]uint16 {
+	m := map[string]uint16{}
+	for i, n := range lazyNames {
+		m[n] = 1 << i
+	}
+	return m
+}()
+
+// wildNames are those through which a script gets at the attributes of
+// properties, at prototypes, or at code made from text.
+var wildNames = map[string]bool{
+	"Object": true, "Reflect": true, "Proxy": true, "Function": true, "eval": true, "globalThis": true, "Symbol": true,
+	"constructor": true, "prototype": true, "__proto__": true, "defineProperty": true, "defineProperties": true,
+	"freeze": true, "seal": true, "preventExtensions": true, "setPrototypeOf": true, "getPrototypeOf": true,
+}
+
+func analyze(tree *ast.Program, strict bool) facts {
+	a := &analyzer{strict: strict}
+	a.open()
+	a.hoist(tree.DeclarationList)
+	a.declareLexical(tree.Body)
+	for _, s := range tree.Body {
+		a.lexicalBinding(s)
+		a.walk(reflect.ValueOf(s))
+	}
+	if a.wild {
+		a.system = allLazy
+		a.limits = allLimits
+	}
+	return a.facts
+}
+
+// analyzer walks a tree. Nodes that open a scope are treated by hand, all
+// others by reflection.
+type analyzer struct {
+	facts
+	strict bool
+	scopes []scope
+	inside []function // the functions around
+}
+
+type scope map[string]bool
+
+// function is a function whose body is being walked.
+type function struct {
+	fact  *functionFact
+	arrow bool
+	start int // the number of scopes outside of it
+}
+
+func (a *analyzer) open() { a.scopes = append(a.scopes, nil) }
+
+func (a *analyzer) close() { a.scopes = a.scopes[:len(a.scopes)-1] }
+
+func (a *analyzer) declare(name string) {
+	// The names of the global scope are not captured.
+	if len(a.scopes) == 1 {
+		return
+	}
+	s := &a.scopes[len(a.scopes)-1]
+	if *s == nil {
+		*s = scope{}
+	}
+	(*s)[name] = true
+}
+
+// use notes that a name is read or written.
+func (a *analyzer) use(name string) {
+	a.mention(name)
+	for i := len(a.scopes) - 1; i > 0; i-- {
+		if !a.scopes[i][name] {
+			continue
+		}
+		for _, f := range a.inside {
+			if i < f.start && f.fact.capture == "" {
+				f.fact.capture = name
+			}
+		}
+		return
+	}
+}
+
+// mention notes a name, of a variable or of a member.
+func (a *analyzer) mention(name string) {
+	a.system |= lazyBits[name]
+	a.limits |= limitOf[name]
+	if wildNames[name] {
+		a.wild = true
+		if name == "eval" || name == "Function" || name == "constructor" {
+			a.evals = true
+		}
+	}
+}
+
+// targets calls f for each name that a binding target declares.
+func targets(t ast.Node, f func(string)) {
+	switch t := t.(type) {
+	case *ast.Identifier:
+		f(t.Name.String())
+	case *ast.Binding:
+		targets(t.Target, f)
+	case *ast.AssignExpression:
+		targets(t.Left, f)
+	case *ast.ArrayPattern:
+		for _, e := range t.Elements {
+			if e != nil {
+				targets(e, f)
+			}
+		}
+		if t.Rest != nil {
+			targets(t.Rest, f)
+		}
+	case *ast.ObjectPattern:
+		for _, p := range t.Properties {
+			switch p := p.(type) {
+			case *ast.PropertyShort:
+				f(p.Name.Name.String())
+			case *ast.PropertyKeyed:
+				targets(p.Value, f)
+			}
+		}
+		if t.Rest != nil {
+			targets(t.Rest, f)
+		}
+	}
+}
+
+func (a *analyzer) hoist(list []*ast.VariableDeclaration) {
+	for _, d := range list {
+		for _, b := range d.List {
+			targets(b, a.declare)
+		}
+	}
+}
+
+// declareLexical declares what let, const, class and function statements of a
+// block declare.
+func (a *analyzer) declareLexical(list []ast.Statement) {
+	for _, s := range list {
+		switch s := s.(type) {
+		case *ast.LexicalDeclaration:
+			for _, b := range s.List {
+				targets(b, a.declare)
+			}
+		case *ast.ClassDeclaration:
+			if s.Class.Name != nil {
+				a.declare(s.Class.Name.Name.String())
+			}
+		case *ast.FunctionDeclaration:
+			if s.Function.Name != nil {
+				a.declare(s.Function.Name.Name.String())
+			}
+		}
+	}
+}
+
+// lexicalBinding notes the top-level let, const and class of the program.
+func (a *analyzer) lexicalBinding(s ast.Statement) {
+	add := func(kind ecmascript.BindingKind) func(string) {
+		return func(name string) { a.lexical = append(a.lexical, ecmascript.Binding{Name: name, Kind: kind}) }
+	}
+	switch s := s.(type) {
+	case *ast.LexicalDeclaration:
+		kind := ecmascript.LetBinding
+		if s.Token == token.CONST {
+			kind = ecmascript.ConstBinding
+		}
+		for _, b := range s.List {
+			targets(b, add(kind))
+		}
+	case *ast.ClassDeclaration:
+		add(ecmascript.LetBinding)(s.Class.Name.Name.String())
+	}
+}
+
+func (a *analyzer) walk(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Interface:
+		if !v.IsNil() {
+			a.walk(v.Elem())
+		}
+	case reflect.Pointer:
+		if v.IsNil() {
+			return
+		}
+		if v.CanInterface() && a.node(v.Interface()) {
+			return
+		}
+		a.walk(v.Elem())
+	case reflect.Slice:
+		for i := range v.Len() {
+			a.walk(v.Index(i))
+		}
+	case reflect.Struct:
+		if id, ok := v.Interface().(ast.Identifier); ok {
+			a.use(id.Name.String())
+			return
+		}
+		for i := range v.NumField() {
+			if t := v.Type().Field(i); t.IsExported() && t.Name != "DeclarationList" && t.Name != "File" {
+				a.walk(v.Field(i))
+			}
+		}
+	}
+}
+
+// visit walks nodes.
+func visit[T ast.Node](a *analyzer, list ...T) {
+	for _, n := range list {
+		a.walk(reflect.ValueOf(n))
+	}
+}
+
+// node treats the nodes that mean more than their children; false for others.
+func (a *analyzer) node(n any) bool {
+	switch n := n.(type) {
+	case *ast.Identifier:
+		a.use(n.Name.String())
+	case *ast.DotExpression:
+		a.mention(n.Identifier.Name.String())
+		visit(a, n.Left)
+	case *ast.BracketExpression:
+		a.bracket(n)
+	case *ast.LabelledStatement:
+		visit(a, n.Statement)
+	case *ast.BranchStatement:
+	case *ast.ThisExpression:
+		// At the top level, and in a function called without an object, this is the
+		// global object.
+		a.system = allLazy
+		a.captureThis()
+	case *ast.AssignExpression:
+		a.target(n.Left)
+		return false
+	case *ast.UnaryExpression:
+		a.target(n.Operand)
+		return false
+	case *ast.NumberLiteral:
+		if _, ok := n.Value.(*big.Int); ok {
+			a.bigInt = true
+		}
+	case *ast.ArrayLiteral:
+		for _, e := range n.Value {
+			switch e.(type) {
+			case *ast.NumberLiteral, *ast.StringLiteral, *ast.BooleanLiteral, *ast.NullLiteral:
+			default:
+				// Arrays of arrays: converting one to a string may take for ever.
+				a.limits |= limitOf["join"]
+			}
+		}
+		return false
+	case *ast.RegExpLiteral:
+		a.patterns = append(a.patterns, n.Pattern)
+	case *ast.WithStatement, *ast.ClassLiteral, *ast.MetaProperty:
+		a.wild = true
+		return a.scope(n)
+	case *ast.PropertyKeyed:
+		a.property(n)
+	default:
+		return a.scope(n)
+	}
+	return true
+}
+
+// captureThis notes that arrow functions take this from a function around them.
+func (a *analyzer) captureThis() {
+	for i := len(a.inside) - 1; i >= 0; i-- {
+		if a.inside[i].arrow {
+			continue
+		}
+		for _, f := range a.inside[i+1:] {
+			f.fact.capture = "this"
+		}
+		return
+	}
+}
+
+// target notes a change of the length of what may be an array.
+func (a *analyzer) target(n ast.Expression) {
+	if d, ok := n.(*ast.DotExpression); ok && d.Identifier.Name == "length" {
+		a.limits |= arrayLimits
+	}
+}
+
+// bracket judges a member access with a computed name.
+func (a *analyzer) bracket(n *ast.BracketExpression) {
+	switch m := n.Member.(type) {
+	case *ast.StringLiteral:
+		a.mention(m.Value.String())
+	case *ast.NumberLiteral:
+		if f, ok := number(m); !ok || f >= maxArray {
+			a.limits |= arrayLimits
+		}
+	default:
+		a.wild = true
+	}
+	visit(a, n.Left, n.Member)
+}
+
+func (a *analyzer) property(n *ast.PropertyKeyed) {
+	if n.Kind == ast.PropertyKindGet || n.Kind == ast.PropertyKindSet {
+		a.wild = true
+	}
+	switch k := n.Key.(type) {
+	case *ast.StringLiteral:
+		a.mention(k.Value.String())
+	case *ast.Identifier:
+		a.mention(k.Name.String())
+	case *ast.NumberLiteral:
+	default:
+		a.wild = true
+		visit(a, n.Key)
+	}
+	if n.Value != nil {
+		visit(a, n.Value)
+	}
+}
+
+// scope treats the nodes that open a scope; false for others.
+func (a *analyzer) scope(n any) bool {
+	switch n := n.(type) {
+	case *ast.FunctionLiteral:
+		var params []ast.Node
+		if n.ParameterList != nil {
+			for _, b := range n.ParameterList.List {
+				params = append(params, b)
+			}
+			if n.ParameterList.Rest != nil {
+				params = append(params, n.ParameterList.Rest)
+			}
+		}
+		name := ""
+		if n.Name != nil {
+			name = n.Name.Name.String()
+		}
+		var body []ast.Statement
+		if n.Body != nil {
+			body = n.Body.List
+		}
+		a.function(n.Source, name, false, params, n.DeclarationList, body, nil)
+	case *ast.ArrowFunctionLiteral:
+		var params []ast.Node
+		for _, b := range n.ParameterList.List {
+			params = append(params, b)
+		}
+		if n.ParameterList.Rest != nil {
+			params = append(params, n.ParameterList.Rest)
+		}
+		switch b := n.Body.(type) {
+		case *ast.BlockStatement:
+			a.function(n.Source, "", true, params, n.DeclarationList, b.List, nil)
+		case *ast.ExpressionBody:
+			a.function(n.Source, "", true, params, n.DeclarationList, nil, b.Expression)
+		}
+	case *ast.BlockStatement:
+		a.block(n.List)
+	case *ast.SwitchStatement:
+		visit(a, n.Discriminant)
+		a.open()
+		for _, c := range n.Body {
+			a.declareLexical(c.Consequent)
+		}
+		for _, c := range n.Body {
+			if c.Test != nil {
+				visit(a, c.Test)
+			}
+			visit(a, c.Consequent...)
+		}
+		a.close()
+	case *ast.CatchStatement:
+		a.open()
+		if n.Parameter != nil {
+			targets(n.Parameter, a.declare)
+			visit(a, n.Parameter)
+		}
+		a.block(n.Body.List)
+		a.close()
+	case *ast.ForStatement:
+		a.open()
+		if d, ok := n.Initializer.(*ast.ForLoopInitializerLexicalDecl); ok {
+			for _, b := range d.LexicalDeclaration.List {
+				targets(b, a.declare)
+			}
+		}
+		a.fields(n)
+		a.close()
+	case *ast.ForInStatement:
+		a.forInto(n.Into, n)
+	case *ast.ForOfStatement:
+		a.forInto(n.Into, n)
+	default:
+		return false
+	}
+	return true
+}
+
+func (a *analyzer) block(list []ast.Statement) {
+	a.open()
+	a.declareLexical(list)
+	visit(a, list...)
+	a.close()
+}
+
+func (a *analyzer) forInto(into ast.ForInto, n any) {
+	a.open()
+	if d, ok := into.(*ast.ForDeclaration); ok {
+		targets(d.Target, a.declare)
+	}
+	a.fields(n)
+	a.close()
+}
+
+// fields walks the children of a node.
+func (a *analyzer) fields(n any) { a.walk(reflect.ValueOf(n).Elem()) }
+
+func (a *analyzer) function(source, name string, arrow bool, params []ast.Node, vars []*ast.VariableDeclaration, body []ast.Statement, result ast.Expression) {
+	outside := a.strict
+	if len(body) > 0 && isUseStrict(body[0]) {
+		a.strict = true
+	}
+	fact := &functionFact{strict: outside}
+	a.inside = append(a.inside, function{fact, arrow, len(a.scopes)})
+	a.open()
+	if name != "" {
+		a.declare(name)
+	}
+	if !arrow {
+		a.declare("arguments")
+	}
+	for _, p := range params {
+		targets(p, a.declare)
+	}
+	a.hoist(vars)
+	a.declareLexical(body)
+	visit(a, params...)
+	visit(a, body...)
+	if result != nil {
+		visit(a, result)
+	}
+	a.close()
+	a.inside = a.inside[:len(a.inside)-1]
+	a.strict = outside
+	if source == "" {
+		return
+	}
+	if a.functions == nil {
+		a.functions = map[string]functionFact{}
+	}
+	if known, ok := a.functions[source]; ok && known.capture != "" {
+		fact.capture = known.capture
+	}
+	a.functions[source] = *fact
+}
+
+func isUseStrict(s ast.Statement) bool {
+	e, ok := s.(*ast.ExpressionStatement)
+	if !ok {
+		return false
+	}
+	l, ok := e.Expression.(*ast.StringLiteral)
+	return ok && l.Value.String() == "use strict"
+}

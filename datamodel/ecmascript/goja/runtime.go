@@ -1,0 +1,413 @@
+package goja
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja/parser"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript"
+)
+
+// runtime is the global scope of one session.
+type runtime struct {
+	vm  *goja.Runtime
+	cfg ecmascript.Config
+
+	system  uint16  // the lazy system variables that are defined
+	limits  limited // the built-ins that have been replaced
+	wild    bool    // a program that has run may have made accessors and the like
+	throws  goja.Value
+	lexical []ecmascript.Binding
+	ran     []*code // the programs with functions that have run
+	natives *natives
+}
+
+// NewRuntime makes an empty global scope.
+func (engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
+	r := &runtime{vm: goja.New(), cfg: cfg}
+	if cfg.CallDepth > 0 {
+		r.vm.SetMaxCallStackSize(cfg.CallDepth)
+	}
+	r.vm.SetTimeSource(cfg.Now)
+	r.vm.SetRandSource(cfg.Random)
+	r.vm.SetParserOptions(parser.WithDisableSourceMaps)
+	for _, name := range cfg.Scope.Names() {
+		if _, lazy := lazyBits[name]; lazy {
+			continue
+		}
+		if err := r.define(name); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// define makes a name of the Scope visible: an accessor that cannot be
+// redefined and whose setter throws, in sloppy mode too.
+func (r *runtime) define(name string) error {
+	if r.throws == nil {
+		r.throws = r.vm.ToValue(func(goja.FunctionCall) goja.Value {
+			panic(r.vm.NewTypeError("system variables are read-only"))
+		})
+	}
+	get := r.vm.ToValue(func(goja.FunctionCall) goja.Value {
+		v, _ := r.cfg.Scope.Lookup(name)
+		return js(v)
+	})
+	return r.vm.GlobalObject().DefineAccessorProperty(name, get, r.throws, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// prepare makes the runtime fit for a program that is about to run.
+func (r *runtime) prepare(f *facts) error {
+	if missing := f.system &^ r.system; missing != 0 {
+		r.system |= missing
+		for i, name := range lazyNames {
+			if missing>>i&1 == 0 {
+				continue
+			}
+			if _, ok := r.cfg.Scope.Lookup(name); ok {
+				if err := r.define(name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if missing := f.limits &^ r.limits; missing != 0 {
+		r.limits |= missing
+		if err := r.limit(missing); err != nil {
+			return err
+		}
+	}
+	r.wild = r.wild || f.wild
+	return nil
+}
+
+// Run runs a program.
+func (r *runtime) Run(c ecmascript.Code) (ecmascript.Value, error) {
+	p := c.(*code)
+	if !r.wild && len(r.lexical) == 0 {
+		if p.value != nil {
+			if v := r.simple(p.value); v != nil {
+				return v, nil
+			}
+		} else if p.store != nil && r.simpleStore(p.store) {
+			return goja.Undefined(), nil
+		}
+	}
+	return r.run(p)
+}
+
+// Cond runs a program and converts its value to a boolean.
+func (r *runtime) Cond(c ecmascript.Code) (bool, error) {
+	p := c.(*code)
+	if p.cond != nil && !r.wild && len(r.lexical) == 0 {
+		if t := r.simpleCond(p.cond); t != unknown {
+			return t == yes, nil
+		}
+	}
+	v, err := r.run(p)
+	if err != nil {
+		return false, err
+	}
+	return v.ToBoolean(), nil
+}
+
+// run runs a program in the engine.
+func (r *runtime) run(p *code) (v goja.Value, err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			v, err = goja.Undefined(), r.caught(x)
+		}
+	}()
+	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.wild && !r.wild {
+		if err := r.prepare(&p.facts); err != nil {
+			return goja.Undefined(), err
+		}
+	}
+	if p.functions != nil {
+		r.remember(p)
+	}
+	r.cfg.Arm()
+	v, err = r.vm.RunProgram(p.prog)
+	if p.lexical != nil {
+		r.declared(p.lexical)
+	}
+	if err != nil {
+		return goja.Undefined(), r.failed(err)
+	}
+	return v, nil
+}
+
+// remember keeps what the tree of a program told about its functions.
+func (r *runtime) remember(p *code) {
+	for _, q := range r.ran {
+		if q == p {
+			return
+		}
+	}
+	r.ran = append(r.ran, p)
+}
+
+// declared notes top-level let, const and class, as far as they exist.
+func (r *runtime) declared(list []ecmascript.Binding) {
+	for _, b := range list {
+		if !r.isLexical(b.Name) {
+			r.lexical = append(r.lexical, b)
+		}
+	}
+}
+
+func (r *runtime) isLexical(name string) bool {
+	for _, b := range r.lexical {
+		if b.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Protect runs f, with exceptions as errors.
+func (r *runtime) Protect(f func() error) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = r.caught(x)
+		}
+	}()
+	if ex := r.vm.Try(func() { err = f() }); ex != nil {
+		return r.failed(ex)
+	}
+	return err
+}
+
+// caught turns a panic into an error. Exceptions have been caught before; what
+// gets here are limits, and failures after which the session cannot go on.
+func (r *runtime) caught(x any) error {
+	switch x := x.(type) {
+	case *goja.Exception:
+		return r.failed(x)
+	case *goja.InterruptedError:
+		return r.failed(x)
+	case *goja.StackOverflowError:
+		return r.failed(x)
+	}
+	return fmt.Errorf("%w: the engine failed: %v", datamodel.ErrLimit, x)
+}
+
+// failed turns an error of goja into one of the interface.
+func (r *runtime) failed(err error) error {
+	var interrupted *goja.InterruptedError
+	if errors.As(err, &interrupted) {
+		if cause, ok := interrupted.Value().(error); ok {
+			return cause
+		}
+		return datamodel.ErrLimit
+	}
+	var overflow *goja.StackOverflowError
+	if errors.As(err, &overflow) {
+		return fmt.Errorf("%w: calls nested deeper than %d", datamodel.ErrLimit, r.cfg.CallDepth)
+	}
+	var ex *goja.Exception
+	if !errors.As(err, &ex) {
+		return &ecmascript.Exception{Message: err.Error(), Err: err}
+	}
+	out := &ecmascript.Exception{Message: "an exception", Err: errors.Unwrap(ex)}
+	if thrown := ex.Value(); thrown != nil {
+		if err := r.Protect(func() error { out.Message = thrown.String(); return nil }); errors.Is(err, datamodel.ErrLimit) {
+			return err
+		}
+	}
+	if out.Err != nil {
+		out.Message = strings.TrimPrefix(out.Message, "GoError: ")
+	}
+	return out
+}
+
+// Interrupt ends the evaluation that is under way.
+func (r *runtime) Interrupt(cause error) { r.vm.Interrupt(cause) }
+
+// Close releases nothing: the collector does.
+func (r *runtime) Close() {}
+
+// Declare creates a global variable.
+func (r *runtime) Declare(name string) error {
+	if r.has(name) {
+		return nil
+	}
+	return r.SetGlobal(name, goja.Undefined())
+}
+
+func (r *runtime) has(name string) bool {
+	_, ok := r.Global(name)
+	return ok
+}
+
+// SetGlobal sets a global variable.
+func (r *runtime) SetGlobal(name string, v ecmascript.Value) error {
+	if r.wild {
+		r.cfg.Arm()
+	}
+	if err := r.vm.Set(name, js(v)); err != nil {
+		return r.failed(err)
+	}
+	return nil
+}
+
+// Global returns a global binding.
+func (r *runtime) Global(name string) (v ecmascript.Value, ok bool) {
+	if bit := lazyBits[name]; bit != 0 && r.system&bit == 0 {
+		return r.cfg.Scope.Lookup(name)
+	}
+	if r.wild || r.lexical != nil {
+		// An accessor may run, or a let may not have its value yet.
+		r.cfg.Arm()
+		err := r.Protect(func() error {
+			g := r.vm.Get(name)
+			v, ok = g, g != nil
+			return nil
+		})
+		if err != nil {
+			return goja.Undefined(), true
+		}
+		return v, ok
+	}
+	if g := r.vm.Get(name); g != nil {
+		return g, true
+	}
+	return nil, false
+}
+
+// GlobalNames lists what the document declared.
+func (r *runtime) GlobalNames() []ecmascript.Binding {
+	keys := r.vm.GlobalObject().Keys()
+	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
+	for _, k := range keys {
+		out = append(out, ecmascript.Binding{Name: k})
+	}
+	return append(out, r.lexical...)
+}
+
+// temporary is a global that exists while a const is made.
+const temporary = "$initial"
+
+// Bind recreates a binding.
+func (r *runtime) Bind(b ecmascript.Binding, v ecmascript.Value) error {
+	if b.Kind == ecmascript.VarBinding {
+		return r.SetGlobal(b.Name, v)
+	}
+	word := "let "
+	if b.Kind == ecmascript.ConstBinding {
+		word = "const "
+	}
+	c, err := compile("", word+b.Name+" = "+temporary, false)
+	if err != nil {
+		return err
+	}
+	if len(c.lexical) != 1 || c.lexical[0] != b {
+		return fmt.Errorf("goja: %q is not the name of a variable", b.Name)
+	}
+	g := r.vm.GlobalObject()
+	if err := g.DefineDataProperty(temporary, js(v), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+		return r.failed(err)
+	}
+	_, err = r.run(c)
+	return errors.Join(err, g.Delete(temporary))
+}
+
+// js returns the value of the engine; nil is undefined.
+func js(v ecmascript.Value) goja.Value {
+	if v == nil {
+		return goja.Undefined()
+	}
+	return v.(goja.Value)
+}
+
+// Undefined, Null and the From methods make primitive values.
+func (r *runtime) Undefined() ecmascript.Value           { return goja.Undefined() }
+func (r *runtime) Null() ecmascript.Value                { return goja.Null() }
+func (r *runtime) FromBool(b bool) ecmascript.Value      { return r.vm.ToValue(b) }
+func (r *runtime) FromNumber(f float64) ecmascript.Value { return r.vm.ToValue(f) }
+func (r *runtime) FromText(s string) ecmascript.Value    { return text(r.vm, s) }
+
+// FromBigInt makes a BigInt.
+func (r *runtime) FromBigInt(digits string) (ecmascript.Value, error) {
+	i, ok := new(big.Int).SetString(digits, 10)
+	if !ok || len(digits) > 10_000 {
+		return nil, errors.New("goja: malformed BigInt")
+	}
+	return r.vm.ToValue(i), nil
+}
+
+// text makes a string from UTF-8 in which surrogates may stand in the manner of
+// WTF-8.
+func text(vm *goja.Runtime, s string) goja.Value {
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf {
+			return wide(s)
+		}
+	}
+	return vm.ToValue(s)
+}
+
+func wide(s string) goja.Value {
+	units := make([]uint16, 0, len(s))
+	for i := 0; i < len(s); {
+		c, n := datamodel.DecodeUnit(s[i:])
+		i += n
+		if c >= 0x10000 {
+			c -= 0x10000
+			units = append(units, 0xd800|uint16(c>>10), 0xdc00|uint16(c&0x3ff))
+		} else {
+			units = append(units, uint16(c))
+		}
+	}
+	return goja.StringFromUTF16(units)
+}
+
+// Text returns the text of a string, BigInt or symbol.
+func (r *runtime) Text(v ecmascript.Value) string {
+	s, ok := v.(goja.String)
+	if !ok {
+		return js(v).String()
+	}
+	t := s.String()
+	if !strings.ContainsRune(t, utf8.RuneError) {
+		return t
+	}
+	// Perhaps a lone surrogate, which String does not show.
+	out := make([]byte, 0, len(t))
+	for i := 0; i < s.Length(); i++ {
+		u := s.CharAt(i)
+		if u&0xfc00 == 0xd800 && i+1 < s.Length() {
+			if low := s.CharAt(i + 1); low&0xfc00 == 0xdc00 {
+				out = utf8.AppendRune(out, 0x10000+(rune(u)&0x3ff)<<10+rune(low)&0x3ff)
+				i++
+				continue
+			}
+		}
+		out = datamodel.AppendUnit(out, u)
+	}
+	return string(out)
+}
+
+// Bool returns the value of a boolean.
+func (r *runtime) Bool(v ecmascript.Value) bool { return js(v).ToBoolean() }
+
+// Number returns the value of a number.
+func (r *runtime) Number(v ecmascript.Value) float64 { return js(v).ToFloat() }
+
+// ToString converts as String(v) does.
+func (r *runtime) ToString(v ecmascript.Value) string {
+	if s, ok := v.(goja.String); ok {
+		return r.Text(s)
+	}
+	if s, ok := v.(*goja.Symbol); ok {
+		return "Symbol(" + s.String() + ")"
+	}
+	return r.Text(js(v).ToString())
+}
