@@ -95,6 +95,14 @@ type Scope interface {
 	Lookup(name string) (Value, bool)
 }
 
+// Peeker is implemented by the Scope that this package makes. An engine may use
+// it to read _event.data.x without objects being made for the event.
+type Peeker interface {
+	// Peek returns the primitive value at the end of a path of members; false
+	// when it cannot tell, or when it is no primitive value.
+	Peek(path []string) (Value, bool)
+}
+
 // Value is a value of an engine, opaque to this package. Two Values that hold
 // the same object are equal under ==.
 type Value any

@@ -139,6 +139,54 @@ func (s *scope) Lookup(name string) (Value, bool) {
 	return nil, false
 }
 
+// Peek reads a primitive value inside of _event, as long as no script has the
+// objects and may have changed them.
+func (s *scope) Peek(path []string) (Value, bool) {
+	if len(path) < 2 || path[0] != "_event" || s.event == nil {
+		return nil, false
+	}
+	if s.eventValue != nil {
+		if o, ok := s.m.rt.DynamicOf(s.eventValue).(*eventObject); !ok || o.data != nil {
+			return nil, false
+		}
+	}
+	rt, ev := s.m.rt, s.event
+	if len(path) == 2 {
+		switch path[1] {
+		case "name":
+			return rt.FromText(ev.Name), true
+		case "type":
+			return rt.FromText(ev.Type.String()), true
+		}
+	}
+	if path[1] != "data" {
+		return nil, false
+	}
+	v := ev.Data
+	for _, name := range path[2:] {
+		o, ok := v.(*datamodel.Object)
+		if !ok {
+			return nil, false
+		}
+		if v, ok = o.Get(name); !ok {
+			return nil, false
+		}
+	}
+	switch v := v.(type) {
+	case datamodel.Null:
+		return rt.Null(), true
+	case bool:
+		return rt.FromBool(v), true
+	case float64:
+		return rt.FromNumber(v), true
+	case string:
+		return rt.FromText(v), true
+	}
+	return nil, false
+}
+
+var _ Peeker = (*scope)(nil)
+
 func (s *scope) callIn(args []Value) (Value, error) {
 	rt := s.m.rt
 	if len(args) == 0 {

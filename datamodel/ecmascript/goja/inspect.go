@@ -22,7 +22,7 @@ type natives struct {
 	isExtensible goja.Callable
 }
 
-func (r *runtime) known() *natives {
+func (r *realm) known() *natives {
 	if r.natives == nil {
 		r.natives = &natives{object: r.vm.NewObject().Prototype(), array: r.vm.NewArray().Prototype()}
 	}
@@ -37,7 +37,7 @@ func (r *runtime) known() *natives {
 var errorNames = []string{"Error", "TypeError", "RangeError", "ReferenceError", "SyntaxError", "EvalError", "URIError"}
 
 // Inspect describes an object.
-func (r *runtime) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
+func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	o := obj(v)
 	if o == r.vm.GlobalObject() {
 		return nil, errors.New("it is the global object")
@@ -103,7 +103,7 @@ func (r *runtime) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 
 var errPrototype = errors.New("it has a prototype of its own (made by new, Object.create or a class)")
 
-func (r *runtime) inspectObject(o *goja.Object, s *ecmascript.Shape) error {
+func (r *realm) inspectObject(o *goja.Object, s *ecmascript.Shape) error {
 	switch p := o.Prototype(); {
 	case p == nil:
 		s.NullProt = true
@@ -117,7 +117,7 @@ func (r *runtime) inspectObject(o *goja.Object, s *ecmascript.Shape) error {
 }
 
 // inspectArray describes an array and returns the keys that are no elements.
-func (r *runtime) inspectArray(o *goja.Object, s *ecmascript.Shape, keys []string) []string {
+func (r *realm) inspectArray(o *goja.Object, s *ecmascript.Shape, keys []string) []string {
 	s.Length = r.Length(o)
 	n := 0
 	for n < len(keys) {
@@ -147,7 +147,7 @@ func arrayIndex(key string) (int, bool) {
 	return int(i), true
 }
 
-func (r *runtime) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
+func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 	s.Text = o.String()
 	fact, ok := functionFact{}, false
 	for _, p := range r.ran {
@@ -174,7 +174,7 @@ func (r *runtime) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 	return nil
 }
 
-func (r *runtime) inspectError(o *goja.Object, s *ecmascript.Shape) error {
+func (r *realm) inspectError(o *goja.Object, s *ecmascript.Shape) error {
 	s.Text = "Error"
 	proto := o.Prototype()
 	if proto == nil {
@@ -207,7 +207,7 @@ func (r *runtime) inspectError(o *goja.Object, s *ecmascript.Shape) error {
 }
 
 // items lists the keys and values of a Map, or the elements of a Set.
-func (r *runtime) items(o *goja.Object, pairs bool) []ecmascript.Value {
+func (r *realm) items(o *goja.Object, pairs bool) []ecmascript.Value {
 	out := []ecmascript.Value{}
 	callMethod(r.vm, o, "forEach", r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		if pairs {
@@ -233,7 +233,7 @@ func callMethod(vm *goja.Runtime, o *goja.Object, name string, args ...goja.Valu
 
 // ordinary checks that all properties are what assignment makes. It matters
 // only where a program may have made others.
-func (r *runtime) ordinary(o *goja.Object, s *ecmascript.Shape, keys []string) error {
+func (r *realm) ordinary(o *goja.Object, s *ecmascript.Shape, keys []string) error {
 	n := r.known()
 	extensible, err := n.isExtensible(goja.Undefined(), o)
 	if err != nil {
@@ -275,7 +275,7 @@ func (r *runtime) ordinary(o *goja.Object, s *ecmascript.Shape, keys []string) e
 }
 
 // Build makes an object from a Shape.
-func (r *runtime) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
+func (r *realm) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
 	vm := r.vm
 	switch s.Class {
 	case ecmascript.Object:
@@ -328,7 +328,7 @@ func (r *runtime) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
 	return nil, errors.New("goja: unknown kind of object")
 }
 
-func (r *runtime) construct(name string, args ...goja.Value) (*goja.Object, error) {
+func (r *realm) construct(name string, args ...goja.Value) (*goja.Object, error) {
 	ctor := r.vm.Get(name)
 	if ctor == nil {
 		return nil, fmt.Errorf("goja: there is no %s", name)
@@ -342,7 +342,7 @@ func (r *runtime) construct(name string, args ...goja.Value) (*goja.Object, erro
 
 // buildFunction makes a function from its source: an expression, or the
 // shorthand of a method.
-func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
+func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if err := ecmascript.CheckSource(s.Text, ecmascript.DefaultMaxScript); err != nil {
 		return nil, err
 	}
@@ -374,7 +374,7 @@ func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 }
 
 // AddItem adds to a Map or Set.
-func (r *runtime) AddItem(collection, key, value ecmascript.Value) {
+func (r *realm) AddItem(collection, key, value ecmascript.Value) {
 	if value == nil {
 		callMethod(r.vm, obj(collection), "add", js(key))
 		return

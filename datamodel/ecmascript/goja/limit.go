@@ -37,7 +37,7 @@ type limited uint64
 type replacement struct {
 	names string                 // that make a program need it
 	array bool                   // it is needed where arrays may be long
-	make  func(r *runtime) error // nil: limitEval, which uses this table
+	make  func(r *realm) error // nil: limitEval, which uses this table
 }
 
 // arrayNames are the methods of Array.prototype that go through the array.
@@ -96,7 +96,7 @@ func limitsWhere(f func(replacement) bool) (all limited) {
 }
 
 // limit replaces built-ins.
-func (r *runtime) limit(which limited) error {
+func (r *realm) limit(which limited) error {
 	for i, rep := range replacements {
 		if which>>i&1 == 0 {
 			continue
@@ -113,20 +113,20 @@ func (r *runtime) limit(which limited) error {
 }
 
 // check judges a call; its error is thrown as a RangeError.
-type check func(r *runtime, call goja.FunctionCall) error
+type check func(r *realm, call goja.FunctionCall) error
 
 func tooLong(what string, n float64, limit int) error {
 	return fmt.Errorf("%s of %.0f exceeds the limit of %d", what, n, limit)
 }
 
 // object returns a property that is an object.
-func (r *runtime) object(o *goja.Object, name string) *goja.Object {
+func (r *realm) object(o *goja.Object, name string) *goja.Object {
 	p, _ := o.Get(name).(*goja.Object)
 	return p
 }
 
 // builtin returns a global object, or its prototype property.
-func (r *runtime) builtin(name string, proto bool) *goja.Object {
+func (r *realm) builtin(name string, proto bool) *goja.Object {
 	o := r.object(r.vm.GlobalObject(), name)
 	if o != nil && proto {
 		o = r.object(o, "prototype")
@@ -134,16 +134,16 @@ func (r *runtime) builtin(name string, proto bool) *goja.Object {
 	return o
 }
 
-func method(class, name string, c check) func(*runtime) error {
-	return func(r *runtime) error { return r.replace(r.builtin(class, true), name, c) }
+func method(class, name string, c check) func(*realm) error {
+	return func(r *realm) error { return r.replace(r.builtin(class, true), name, c) }
 }
 
-func static(class, name string, c check) func(*runtime) error {
-	return func(r *runtime) error { return r.replace(r.builtin(class, false), name, c) }
+func static(class, name string, c check) func(*realm) error {
+	return func(r *realm) error { return r.replace(r.builtin(class, false), name, c) }
 }
 
 // replace puts a check in front of a method.
-func (r *runtime) replace(o *goja.Object, name string, c check) error {
+func (r *realm) replace(o *goja.Object, name string, c check) error {
 	if o == nil {
 		return nil
 	}
@@ -173,7 +173,7 @@ func (r *runtime) replace(o *goja.Object, name string, c check) error {
 	return o.DefineDataProperty(name, fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
-func (r *runtime) throwRange(err error) {
+func (r *realm) throwRange(err error) {
 	o, e := r.vm.New(r.vm.Get("RangeError"), r.vm.ToValue(err.Error()))
 	if e != nil {
 		panic(e)
@@ -196,14 +196,14 @@ func lengthOf(v goja.Value) float64 {
 	return 0
 }
 
-func checkLength(_ *runtime, call goja.FunctionCall) error {
+func checkLength(_ *realm, call goja.FunctionCall) error {
 	if n := lengthOf(call.This); n > maxArray {
 		return tooLong("array length", n, maxArray)
 	}
 	return nil
 }
 
-func limitArrays(r *runtime) error {
+func limitArrays(r *realm) error {
 	proto := r.builtin("Array", true)
 	for _, n := range strings.Fields(arrayNames) {
 		if err := r.replace(proto, n, checkLength); err != nil {
@@ -213,7 +213,7 @@ func limitArrays(r *runtime) error {
 	return nil
 }
 
-func checkConcat(r *runtime, call goja.FunctionCall) error {
+func checkConcat(r *realm, call goja.FunctionCall) error {
 	n := lengthOf(call.This)
 	for _, a := range call.Arguments {
 		if o, ok := a.(*goja.Object); ok {
@@ -290,7 +290,7 @@ func (v *visitor) join(o *goja.Object, separator float64) error {
 	return v.over()
 }
 
-func checkJoin(r *runtime, call goja.FunctionCall) error {
+func checkJoin(r *realm, call goja.FunctionCall) error {
 	o, ok := call.This.(*goja.Object)
 	if !ok {
 		return nil
@@ -323,7 +323,7 @@ func (v *visitor) flat(o *goja.Object, depth float64) error {
 	return nil
 }
 
-func checkFlat(_ *runtime, call goja.FunctionCall) error {
+func checkFlat(_ *realm, call goja.FunctionCall) error {
 	o, ok := call.This.(*goja.Object)
 	if !ok {
 		return nil
@@ -362,12 +362,12 @@ func (v *visitor) json(x goja.Value) error {
 	return v.over()
 }
 
-func checkStringify(_ *runtime, call goja.FunctionCall) error {
+func checkStringify(_ *realm, call goja.FunctionCall) error {
 	return (&visitor{}).json(call.Argument(0))
 }
 
 // checkParse judges JSON text: the decoder of goja is recursive.
-func checkParse(r *runtime, call goja.FunctionCall) error {
+func checkParse(r *realm, call goja.FunctionCall) error {
 	s, ok := call.Argument(0).(goja.String)
 	if !ok {
 		if o, isObject := call.Argument(0).(*goja.Object); isObject {
@@ -398,7 +398,7 @@ func checkParse(r *runtime, call goja.FunctionCall) error {
 	return nil
 }
 
-func checkRepeat(_ *runtime, call goja.FunctionCall) error {
+func checkRepeat(_ *realm, call goja.FunctionCall) error {
 	n := lengthOf(call.This.ToString()) * call.Argument(0).ToFloat()
 	if n > maxText {
 		return tooLong("text length", n, maxText)
@@ -406,8 +406,8 @@ func checkRepeat(_ *runtime, call goja.FunctionCall) error {
 	return nil
 }
 
-func limitPad(r *runtime) error {
-	c := func(_ *runtime, call goja.FunctionCall) error {
+func limitPad(r *realm) error {
+	c := func(_ *realm, call goja.FunctionCall) error {
 		if n := call.Argument(0).ToFloat(); n > maxText {
 			return tooLong("text length", n, maxText)
 		}
@@ -420,7 +420,7 @@ func limitPad(r *runtime) error {
 	return r.replace(proto, "padEnd", c)
 }
 
-func checkTexts(_ *runtime, call goja.FunctionCall) error {
+func checkTexts(_ *realm, call goja.FunctionCall) error {
 	n := lengthOf(call.This)
 	for _, a := range call.Arguments {
 		if s, ok := a.(goja.String); ok {
@@ -434,7 +434,7 @@ func checkTexts(_ *runtime, call goja.FunctionCall) error {
 }
 
 // checkReplace judges the longest text that a replacement may give.
-func checkReplace(r *runtime, call goja.FunctionCall) error {
+func checkReplace(r *realm, call goja.FunctionCall) error {
 	n := lengthOf(call.This)
 	if n > maxText {
 		return tooLong("text length", n, maxText)
@@ -457,14 +457,14 @@ func checkReplace(r *runtime, call goja.FunctionCall) error {
 	return nil
 }
 
-func checkSplit(_ *runtime, call goja.FunctionCall) error {
+func checkSplit(_ *realm, call goja.FunctionCall) error {
 	if n := lengthOf(call.This); n > maxArray {
 		return tooLong("text length", n, maxArray)
 	}
 	return nil
 }
 
-func checkRaw(_ *runtime, call goja.FunctionCall) error {
+func checkRaw(_ *realm, call goja.FunctionCall) error {
 	if o, ok := call.Argument(0).(*goja.Object); ok {
 		if raw, ok := o.Get("raw").(*goja.Object); ok && lengthOf(raw) > maxArguments {
 			return tooLong("array length", lengthOf(raw), maxArguments)
@@ -473,16 +473,16 @@ func checkRaw(_ *runtime, call goja.FunctionCall) error {
 	return nil
 }
 
-func checkApply(_ *runtime, call goja.FunctionCall) error {
+func checkApply(_ *realm, call goja.FunctionCall) error {
 	if n := lengthOf(call.Argument(1)); n > maxArguments {
 		return tooLong("argument list", n, maxArguments)
 	}
 	return nil
 }
 
-func limitReflect(r *runtime) error {
+func limitReflect(r *realm) error {
 	o := r.builtin("Reflect", false)
-	if err := r.replace(o, "apply", func(r *runtime, call goja.FunctionCall) error {
+	if err := r.replace(o, "apply", func(r *realm, call goja.FunctionCall) error {
 		if n := lengthOf(call.Argument(2)); n > maxArguments {
 			return tooLong("argument list", n, maxArguments)
 		}
@@ -494,7 +494,7 @@ func limitReflect(r *runtime) error {
 }
 
 // limitIteration checks the length of an array before it is iterated over.
-func limitIteration(r *runtime) error {
+func limitIteration(r *realm) error {
 	proto := r.builtin("Array", true)
 	if proto == nil {
 		return nil
@@ -505,7 +505,7 @@ func limitIteration(r *runtime) error {
 	if err := proto.DefineDataPropertySymbol(goja.SymIterator, proto.Get("values"), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
 		return err
 	}
-	return r.replace(r.builtin("Array", false), "from", func(_ *runtime, call goja.FunctionCall) error {
+	return r.replace(r.builtin("Array", false), "from", func(_ *realm, call goja.FunctionCall) error {
 		if n := lengthOf(call.Argument(0)); n > maxArray {
 			return tooLong("array length", n, maxArray)
 		}
@@ -513,9 +513,9 @@ func limitIteration(r *runtime) error {
 	})
 }
 
-func limitArray(r *runtime) error { return r.guard("Array", maxArray) }
+func limitArray(r *realm) error { return r.guard("Array", maxArray) }
 
-func limitTyped(r *runtime) error {
+func limitTyped(r *realm) error {
 	for _, n := range []string{"Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array"} {
 		if err := r.guard(n, maxArray); err != nil {
 			return err
@@ -524,12 +524,12 @@ func limitTyped(r *runtime) error {
 	return nil
 }
 
-func constructor(name string, limit int) func(*runtime) error {
-	return func(r *runtime) error { return r.guard(name, limit) }
+func constructor(name string, limit int) func(*realm) error {
+	return func(r *realm) error { return r.guard(name, limit) }
 }
 
 // guard limits the length that a constructor is given.
-func (r *runtime) guard(name string, limit int) error {
+func (r *realm) guard(name string, limit int) error {
 	return r.proxy(name, func(args []goja.Value) error {
 		if len(args) == 0 {
 			return nil
@@ -546,7 +546,7 @@ func (r *runtime) guard(name string, limit int) error {
 }
 
 // proxy puts a check in front of a constructor.
-func (r *runtime) proxy(name string, c func(args []goja.Value) error) error {
+func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 	target := r.builtin(name, false)
 	if target == nil {
 		return nil
@@ -591,10 +591,10 @@ func (r *runtime) proxy(name string, c func(args []goja.Value) error) error {
 }
 
 // limitMatch checks the patterns that methods of strings compile.
-func limitMatch(r *runtime) error {
+func limitMatch(r *realm) error {
 	proto := r.builtin("String", true)
 	for _, n := range []string{"match", "matchAll", "search"} {
-		if err := r.replace(proto, n, func(_ *runtime, call goja.FunctionCall) error {
+		if err := r.replace(proto, n, func(_ *realm, call goja.FunctionCall) error {
 			if n := lengthOf(call.This); n > maxText {
 				return tooLong("text length", n, maxText)
 			}
@@ -606,8 +606,8 @@ func limitMatch(r *runtime) error {
 	return nil
 }
 
-func limitRegExp(r *runtime) error {
-	if err := r.replace(r.builtin("RegExp", true), "compile", func(_ *runtime, call goja.FunctionCall) error {
+func limitRegExp(r *realm) error {
+	if err := r.replace(r.builtin("RegExp", true), "compile", func(_ *realm, call goja.FunctionCall) error {
 		return checkPattern(call.Argument(0))
 	}); err != nil {
 		return err
@@ -675,7 +675,7 @@ func count(s string) float64 {
 
 // removeBigInt takes away big integers, whose operators work for as long as
 // they like.
-func removeBigInt(r *runtime) error {
+func removeBigInt(r *realm) error {
 	g := r.vm.GlobalObject()
 	for _, n := range []string{"BigInt", "BigInt64Array", "BigUint64Array"} {
 		if err := g.Delete(n); err != nil {
@@ -693,7 +693,7 @@ func removeBigInt(r *runtime) error {
 }
 
 // source judges text that becomes code, and makes the runtime fit for it.
-func (r *runtime) source(text string) error {
+func (r *realm) source(text string) error {
 	if err := ecmascript.CheckSource(text, maxEval); err != nil {
 		return err
 	}
@@ -706,8 +706,8 @@ func (r *runtime) source(text string) error {
 
 // limitEval checks what eval and the function constructors are given. A direct
 // call of eval becomes an indirect one.
-func limitEval(r *runtime) error {
-	if err := r.replace(r.vm.GlobalObject(), "eval", func(r *runtime, call goja.FunctionCall) error {
+func limitEval(r *realm) error {
+	if err := r.replace(r.vm.GlobalObject(), "eval", func(r *realm, call goja.FunctionCall) error {
 		if s, ok := call.Argument(0).(goja.String); ok {
 			return r.source(s.String())
 		}

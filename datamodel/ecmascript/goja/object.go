@@ -22,7 +22,7 @@ var (
 )
 
 // Class classifies a value.
-func (r *runtime) Class(v ecmascript.Value) ecmascript.Class {
+func (r *realm) Class(v ecmascript.Value) ecmascript.Class {
 	switch v := v.(type) {
 	case nil:
 		return ecmascript.Undefined
@@ -86,10 +86,10 @@ func class(o *goja.Object) ecmascript.Class {
 func obj(v ecmascript.Value) *goja.Object { return v.(*goja.Object) }
 
 // Keys lists the own enumerable string keys.
-func (r *runtime) Keys(o ecmascript.Value) []string { return obj(o).Keys() }
+func (r *realm) Keys(o ecmascript.Value) []string { return obj(o).Keys() }
 
 // Get reads a property.
-func (r *runtime) Get(o ecmascript.Value, key string) ecmascript.Value {
+func (r *realm) Get(o ecmascript.Value, key string) ecmascript.Value {
 	if v := obj(o).Get(key); v != nil {
 		return v
 	}
@@ -97,17 +97,17 @@ func (r *runtime) Get(o ecmascript.Value, key string) ecmascript.Value {
 }
 
 // Length is the length of an array.
-func (r *runtime) Length(array ecmascript.Value) int {
+func (r *realm) Length(array ecmascript.Value) int {
 	return int(obj(array).Get("length").ToInteger())
 }
 
 // Index reads an element of an array.
-func (r *runtime) Index(array ecmascript.Value, i int) ecmascript.Value {
+func (r *realm) Index(array ecmascript.Value, i int) ecmascript.Value {
 	return r.Get(array, strconv.Itoa(i))
 }
 
 // Time is the value of a Date.
-func (r *runtime) Time(date ecmascript.Value) float64 {
+func (r *realm) Time(date ecmascript.Value) float64 {
 	t, ok := obj(date).Export().(time.Time)
 	if !ok {
 		return math.NaN()
@@ -116,10 +116,10 @@ func (r *runtime) Time(date ecmascript.Value) float64 {
 }
 
 // NewObject makes an ordinary object.
-func (r *runtime) NewObject() ecmascript.Value { return r.vm.NewObject() }
+func (r *realm) NewObject() ecmascript.Value { return r.vm.NewObject() }
 
 // NewArray makes an array.
-func (r *runtime) NewArray(items []ecmascript.Value) ecmascript.Value {
+func (r *realm) NewArray(items []ecmascript.Value) ecmascript.Value {
 	list := make([]any, len(items))
 	for i, v := range items {
 		list[i] = js(v)
@@ -128,7 +128,7 @@ func (r *runtime) NewArray(items []ecmascript.Value) ecmascript.Value {
 }
 
 // NewDate makes a Date.
-func (r *runtime) NewDate(ms float64) ecmascript.Value {
+func (r *realm) NewDate(ms float64) ecmascript.Value {
 	o, err := r.vm.New(r.vm.Get("Date"), r.vm.ToValue(ms))
 	if err != nil {
 		panic(err)
@@ -137,7 +137,7 @@ func (r *runtime) NewDate(ms float64) ecmascript.Value {
 }
 
 // NewFunc makes a function that calls f.
-func (r *runtime) NewFunc(name string, f func([]ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
+func (r *realm) NewFunc(name string, f func([]ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
 	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		args := make([]ecmascript.Value, len(call.Arguments))
 		for i, a := range call.Arguments {
@@ -156,16 +156,16 @@ func (r *runtime) NewFunc(name string, f func([]ecmascript.Value) (ecmascript.Va
 }
 
 // SetMember sets an own property.
-func (r *runtime) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
+func (r *realm) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
 	r.set(o, key, v, goja.FLAG_TRUE)
 }
 
 // SetHidden sets an own property that is not enumerable.
-func (r *runtime) SetHidden(o ecmascript.Value, key string, v ecmascript.Value) {
+func (r *realm) SetHidden(o ecmascript.Value, key string, v ecmascript.Value) {
 	r.set(o, key, v, goja.FLAG_FALSE)
 }
 
-func (r *runtime) set(o ecmascript.Value, key string, v ecmascript.Value, enumerable goja.Flag) {
+func (r *realm) set(o ecmascript.Value, key string, v ecmascript.Value, enumerable goja.Flag) {
 	if err := obj(o).DefineDataProperty(key, js(v), goja.FLAG_TRUE, goja.FLAG_TRUE, enumerable); err != nil {
 		panic(err)
 	}
@@ -173,17 +173,17 @@ func (r *runtime) set(o ecmascript.Value, key string, v ecmascript.Value, enumer
 
 // dynamic is a read-only object with computed members.
 type dynamic struct {
-	r *runtime
+	r *realm
 	d ecmascript.Dynamic
 }
 
 // NewDynamic makes a read-only object whose members are d's.
-func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
+func (r *realm) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	return r.vm.NewDynamicObject(&dynamic{r, d})
 }
 
 // DynamicOf returns what NewDynamic was given.
-func (r *runtime) DynamicOf(v ecmascript.Value) ecmascript.Dynamic {
+func (r *realm) DynamicOf(v ecmascript.Value) ecmascript.Dynamic {
 	if o, ok := v.(*goja.Object); ok && o.ExportType() == typeDynamic {
 		return o.Export().(*dynamic).d
 	}

@@ -4,6 +4,8 @@ import (
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/token"
+
+	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
 
 // Programs of a simple form run as closures over the values of the engine. A
@@ -14,9 +16,9 @@ import (
 // an accessor.
 
 // valueFunc returns nil to give up.
-type valueFunc func(r *runtime) goja.Value
+type valueFunc func(r *realm) goja.Value
 
-type condFunc func(r *runtime) truth
+type condFunc func(r *realm) truth
 
 type truth int8
 
@@ -66,7 +68,7 @@ func (c *code) simplify(tree *ast.Program) {
 }
 
 // simple evaluates a closure; nil means that the engine has to.
-func (r *runtime) simple(f valueFunc) (v goja.Value) {
+func (r *realm) simple(f valueFunc) (v goja.Value) {
 	defer func() {
 		if recover() != nil {
 			v = nil // the engine will fail in the same way, and say how
@@ -75,7 +77,7 @@ func (r *runtime) simple(f valueFunc) (v goja.Value) {
 	return f(r)
 }
 
-func (r *runtime) simpleCond(f condFunc) (t truth) {
+func (r *realm) simpleCond(f condFunc) (t truth) {
 	defer func() {
 		if recover() != nil {
 			t = unknown
@@ -84,7 +86,7 @@ func (r *runtime) simpleCond(f condFunc) (t truth) {
 	return f(r)
 }
 
-func (r *runtime) simpleStore(s *storeFunc) (done bool) {
+func (r *realm) simpleStore(s *storeFunc) (done bool) {
 	defer func() {
 		if recover() != nil {
 			done = false
@@ -105,7 +107,7 @@ func simpleCond(e ast.Expression, depth int) condFunc {
 	switch e := e.(type) {
 	case *ast.BooleanLiteral:
 		t := truthOf(e.Value)
-		return func(*runtime) truth { return t }
+		return func(*realm) truth { return t }
 	case *ast.UnaryExpression:
 		if e.Operator != token.NOT {
 			return nil
@@ -114,7 +116,7 @@ func simpleCond(e ast.Expression, depth int) condFunc {
 		if f == nil {
 			return nil
 		}
-		return func(r *runtime) truth {
+		return func(r *realm) truth {
 			switch f(r) {
 			case yes:
 				return no
@@ -138,7 +140,7 @@ func simpleCond(e ast.Expression, depth int) condFunc {
 	if v == nil {
 		return nil
 	}
-	return func(r *runtime) truth {
+	return func(r *realm) truth {
 		x := v(r)
 		if x == nil {
 			return unknown
@@ -156,7 +158,7 @@ func simpleLogic(e *ast.BinaryExpression, depth int) condFunc {
 	if e.Operator == token.LOGICAL_OR {
 		stop = yes
 	}
-	return func(r *runtime) truth {
+	return func(r *realm) truth {
 		if t := f(r); t == stop || t == unknown {
 			return t
 		}
@@ -175,7 +177,7 @@ func simpleIn(e *ast.CallExpression) condFunc {
 		return nil
 	}
 	id := arg.Value.String()
-	return func(r *runtime) truth { return truthOf(r.cfg.In(id)) }
+	return func(r *realm) truth { return truthOf(r.cfg.In(id)) }
 }
 
 // number returns the value of a number literal.
@@ -197,7 +199,7 @@ func simpleCompare(e *ast.BinaryExpression, depth int) condFunc {
 	op := e.Operator
 	if l, ok := e.Right.(*ast.NumberLiteral); ok {
 		if n, ok := number(l); ok {
-			return func(r *runtime) truth {
+			return func(r *realm) truth {
 				v := left(r)
 				if v == nil || !goja.IsNumber(v) {
 					return compare(op, v, r.vm.ToValue(n))
@@ -210,7 +212,7 @@ func simpleCompare(e *ast.BinaryExpression, depth int) condFunc {
 	if right == nil {
 		return nil
 	}
-	return func(r *runtime) truth {
+	return func(r *realm) truth {
 		v := left(r)
 		if v == nil {
 			return unknown
@@ -313,7 +315,7 @@ func primitive(v any) goja.Value {
 	return none.ToValue(v)
 }
 
-func constant(v goja.Value) valueFunc { return func(*runtime) goja.Value { return v } }
+func constant(v goja.Value) valueFunc { return func(*realm) goja.Value { return v } }
 
 // simpleName compiles the reading of a variable.
 func simpleName(name string) valueFunc {
@@ -324,7 +326,7 @@ func simpleName(name string) valueFunc {
 		return nil
 	}
 	if lazyBits[name] != 0 {
-		return func(r *runtime) goja.Value {
+		return func(r *realm) goja.Value {
 			v, ok := r.cfg.Scope.Lookup(name)
 			if !ok {
 				return nil
@@ -332,7 +334,7 @@ func simpleName(name string) valueFunc {
 			return js(v)
 		}
 	}
-	return func(r *runtime) goja.Value { return r.vm.Get(name) }
+	return func(r *realm) goja.Value { return r.vm.Get(name) }
 }
 
 func simpleMember(e *ast.DotExpression, depth int) valueFunc {
@@ -341,7 +343,7 @@ func simpleMember(e *ast.DotExpression, depth int) valueFunc {
 		return nil
 	}
 	name := e.Identifier.Name.String()
-	return func(r *runtime) goja.Value {
+	read := func(r *realm) goja.Value {
 		o, ok := base(r).(*goja.Object)
 		if !ok {
 			return nil
@@ -351,6 +353,31 @@ func simpleMember(e *ast.DotExpression, depth int) valueFunc {
 		}
 		return goja.Undefined()
 	}
+	path := memberPath(e)
+	if path == nil || path[0] != "_event" {
+		return read
+	}
+	return func(r *realm) goja.Value {
+		if p, ok := r.cfg.Scope.(ecmascript.Peeker); ok {
+			if v, ok := p.Peek(path); ok {
+				return js(v)
+			}
+		}
+		return read(r)
+	}
+}
+
+// memberPath is the names of a.b.c; nil for other expressions.
+func memberPath(e ast.Expression) []string {
+	switch e := e.(type) {
+	case *ast.Identifier:
+		return []string{e.Name.String()}
+	case *ast.DotExpression:
+		if path := memberPath(e.Left); path != nil {
+			return append(path, e.Identifier.Name.String())
+		}
+	}
+	return nil
 }
 
 func simpleArithmetic(e *ast.BinaryExpression, depth int) valueFunc {
@@ -362,7 +389,7 @@ func simpleArithmetic(e *ast.BinaryExpression, depth int) valueFunc {
 	if left == nil || right == nil {
 		return nil
 	}
-	return func(r *runtime) goja.Value {
+	return func(r *realm) goja.Value {
 		a := left(r)
 		if a == nil {
 			return nil

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
 
-// runtime is the global scope of one session.
-type runtime struct {
+// realm is the global scope of one session.
+type realm struct {
 	vm  *goja.Runtime
 	cfg ecmascript.Config
 
@@ -30,7 +30,7 @@ type runtime struct {
 
 // NewRuntime makes an empty global scope.
 func (engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
-	r := &runtime{vm: goja.New(), cfg: cfg}
+	r := &realm{vm: goja.New(), cfg: cfg}
 	if cfg.CallDepth > 0 {
 		r.vm.SetMaxCallStackSize(cfg.CallDepth)
 	}
@@ -50,7 +50,7 @@ func (engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
 
 // define makes a name of the Scope visible: an accessor that cannot be
 // redefined and whose setter throws, in sloppy mode too.
-func (r *runtime) define(name string) error {
+func (r *realm) define(name string) error {
 	if r.throws == nil {
 		r.throws = r.vm.ToValue(func(goja.FunctionCall) goja.Value {
 			panic(r.vm.NewTypeError("system variables are read-only"))
@@ -64,7 +64,7 @@ func (r *runtime) define(name string) error {
 }
 
 // prepare makes the runtime fit for a program that is about to run.
-func (r *runtime) prepare(f *facts) error {
+func (r *realm) prepare(f *facts) error {
 	if missing := f.system &^ r.system; missing != 0 {
 		r.system |= missing
 		for i, name := range lazyNames {
@@ -89,7 +89,7 @@ func (r *runtime) prepare(f *facts) error {
 }
 
 // Run runs a program.
-func (r *runtime) Run(c ecmascript.Code) (ecmascript.Value, error) {
+func (r *realm) Run(c ecmascript.Code) (ecmascript.Value, error) {
 	p := c.(*code)
 	if !r.wild && len(r.lexical) == 0 {
 		if p.value != nil {
@@ -104,7 +104,7 @@ func (r *runtime) Run(c ecmascript.Code) (ecmascript.Value, error) {
 }
 
 // Cond runs a program and converts its value to a boolean.
-func (r *runtime) Cond(c ecmascript.Code) (bool, error) {
+func (r *realm) Cond(c ecmascript.Code) (bool, error) {
 	p := c.(*code)
 	if p.cond != nil && !r.wild && len(r.lexical) == 0 {
 		if t := r.simpleCond(p.cond); t != unknown {
@@ -119,7 +119,7 @@ func (r *runtime) Cond(c ecmascript.Code) (bool, error) {
 }
 
 // run runs a program in the engine.
-func (r *runtime) run(p *code) (v goja.Value, err error) {
+func (r *realm) run(p *code) (v goja.Value, err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			v, err = goja.Undefined(), r.caught(x)
@@ -145,7 +145,7 @@ func (r *runtime) run(p *code) (v goja.Value, err error) {
 }
 
 // remember keeps what the tree of a program told about its functions.
-func (r *runtime) remember(p *code) {
+func (r *realm) remember(p *code) {
 	for _, q := range r.ran {
 		if q == p {
 			return
@@ -155,7 +155,7 @@ func (r *runtime) remember(p *code) {
 }
 
 // declared notes top-level let, const and class, as far as they exist.
-func (r *runtime) declared(list []ecmascript.Binding) {
+func (r *realm) declared(list []ecmascript.Binding) {
 	for _, b := range list {
 		if !r.isLexical(b.Name) {
 			r.lexical = append(r.lexical, b)
@@ -163,7 +163,7 @@ func (r *runtime) declared(list []ecmascript.Binding) {
 	}
 }
 
-func (r *runtime) isLexical(name string) bool {
+func (r *realm) isLexical(name string) bool {
 	for _, b := range r.lexical {
 		if b.Name == name {
 			return true
@@ -173,7 +173,7 @@ func (r *runtime) isLexical(name string) bool {
 }
 
 // Protect runs f, with exceptions as errors.
-func (r *runtime) Protect(f func() error) (err error) {
+func (r *realm) Protect(f func() error) (err error) {
 	defer func() {
 		if x := recover(); x != nil {
 			err = r.caught(x)
@@ -187,7 +187,7 @@ func (r *runtime) Protect(f func() error) (err error) {
 
 // caught turns a panic into an error. Exceptions have been caught before; what
 // gets here are limits, and failures after which the session cannot go on.
-func (r *runtime) caught(x any) error {
+func (r *realm) caught(x any) error {
 	switch x := x.(type) {
 	case *goja.Exception:
 		return r.failed(x)
@@ -200,7 +200,7 @@ func (r *runtime) caught(x any) error {
 }
 
 // failed turns an error of goja into one of the interface.
-func (r *runtime) failed(err error) error {
+func (r *realm) failed(err error) error {
 	var interrupted *goja.InterruptedError
 	if errors.As(err, &interrupted) {
 		if cause, ok := interrupted.Value().(error); ok {
@@ -229,26 +229,26 @@ func (r *runtime) failed(err error) error {
 }
 
 // Interrupt ends the evaluation that is under way.
-func (r *runtime) Interrupt(cause error) { r.vm.Interrupt(cause) }
+func (r *realm) Interrupt(cause error) { r.vm.Interrupt(cause) }
 
 // Close releases nothing: the collector does.
-func (r *runtime) Close() {}
+func (r *realm) Close() {}
 
 // Declare creates a global variable.
-func (r *runtime) Declare(name string) error {
+func (r *realm) Declare(name string) error {
 	if r.has(name) {
 		return nil
 	}
 	return r.SetGlobal(name, goja.Undefined())
 }
 
-func (r *runtime) has(name string) bool {
+func (r *realm) has(name string) bool {
 	_, ok := r.Global(name)
 	return ok
 }
 
 // SetGlobal sets a global variable.
-func (r *runtime) SetGlobal(name string, v ecmascript.Value) error {
+func (r *realm) SetGlobal(name string, v ecmascript.Value) error {
 	if r.wild {
 		r.cfg.Arm()
 	}
@@ -259,7 +259,7 @@ func (r *runtime) SetGlobal(name string, v ecmascript.Value) error {
 }
 
 // Global returns a global binding.
-func (r *runtime) Global(name string) (v ecmascript.Value, ok bool) {
+func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 	if bit := lazyBits[name]; bit != 0 && r.system&bit == 0 {
 		return r.cfg.Scope.Lookup(name)
 	}
@@ -283,7 +283,7 @@ func (r *runtime) Global(name string) (v ecmascript.Value, ok bool) {
 }
 
 // GlobalNames lists what the document declared.
-func (r *runtime) GlobalNames() []ecmascript.Binding {
+func (r *realm) GlobalNames() []ecmascript.Binding {
 	keys := r.vm.GlobalObject().Keys()
 	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
 	for _, k := range keys {
@@ -296,7 +296,7 @@ func (r *runtime) GlobalNames() []ecmascript.Binding {
 const temporary = "$initial"
 
 // Bind recreates a binding.
-func (r *runtime) Bind(b ecmascript.Binding, v ecmascript.Value) error {
+func (r *realm) Bind(b ecmascript.Binding, v ecmascript.Value) error {
 	if b.Kind == ecmascript.VarBinding {
 		return r.SetGlobal(b.Name, v)
 	}
@@ -328,14 +328,14 @@ func js(v ecmascript.Value) goja.Value {
 }
 
 // Undefined, Null and the From methods make primitive values.
-func (r *runtime) Undefined() ecmascript.Value           { return goja.Undefined() }
-func (r *runtime) Null() ecmascript.Value                { return goja.Null() }
-func (r *runtime) FromBool(b bool) ecmascript.Value      { return r.vm.ToValue(b) }
-func (r *runtime) FromNumber(f float64) ecmascript.Value { return r.vm.ToValue(f) }
-func (r *runtime) FromText(s string) ecmascript.Value    { return text(r.vm, s) }
+func (r *realm) Undefined() ecmascript.Value           { return goja.Undefined() }
+func (r *realm) Null() ecmascript.Value                { return goja.Null() }
+func (r *realm) FromBool(b bool) ecmascript.Value      { return r.vm.ToValue(b) }
+func (r *realm) FromNumber(f float64) ecmascript.Value { return r.vm.ToValue(f) }
+func (r *realm) FromText(s string) ecmascript.Value    { return text(r.vm, s) }
 
 // FromBigInt makes a BigInt.
-func (r *runtime) FromBigInt(digits string) (ecmascript.Value, error) {
+func (r *realm) FromBigInt(digits string) (ecmascript.Value, error) {
 	i, ok := new(big.Int).SetString(digits, 10)
 	if !ok || len(digits) > 10_000 {
 		return nil, errors.New("goja: malformed BigInt")
@@ -370,7 +370,7 @@ func wide(s string) goja.Value {
 }
 
 // Text returns the text of a string, BigInt or symbol.
-func (r *runtime) Text(v ecmascript.Value) string {
+func (r *realm) Text(v ecmascript.Value) string {
 	s, ok := v.(goja.String)
 	if !ok {
 		return js(v).String()
@@ -396,13 +396,13 @@ func (r *runtime) Text(v ecmascript.Value) string {
 }
 
 // Bool returns the value of a boolean.
-func (r *runtime) Bool(v ecmascript.Value) bool { return js(v).ToBoolean() }
+func (r *realm) Bool(v ecmascript.Value) bool { return js(v).ToBoolean() }
 
 // Number returns the value of a number.
-func (r *runtime) Number(v ecmascript.Value) float64 { return js(v).ToFloat() }
+func (r *realm) Number(v ecmascript.Value) float64 { return js(v).ToFloat() }
 
 // ToString converts as String(v) does.
-func (r *runtime) ToString(v ecmascript.Value) string {
+func (r *realm) ToString(v ecmascript.Value) string {
 	if s, ok := v.(goja.String); ok {
 		return r.Text(s)
 	}
