@@ -2,6 +2,7 @@ package otto
 
 import (
 	"github.com/robertkrimen/otto/ast"
+	"github.com/robertkrimen/otto/file"
 	"github.com/robertkrimen/otto/token"
 )
 
@@ -12,6 +13,7 @@ const (
 	fnSet    = "%set"    // name = fnSet("name", value)
 	fnPut    = "%put"    // fnPut(object, key, value)
 	fnLong   = "%long"   // fnLong(array)[key] = value
+	fnNote   = "%note"   // fnNote(e) before e leaves the text of an eval
 )
 
 // sensitive are the names through which a script reaches built-ins that are
@@ -73,10 +75,26 @@ type analyzer struct {
 func analyze(p *ast.Program, strict bool) *analyzer {
 	a := &analyzer{strict: strict || directive(p.Body), seen: map[string]bool{}}
 	top := map[string]bool{}
-	declare(top, p.DeclarationList, func(name string) { a.vars = append(a.vars, name) })
+	declare(top, p.DeclarationList, func(name string) {
+		a.vars = append(a.vars, name)
+		a.hard = a.hard || sensitive[name]
+	})
 	a.scopes = append(a.scopes, top)
 	a.list(p.Body)
 	return a
+}
+
+// note puts the program into a try statement that notes what it throws.
+func (a *analyzer) note(p *ast.Program) {
+	name := &ast.Identifier{Name: hidden, Idx: 1}
+	p.Body = []ast.Statement{&ast.TryStatement{
+		Try:  1,
+		Body: &ast.BlockStatement{LeftBrace: 1, RightBrace: 1, List: p.Body},
+		Catch: &ast.CatchStatement{Catch: 1, Parameter: name, Body: &ast.BlockStatement{LeftBrace: 1, RightBrace: 1, List: []ast.Statement{
+			&ast.ExpressionStatement{Expression: a.call(1, fnNote, name)},
+			&ast.ThrowStatement{Throw: 1, Argument: name},
+		}}},
+	}}
 }
 
 // directive reports whether a body begins with "use strict".
@@ -191,7 +209,7 @@ func (a *analyzer) statement(s ast.Statement) {
 		a.loops = true
 		s.Source = a.expression(s.Source)
 		if id, ok := s.Into.(*ast.Identifier); ok && a.checked(id.Name) {
-			s.Source = a.call(fnSet, text(id.Name), s.Source)
+			s.Source = a.call(id.Idx, fnSet, literal(id.Idx, id.Name), s.Source)
 		}
 		s.Into = a.target(s.Into)
 		a.statement(s.Body)
@@ -218,15 +236,17 @@ func (a *analyzer) statement(s ast.Statement) {
 	}
 }
 
+// hidden is the parameter of a catch clause that is not the script's.
+const hidden = "%e"
+
 // try makes the catch block report what it caught. A try without catch gets one
 // that throws again.
 func (a *analyzer) try(s *ast.TryStatement) {
 	a.statement(s.Body)
-	const hidden = "%e"
 	if s.Catch == nil && s.Finally != nil {
-		name := &ast.Identifier{Name: hidden}
-		s.Catch = &ast.CatchStatement{Parameter: name, Body: &ast.BlockStatement{List: []ast.Statement{
-			&ast.ThrowStatement{Argument: name},
+		name := &ast.Identifier{Name: hidden, Idx: s.Try}
+		s.Catch = &ast.CatchStatement{Catch: s.Try, Parameter: name, Body: &ast.BlockStatement{LeftBrace: s.Try, RightBrace: s.Try, List: []ast.Statement{
+			&ast.ThrowStatement{Throw: s.Try, Argument: name},
 		}}}
 	}
 	if c := s.Catch; c != nil {
@@ -234,7 +254,7 @@ func (a *analyzer) try(s *ast.TryStatement) {
 		a.statement(c.Body)
 		a.scopes = a.scopes[:len(a.scopes)-1]
 		if b, ok := c.Body.(*ast.BlockStatement); ok {
-			report := &ast.ExpressionStatement{Expression: a.call(fnCaught, &ast.Identifier{Name: c.Parameter.Name})}
+			report := &ast.ExpressionStatement{Expression: a.call(c.Catch, fnCaught, &ast.Identifier{Name: c.Parameter.Name, Idx: c.Catch})}
 			b.List = append([]ast.Statement{report}, b.List...)
 		}
 	}
@@ -296,6 +316,8 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 		a.function(e)
 	case *ast.ObjectLiteral:
 		for i := range e.Value {
+			// With accessors around, snapshots must look at properties with care.
+			a.hard = a.hard || e.Value[i].Kind != "value"
 			e.Value[i].Value = a.expression(e.Value[i].Value)
 		}
 	case *ast.SequenceExpression:
@@ -337,18 +359,19 @@ func (a *analyzer) assign(e *ast.AssignExpression) ast.Expression {
 			e.Left = a.target(left)
 			e.Right = a.expression(e.Right)
 			if check {
-				e.Right = a.call(fnSet, text(left.Name), e.Right)
+				e.Right = a.call(left.Idx, fnSet, literal(left.Idx, left.Name), e.Right)
 			}
 			return e
 		case *ast.DotExpression:
 			a.member(left)
 			object := a.expression(left.Left)
-			return a.call(fnPut, object, text(left.Identifier.Name), a.expression(e.Right))
+			at := left.Identifier.Idx
+			return a.call(at, fnPut, object, literal(at, left.Identifier.Name), a.expression(e.Right))
 		case *ast.BracketExpression:
 			a.key(left.Member)
 			object := a.expression(left.Left)
 			key := a.expression(left.Member)
-			return a.call(fnPut, object, key, a.expression(e.Right))
+			return a.call(left.LeftBracket, fnPut, object, key, a.expression(e.Right))
 		}
 	}
 	e.Left = a.target(e.Left)
@@ -371,7 +394,7 @@ func (a *analyzer) target(e ast.Expression) ast.Expression {
 		a.member(e)
 		e.Left = a.expression(e.Left)
 		if e.Identifier.Name == "length" {
-			e.Left = a.call(fnLong, e.Left)
+			e.Left = a.call(e.Identifier.Idx, fnLong, e.Left)
 		}
 		return e
 	case *ast.BracketExpression:
@@ -380,7 +403,7 @@ func (a *analyzer) target(e ast.Expression) ast.Expression {
 		e.Left = a.expression(e.Left)
 		e.Member = a.expression(e.Member)
 		if _, number := e.Member.(*ast.NumberLiteral); !number {
-			e.Left = a.call(fnLong, e.Left)
+			e.Left = a.call(e.LeftBracket, fnLong, e.Left)
 		}
 		return e
 	}
@@ -404,8 +427,14 @@ func (a *analyzer) function(f *ast.FunctionLiteral) {
 	}
 	declare(scope, f.DeclarationList, nil)
 	strict, depth, dynamic := a.strict, a.depth, a.dynamic
-	if b, ok := f.Body.(*ast.BlockStatement); ok {
-		a.strict = a.strict || directive(b.List)
+	if b, ok := f.Body.(*ast.BlockStatement); ok && directive(b.List) {
+		a.strict = true
+	} else if ok && a.strict {
+		// The text says by itself that it is strict, for a snapshot.
+		if at := int(b.LeftBrace) - int(f.Function) + 1; at > 0 && at <= len(f.Source) && f.Source[at-1] == '{' {
+			f.Source = f.Source[:at] + `"use strict";` + f.Source[at:]
+			a.rewritten = true
+		}
 	}
 	a.depth = 0 // its body is evaluated when it is called
 	a.scopes = append(a.scopes, scope)
@@ -414,9 +443,12 @@ func (a *analyzer) function(f *ast.FunctionLiteral) {
 	a.strict, a.depth, a.dynamic = strict, depth, dynamic
 }
 
-func (a *analyzer) call(name string, args ...ast.Expression) ast.Expression {
+// call makes the call of a helper that stands at a position of the text.
+func (a *analyzer) call(at file.Idx, name string, args ...ast.Expression) ast.Expression {
 	a.rewritten = true
-	return &ast.CallExpression{Callee: &ast.Identifier{Name: name}, ArgumentList: args}
+	return &ast.CallExpression{Callee: &ast.Identifier{Name: name, Idx: at}, ArgumentList: args, LeftParenthesis: at, RightParenthesis: at}
 }
 
-func text(s string) *ast.StringLiteral { return &ast.StringLiteral{Literal: s, Value: s} }
+func literal(at file.Idx, s string) *ast.StringLiteral {
+	return &ast.StringLiteral{Literal: s, Value: s, Idx: at}
+}

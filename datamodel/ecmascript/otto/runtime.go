@@ -1,0 +1,279 @@
+package otto
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	js "github.com/robertkrimen/otto"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript"
+)
+
+// Stack of the Go program. otto evaluates by recursion, so that what a script
+// may nest is the product of the depth of its calls and of its syntax. A Go
+// program does not survive the overflow of its stack (1 GB).
+const (
+	stackBudget = 128 << 20 // bytes for one evaluation
+	stackUnit   = 512       // bytes that a unit of weight takes
+	callWeight  = 24        // units that a call takes beside its syntax
+)
+
+// overflowed is the message of otto's exception for a call too deep.
+const overflowed = "RangeError: Maximum call stack size exceeded"
+
+// runtime implements ecmascript.Runtime.
+type runtime struct {
+	engine *engine
+	vm     *js.Otto
+	cfg    ecmascript.Config
+	global *js.Object
+	native natives
+
+	// An interruption is a function in the channel that puts itself back and
+	// panics. So it cannot be caught: the first thing that a catch or finally
+	// block evaluates panics again.
+	interrupts chan func()
+	halted     atomic.Pointer[halt]
+
+	running   bool             // within Run
+	dirty     bool             // functions of the document may be called implicitly
+	hardened  bool             // see harden.go
+	weight    int              // greatest weight of a program that has run
+	limit     int              // present limit of the stack depth
+	readOnly  map[string]bool  // names of the Scope
+	funcs     map[string]error // errors of host functions in this evaluation, by message
+	getters   map[string]js.Value
+	setter    js.Value             // throws: shared by all read-only members
+	thrown    js.Value             // exception on its way through a built-in function
+	joining   []js.Value           // objects that join is working on
+	functions map[string]*function // by text
+}
+
+// halt is why a runtime was interrupted.
+type halt struct{ cause error }
+
+// NewRuntime makes the global scope of a session.
+func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
+	r := &runtime{
+		engine:     e,
+		vm:         js.New(),
+		cfg:        cfg,
+		interrupts: make(chan func(), 1),
+		getters:    map[string]js.Value{},
+	}
+	r.vm.SetRandomSource(cfg.Random)
+	r.setWeight(0)
+	if err := r.init(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// setWeight bounds the depth of calls for programs of a weight.
+func (r *runtime) setWeight(weight int) {
+	r.weight = max(r.weight, weight)
+	limit := stackBudget / (stackUnit * (r.weight + callWeight))
+	if r.cfg.CallDepth > 0 {
+		// A call of a script takes one level, a built-in function between two calls
+		// takes another.
+		limit = min(limit, 2*r.cfg.CallDepth)
+	}
+	if limit != r.limit {
+		r.limit = limit
+		r.vm.SetStackDepthLimit(max(limit, 2))
+	}
+}
+
+// Interrupt ends the evaluation.
+func (r *runtime) Interrupt(cause error) {
+	if r.halted.CompareAndSwap(nil, &halt{cause}) {
+		select {
+		case r.interrupts <- r.panic:
+		default:
+		}
+	}
+}
+
+// panic is called by otto in the middle of an evaluation.
+func (r *runtime) panic() {
+	select {
+	case r.interrupts <- r.panic:
+	default:
+	}
+	panic(haltValue)
+}
+
+var haltValue, _ = js.ToValue("interrupted")
+
+// overflow makes exceeding the call depth final.
+func (r *runtime) overflow() {
+	depth := r.cfg.CallDepth
+	if depth <= 0 || r.limit < depth {
+		depth = r.limit
+	}
+	r.Interrupt(fmt.Errorf("%w: calls are nested deeper than %d", datamodel.ErrLimit, depth))
+}
+
+// prepare readies the runtime for a program.
+func (r *runtime) prepare(c *code) error {
+	for _, name := range c.vars {
+		if r.readOnly[name] {
+			return &ecmascript.Exception{Message: "TypeError: " + name + " is read-only and cannot be declared"}
+		}
+	}
+	if c.weight > r.weight {
+		r.setWeight(c.weight)
+	}
+	if c.hard && !r.hardened {
+		if err := r.harden(); err != nil {
+			return err
+		}
+	}
+	r.dirty = r.dirty || c.functions || c.hard
+	// Without a channel otto is twice as fast.
+	if !r.running {
+		r.vm.Interrupt = nil
+	}
+	if r.dirty || !c.small() {
+		r.vm.Interrupt = r.interrupts
+		r.cfg.Arm()
+	}
+	return nil
+}
+
+// Run runs a program.
+func (r *runtime) Run(p ecmascript.Code) (ecmascript.Value, error) {
+	v, err := r.run(p)
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// Cond runs a program and converts its completion value to a boolean.
+func (r *runtime) Cond(p ecmascript.Code) (bool, error) {
+	v, err := r.run(p)
+	if err != nil {
+		return false, err
+	}
+	return truth(v), nil
+}
+
+func (r *runtime) run(p ecmascript.Code) (v js.Value, err error) {
+	c, ok := p.(*code)
+	if !ok {
+		return v, errors.New("ecmascript: the program belongs to another engine")
+	}
+	if err := r.prepare(c); err != nil {
+		return v, err
+	}
+	r.running, r.funcs = true, nil
+	defer func() {
+		r.running = false
+		if p := recover(); p != nil {
+			err = r.panicked(p)
+		}
+	}()
+	v, err = r.vm.Run(c.source())
+	if err != nil || r.halted.Load() != nil {
+		return js.Value{}, r.failed(err)
+	}
+	return v, nil
+}
+
+// Protect runs f.
+func (r *runtime) Protect(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = r.panicked(p)
+		}
+	}()
+	if !r.running {
+		r.vm.Interrupt = nil
+		if r.dirty {
+			r.vm.Interrupt = r.interrupts
+		}
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	if r.halted.Load() != nil {
+		return r.failed(nil)
+	}
+	return nil
+}
+
+// failed turns the error of an evaluation into that of the interface.
+func (r *runtime) failed(err error) error {
+	if err != nil && strings.HasPrefix(err.Error(), overflowed) {
+		r.overflow()
+	}
+	if h := r.halted.Load(); h != nil {
+		if errors.Is(h.cause, datamodel.ErrLimit) {
+			return h.cause
+		}
+		return fmt.Errorf("%w: %w", datamodel.ErrLimit, h.cause)
+	}
+	ex := &ecmascript.Exception{Message: err.Error()}
+	ex.Err = r.funcs[ex.Message]
+	return ex
+}
+
+// panicked turns a panic into an error: an exception that a native function of
+// this package threw, or a fault of otto.
+func (r *runtime) panicked(p any) error {
+	if r.halted.Load() != nil {
+		return r.failed(nil)
+	}
+	switch p := p.(type) {
+	case js.Value:
+		s, err := p.ToString()
+		if err != nil {
+			s = err.Error()
+		}
+		return r.failed(errors.New(s))
+	case error:
+		return r.failed(fmt.Errorf("the engine failed: %w", p))
+	}
+	// otto's own exception, which its conversion to a string has thrown.
+	return r.failed(errors.New("an exception that cannot be converted to a string"))
+}
+
+// throw throws err as an exception of the script.
+func (r *runtime) throw(err error) {
+	if r.halted.Load() != nil {
+		panic(haltValue)
+	}
+	message := err.Error()
+	name, rest, found := strings.Cut(message, ": ")
+	if !found || !strings.HasSuffix(name, "Error") || strings.ContainsAny(name, " .") {
+		name, rest = "Error", message
+	}
+	panic(r.exception(name, rest))
+}
+
+func (r *runtime) exception(name, message string) js.Value {
+	switch name {
+	case "TypeError":
+		return r.vm.MakeTypeError(message)
+	case "RangeError":
+		return r.vm.MakeRangeError(message)
+	case "SyntaxError":
+		return r.vm.MakeSyntaxError(message)
+	}
+	return r.vm.MakeCustomError(name, message)
+}
+
+// must throws the error of a call into otto.
+func (r *runtime) must(v js.Value, err error) js.Value {
+	if err != nil {
+		r.throw(err)
+	}
+	return v
+}
+
+// Close releases nothing: a runtime is memory alone.
+func (r *runtime) Close() {}
