@@ -32,8 +32,15 @@ var unwanted = []struct {
 	{"a test that sleeps", regexp.MustCompile(`\btime\.Sle` + `ep\(`), "_test.go"},
 }
 
+// pkg is what is known of a package without its tests.
+type pkg struct {
+	program, documented bool
+	vars                map[string]bool           // names of package variables
+	assigned            map[string]token.Position // variables that functions change and do not declare
+}
+
 func TestRepository(t *testing.T) {
-	packages := map[string]bool{} // folder: has doc.go
+	packages := map[string]*pkg{} // by folder
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -63,9 +70,14 @@ func TestRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for folder, documented := range packages {
-		if !documented {
+	for folder, p := range packages {
+		if !p.documented && !p.program {
 			t.Errorf("%s: the package has no doc.go", folder)
+		}
+		for name, at := range p.assigned {
+			if p.vars[name] {
+				t.Errorf("%s: %s is a variable of the package and is changed here", at, name)
+			}
 		}
 	}
 	if len(packages) < 5 {
@@ -86,7 +98,7 @@ func checkText(t *testing.T, path string, text []byte) {
 	}
 }
 
-func checkGo(t *testing.T, path string, text []byte, packages map[string]bool) {
+func checkGo(t *testing.T, path string, text []byte, packages map[string]*pkg) {
 	fset := token.NewFileSet()
 	file, err := parser.ParseFile(fset, path, text, parser.ParseComments|parser.SkipObjectResolution)
 	if err != nil {
@@ -98,10 +110,17 @@ func checkGo(t *testing.T, path string, text []byte, packages map[string]bool) {
 	}
 	test := strings.HasSuffix(path, "_test.go")
 	folder := filepath.ToSlash(filepath.Dir(path))
-	if !test && file.Name.Name != "main" {
-		packages[folder] = packages[folder] || strings.HasSuffix(path, "/doc.go")
-	}
 	at := func(n ast.Node) token.Position { return fset.Position(n.Pos()) }
+	if !test {
+		p := packages[folder]
+		if p == nil {
+			p = &pkg{vars: map[string]bool{}, assigned: map[string]token.Position{}}
+			packages[folder] = p
+		}
+		p.program = file.Name.Name == "main"
+		p.documented = p.documented || strings.HasSuffix(path, "/doc.go")
+		p.variables(file, at)
+	}
 	for _, d := range file.Decls {
 		switch d := d.(type) {
 		case *ast.FuncDecl:
@@ -153,20 +172,19 @@ func checkSpec(t *testing.T, at func(ast.Node) token.Position, d *ast.GenDecl, s
 			t.Errorf("%s: %s has no comment", at(s), s.Name.Name)
 		}
 	case *ast.ValueSpec:
-		for i, name := range s.Names {
+		for _, name := range s.Names {
 			if !test && name.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
 				t.Errorf("%s: %s has no comment", at(s), name.Name)
 			}
-			if d.Tok == token.VAR && !test && name.Name != "_" && !constant(d, s, i) {
+			if d.Tok == token.VAR && !test && len(s.Values) == 0 && !embedded(d, s) {
 				t.Errorf("%s: %s is a variable of the package: only errors and tables that nobody changes may be", at(s), name.Name)
 			}
 		}
 	}
 }
 
-// constant reports whether a package variable is an error, a table, a compiled
-// pattern or an embedded file.
-func constant(d *ast.GenDecl, s *ast.ValueSpec, i int) bool {
+// embedded reports whether a variable is filled by the compiler.
+func embedded(d *ast.GenDecl, s *ast.ValueSpec) bool {
 	for _, doc := range []*ast.CommentGroup{d.Doc, s.Doc} {
 		if doc == nil {
 			continue
@@ -177,23 +195,92 @@ func constant(d *ast.GenDecl, s *ast.ValueSpec, i int) bool {
 			}
 		}
 	}
-	if i >= len(s.Values) {
-		return false
-	}
-	switch v := s.Values[i].(type) {
-	case *ast.CompositeLit:
-		return true
-	case *ast.UnaryExpr:
-		_, literal := v.X.(*ast.CompositeLit)
-		return literal
-	case *ast.CallExpr:
-		f, ok := v.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return false
-		}
-		from, _ := f.X.(*ast.Ident)
-		return strings.HasPrefix(f.Sel.Name, "Must") || f.Sel.Name == "NewReplacer" ||
-			from != nil && (from.Name == "errors" && f.Sel.Name == "New" || from.Name == "fmt" && f.Sel.Name == "Errorf")
-	}
 	return false
+}
+
+// variables collects the package variables of a file, and what its functions
+// assign to that is not theirs.
+func (p *pkg) variables(file *ast.File, at func(ast.Node) token.Position) {
+	for _, d := range file.Decls {
+		switch d := d.(type) {
+		case *ast.GenDecl:
+			if d.Tok != token.VAR {
+				continue
+			}
+			for _, s := range d.Specs {
+				for _, name := range s.(*ast.ValueSpec).Names {
+					p.vars[name.Name] = true
+				}
+			}
+		case *ast.FuncDecl:
+			p.assignments(d, at)
+		}
+	}
+}
+
+func (p *pkg) assignments(f *ast.FuncDecl, at func(ast.Node) token.Position) {
+	local := map[string]bool{}
+	names := func(exprs ...ast.Expr) {
+		for _, e := range exprs {
+			if id, ok := e.(*ast.Ident); ok {
+				local[id.Name] = true
+			}
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Field:
+			for _, id := range n.Names {
+				local[id.Name] = true
+			}
+		case *ast.ValueSpec:
+			for _, id := range n.Names {
+				local[id.Name] = true
+			}
+		case *ast.AssignStmt:
+			if n.Tok == token.DEFINE {
+				names(n.Lhs...)
+			}
+		case *ast.RangeStmt:
+			if n.Tok == token.DEFINE {
+				names(n.Key, n.Value)
+			}
+		}
+		return true
+	})
+	ast.Inspect(f, func(n ast.Node) bool {
+		var targets []ast.Expr
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			if n.Tok != token.DEFINE {
+				targets = n.Lhs
+			}
+		case *ast.IncDecStmt:
+			targets = []ast.Expr{n.X}
+		}
+		for _, e := range targets {
+			if name := base(e); name != "" && name != "_" && !local[name] {
+				p.assigned[name] = at(e)
+			}
+		}
+		return true
+	})
+}
+
+// base is the variable that an assignment to e changes.
+func base(e ast.Expr) string {
+	for {
+		switch x := e.(type) {
+		case *ast.Ident:
+			return x.Name
+		case *ast.IndexExpr:
+			e = x.X
+		case *ast.SelectorExpr:
+			e = x.X
+		case *ast.ParenExpr:
+			e = x.X
+		default:
+			return ""
+		}
+	}
 }
