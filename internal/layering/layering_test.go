@@ -25,7 +25,7 @@ type rule struct {
 var rules = []rule{
 	{"datamodel", nil, nil},
 	{"datamodel/ecmascript", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery"}},
-	{"datamodel/ecmascript/goja", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/dop251/goja"}},
+	{"datamodel/ecmascript/goja", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/dop251/goja", "github.com/dlclark/regexp2"}},
 	{"datamodel/ecmascript/otto", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/robertkrimen/otto"}},
 	{"datamodel/ecmascript/ecmatest", []string{"datamodel", "datamodel/ecmascript"}, nil},
 	{"scxml", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery", "golang.org/x/net", "golang.org/x/text"}},
