@@ -46,10 +46,10 @@ func TestRepository(t *testing.T) {
 			return err
 		}
 		name := d.Name()
-		if d.IsDir() {
-			if name == ".git" || name == "testdata" {
-				return fs.SkipDir
-			}
+		switch {
+		case d.IsDir() && (name == ".git" || name == "testdata"):
+			return fs.SkipDir
+		case d.IsDir(), name == ".git": // a work tree has a file of that name
 			return nil
 		}
 		text, err := os.ReadFile(path)
