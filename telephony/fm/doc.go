@@ -56,6 +56,10 @@
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
 //	    cancelled               another treatment took its place, or the call was routed
 //
+// A play is applied as TreatmentPlayAnnouncement, with LANGUAGE and PROMPT as the
+// T-Library has them: each prompt is a list with INTERRUPT and one of ID, DIGITS, USER_ANN_ID
+// and TEXT. The type of <prompts> is not looked at.
+//
 // What is not here yet: the other actions, the queue and statistic modules, the functions
 // that change user data, transferred and conferenced calls.
 package fm

@@ -23,7 +23,7 @@ import (
 // world is a switch, an engine and the connector between them, under virtual
 // time. Documents log what they see; log holds "session: text".
 type world struct {
-	*testing.T
+	testing.TB
 	clock  *session.VirtualClock
 	sw     *sim.Switch
 	link   *sim.Link
@@ -39,12 +39,12 @@ type world struct {
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
 // answers after 3 s and talks for a minute, and 7002 who never answers.
-func newWorld(t *testing.T, document string) *world {
+func newWorld(t testing.TB, document string) *world {
 	return newWorldOn(t, goja.New(nil), document)
 }
 
-func newWorldOn(t *testing.T, lang datamodel.Language, document string) *world {
-	w := &world{T: t, lang: lang, clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
+func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
+	w := &world{TB: t, lang: lang, clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 		files: map[string]string{"mem:a": document}, apps: map[string][]string{"5000": {"mem:a"}}}
 	w.sw = sim.New(&sim.Options{Clock: w.clock})
 	require.NoError(t, w.sw.AddRoutePoint("5000", sim.RoutePoint{RingTimeout: 10 * time.Second}))
