@@ -105,14 +105,14 @@ func (m *Machine) traceEval(e *expression, kind datamodel.Kind, result bool, err
 
 // condition evaluates a guard; an error raises error.execution and counts as
 // false (section 5.9.1).
-func (m *Machine) condition(e *expression) bool {
+func (m *Machine) condition(e *expression, element string) bool {
 	ok, err := false, e.err
 	if err == nil {
 		ok, err = m.model.Cond(e.program)
 	}
 	m.traceEval(e, datamodel.ConditionalExpression, ok, err)
 	if err != nil {
-		m.raiseError(errorExecution, "", "cond", e.pos, err)
+		m.raiseError(errorExecution, "", element, e.pos, err)
 		return false
 	}
 	return ok
@@ -171,7 +171,7 @@ func (a *raiseAction) exec(m *Machine) error {
 func (a *ifAction) exec(m *Machine) error {
 	for i := range a.branches {
 		b := &a.branches[i]
-		if b.cond == nil || m.condition(b.cond) {
+		if b.cond == nil || m.condition(b.cond, "if") {
 			return m.runBlock(b.content)
 		}
 		if m.err != nil {

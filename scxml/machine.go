@@ -439,7 +439,7 @@ func (m *Machine) selectTransitions(match *match) {
 					m.tested.add(t.index)
 					tested = true
 				}
-				if t.cond != nil && !m.condition(t.cond) {
+				if t.cond != nil && !m.condition(t.cond, "transition") {
 					continue
 				}
 				m.enabled = append(m.enabled, enabledTransition{t, t.domain})

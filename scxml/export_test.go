@@ -1,0 +1,4 @@
+package scxml
+
+// Update is the flag -update: golden files are rewritten.
+var Update = update

@@ -1,0 +1,5 @@
+//go:build race
+
+package scxml_test
+
+const raceEnabled = true
