@@ -321,7 +321,11 @@ func isSCXMLProcessor(typ string) bool {
 // empty (sections 5.6, 5.7, 6.2).
 func (m *Machine) fill(p *payload, send *Send) error {
 	if p.content != nil {
-		send.Event.Data, send.HasContent = m.content(p.content), true
+		v, err := m.content(p.content)
+		if err != nil {
+			v = "" // section 5.6.2
+		}
+		send.Event.Data, send.HasContent = v, true
 		return nil
 	}
 	params, err := m.params(p)
@@ -357,16 +361,16 @@ func (m *Machine) params(p *payload) ([]datamodel.Member, error) {
 	return members, nil
 }
 
-func (m *Machine) content(c *content) datamodel.Value {
+// content evaluates a <content>. An error has been reported when it is returned.
+func (m *Machine) content(c *content) (datamodel.Value, error) {
 	if c.expr == nil {
-		return c.body
+		return c.body, nil
 	}
 	v, err := m.eval(c.expr)
 	if err != nil {
 		m.raiseError(errorExecution, "", "content", c.pos, err)
-		return ""
 	}
-	return v
+	return v, err
 }
 
 // payloadData evaluates a <donedata>; p may be nil.
@@ -375,7 +379,11 @@ func (m *Machine) payloadData(p *payload) datamodel.Value {
 		return nil
 	}
 	if p.content != nil {
-		return m.content(p.content)
+		v, err := m.content(p.content)
+		if err != nil {
+			return nil // the event's data stays empty (test 528 of the suite)
+		}
+		return v
 	}
 	params, err := m.params(p)
 	if err != nil {

@@ -250,16 +250,13 @@ func (m *Machine) Start() ([]Effect, error) {
 }
 
 // Handle processes one external event: one macrostep. The event must not be
-// changed any more. The effects are valid until the next call. An error means
+// changed any more. Whoever keeps the external queue sees to it that nothing is
+// put there from an invocation after its CancelInvoke (section 6.4.3). The effects are valid until the next call. An error means
 // that the session cannot go on: a *LimitError, or ErrDone and ErrNotStarted for
 // a call at the wrong time.
 func (m *Machine) Handle(ev *Event) ([]Effect, error) {
 	if err := m.ready(); err != nil {
 		return nil, err
-	}
-	if ev.InvokeID != "" && m.findInvocation(ev.InvokeID) < 0 {
-		// The invocation has been cancelled; section 6.4.3 drops its events.
-		return nil, nil
 	}
 	return m.process(ev, ev.InvokeID)
 }
