@@ -37,7 +37,9 @@ func (p *parser) action(n *xmlquery.Node) action {
 		p.empty(n)
 		a := &logAction{pos: p.pos(n)}
 		a.label, _ = p.attr(n, "label")
-		a.expr = p.attrExpression(n, "expr", datamodel.ValueExpression)
+		if a.expr = p.attrExpression(n, "expr", datamodel.ValueExpression); a.expr != nil && a.expr.text == "" {
+			a.expr = nil // expr="" logs the label alone
+		}
 		return a
 	case "assign":
 		return p.assign(n)
