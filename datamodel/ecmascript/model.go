@@ -1,6 +1,7 @@
 package ecmascript
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -205,7 +206,7 @@ func (m *model) writable(id string) error {
 	case m.dead != nil:
 		return &datamodel.EvalError{Text: id, Message: m.dead.Error(), Err: m.dead}
 	case !isIdentifier(id):
-		return &datamodel.EvalError{Text: id, Message: fmt.Sprintf("%q is not the name of a variable", shorten(id))}
+		return &datamodel.EvalError{Text: cmp.Or(id, "variable"), Message: fmt.Sprintf("%q is not the name of a variable", shorten(id))}
 	case m.scope.has(id):
 		return &datamodel.EvalError{Text: id, Message: id + " is read-only"}
 	}

@@ -113,6 +113,9 @@ func (r *realm) inspectObject(o *goja.Object, s *ecmascript.Shape) error {
 	if c := o.ClassName(); c != "Object" {
 		return fmt.Errorf("it is an object of class %s", c)
 	}
+	if tag := o.GetSymbol(goja.SymToStringTag); tag != nil {
+		return fmt.Errorf("it is the built-in %s", tag)
+	}
 	return nil
 }
 
