@@ -145,7 +145,7 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 	}
 	var globals map[string]datamodel.Value
 	for _, module := range doc.modules {
-		state := module.NewState(opts.sessionID())
+		state := module.NewState(&ModuleContext{m: m, namespace: module.Namespaces()[0]})
 		m.modules = append(m.modules, state)
 		if state == nil {
 			continue

@@ -15,8 +15,9 @@ type Module interface {
 	// returned Action may then be nil.
 	Compile(e *Element, c *Compiler) Action
 
-	// NewState makes the module's part of a new session; nil when it has none.
-	NewState(sessionID string) ModuleState
+	// NewState makes the module's part of a session; nil when it has none. The
+	// part may keep c, for the functions that it offers to scripts.
+	NewState(c *ModuleContext) ModuleState
 }
 
 // ModuleState is a module's part of one session. Its methods are called by one

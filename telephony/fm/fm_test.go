@@ -470,7 +470,7 @@ func TestDiagnostics(t *testing.T) {
 // The objects of a session survive a snapshot at any moment.
 func TestSnapshot(t *testing.T) {
 	m := fm.Modules()[0]
-	before := m.NewState("s")
+	before := m.NewState(nil)
 	state := datamodel.NewObject(datamodel.Member{Name: "g_uid", Value: "x"}, datamodel.Member{Name: "udata",
 		Value: datamodel.NewObject(datamodel.Member{Name: "n", Value: 5.0})})
 	before.Deliver(&datamodel.Event{Context: datamodel.NewObject(
@@ -478,7 +478,7 @@ func TestSnapshot(t *testing.T) {
 	before.Deliver(&datamodel.Event{Name: "unrelated"})
 	snapshot, err := before.Snapshot(nil)
 	require.NoError(t, err)
-	after := m.NewState("s")
+	after := m.NewState(nil)
 	require.NoError(t, after.Restore(snapshot))
 	ixn := after.Globals()["_genesys.ixn"].(datamodel.HostObject)
 	list, _ := ixn.Get("interactions")
@@ -493,6 +493,6 @@ func TestSnapshot(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, snapshot, again)
 	for _, bad := range [][]byte{nil, {1}, snapshot[:len(snapshot)-1], append(append([]byte{}, snapshot...), 0)} {
-		assert.Error(t, m.NewState("s").Restore(bad))
+		assert.Error(t, m.NewState(nil).Restore(bad))
 	}
 }

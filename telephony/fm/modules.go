@@ -26,7 +26,7 @@ type interactionModule struct{}
 func (interactionModule) Namespaces() []string { return spellings(InteractionNamespace) }
 
 // NewState implements scxml.Module.
-func (interactionModule) NewState(string) scxml.ModuleState { return newInteractions() }
+func (interactionModule) NewState(*scxml.ModuleContext) scxml.ModuleState { return newInteractions() }
 
 // Compile implements scxml.Module.
 func (interactionModule) Compile(e *scxml.Element, c *scxml.Compiler) scxml.Action {
@@ -59,7 +59,7 @@ type dialogModule struct{}
 func (dialogModule) Namespaces() []string { return spellings(DialogNamespace) }
 
 // NewState implements scxml.Module.
-func (dialogModule) NewState(string) scxml.ModuleState { return nil }
+func (dialogModule) NewState(*scxml.ModuleContext) scxml.ModuleState { return nil }
 
 // Compile implements scxml.Module.
 func (dialogModule) Compile(e *scxml.Element, c *scxml.Compiler) scxml.Action {
