@@ -13,71 +13,138 @@ import (
 const (
 	errorCommunication = "error.communication"
 	errorExecution     = "error.execution"
+	errorPlatform      = "error.platform"
 )
 
-// dispatch carries out the effects of a committed macrostep, in order.
-func (e *Engine) dispatch(s *session, effects []scxml.Effect) {
+// errand is an effect that is to be carried out: one of the Machine, or one
+// that the end of a session brings.
+type errand struct {
+	id     EffectID
+	effect scxml.Effect
+
+	// to is the session that the errand is about, where that was settled before
+	// the commit; "" otherwise. Without an effect, that session is told last or, if
+	// that is nil, stopped.
+	to   string
+	last *scxml.Event
+}
+
+// dispatch carries out the effects of a committed macrostep, in order. to is
+// what commit settled; nil in memory.
+func (e *Engine) dispatch(s *session, effects []scxml.Effect, to []string) {
 	for i, effect := range effects {
-		id := EffectID{Session: s.id, Macrostep: s.step, Index: i}
-		switch effect := effect.(type) {
-		case *scxml.Send:
-			if effect.Delay <= 0 {
-				e.transmit(s, effect, id)
-			} else if err := e.timers.add(s, effect, id); err != nil {
-				e.raise(s, errorExecution, effect.Event.SendID, err)
-			}
-		case *scxml.Cancel:
-			e.timers.cancel(s, effect.SendID)
-		case *scxml.Invoke:
-			e.invoke(s, effect)
-		case *scxml.CancelInvoke:
-			e.cancelInvoke(s, effect.ID)
-		case *scxml.Forward:
-			e.forward(s, effect)
-		case *scxml.ModuleCall:
-			e.callModule(s, effect, id)
+		x := errand{id: EffectID{Session: s.id, Macrostep: s.step, Index: i}, effect: effect}
+		if to != nil {
+			x.to = to[i]
 		}
+		e.carryOut(s, x)
 	}
 }
 
-// fire sends a delayed send whose time has come.
+func (e *Engine) carryOut(s *session, x errand) {
+	done := true
+	switch effect := x.effect.(type) {
+	case *scxml.Send:
+		if effect.Delay > 0 {
+			if err := e.timers.add(s, effect, x.id); err != nil {
+				e.raise(s, errorExecution, effect.Event.SendID, err, x.id)
+			}
+			return
+		}
+		done = e.transmit(s, effect, x)
+	case *scxml.Cancel:
+		e.timers.cancel(s, effect.SendID)
+		return
+	case *scxml.Invoke:
+		e.invoke(s, effect, x)
+	case *scxml.CancelInvoke:
+		e.cancelInvoke(s, effect.ID, x)
+	case *scxml.Forward:
+		e.forward(s, effect, x)
+	case *scxml.ModuleCall:
+		e.callModule(s, effect, x.id)
+	default:
+		if x.last == nil {
+			e.stopByID(s, x.to, Cancelled, x.id)
+		} else {
+			e.tell(s, x)
+		}
+	}
+	if done {
+		s.confirm(x.id)
+	}
+}
+
+// fire is called when the time of a delayed send has come.
 func (e *Engine) fire(t *timer) {
-	if !t.session.ended.Load() {
-		e.transmit(t.session, &t.send, t.effect)
+	s := t.session
+	if s.ended.Load() {
+		return
+	}
+	if e.durable == nil {
+		t.send.Delay = 0
+		e.transmit(s, &t.send, errand{id: t.effect})
+		return
+	}
+	// Taking it off the list of timers is a step of its own.
+	if err := s.push(&queuedEvent{timer: t}, true); err != nil && !errors.Is(err, ErrNotFound) {
+		e.logger.Warn("delayed send lost", "session", s.id, "event", t.event.Name, "error", err)
 	}
 }
 
 // transmit delivers a send or hands it to its processor. A failure that shows
 // only now, or later, comes back as error.communication in the external queue:
-// the macrostep in whose internal queue it belonged is over.
-func (e *Engine) transmit(s *session, send *scxml.Send, id EffectID) {
+// the macrostep in whose internal queue it belonged is over. It reports whether
+// the send is done with.
+func (e *Engine) transmit(s *session, send *scxml.Send, x errand) (done bool) {
 	var err error
-	if isSCXML(send.Type) {
-		err = e.route(s, send)
+	if done = true; isSCXML(send.Type) {
+		err = e.route(s, send, x)
 	} else {
-		err = e.hand(s, send, id)
+		done, err = e.hand(s, send, x.id)
 	}
 	if err != nil {
-		e.raise(s, errorCommunication, send.Event.SendID, err)
+		e.raise(s, errorCommunication, send.Event.SendID, err, x.id)
+		return true
 	}
+	return done
 }
 
-// raise puts an error event into the session's own inbox.
-func (e *Engine) raise(s *session, name, sendID string, cause error) {
-	q := &queuedEvent{event: scxml.Event{
+// raise puts an error event, which the effect id brought about, into the
+// session's own inbox.
+func (e *Engine) raise(s *session, name, sendID string, cause error, id EffectID) {
+	e.report(s, &queuedEvent{event: scxml.Event{
 		Name:   name,
 		Type:   datamodel.Platform,
 		SendID: sendID,
 		Data:   errorData(cause),
-	}}
-	if err := s.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
-		e.logger.Warn("error event lost", "session", s.id, "event", name, "cause", cause, "error", err)
+	}}, id)
+}
+
+// report puts an event of the platform into the session's own inbox.
+func (e *Engine) report(s *session, q *queuedEvent, id EffectID) {
+	if err := e.post(s, s.id, q, true, id, "!"); err != nil && !errors.Is(err, ErrNotFound) {
+		e.logger.Warn("event lost", "session", s.id, "event", q.event.Name, "error", err)
 	}
 }
 
 // errorData is the data of an error event, in the form that the Machine uses.
-func errorData(cause error) datamodel.Value {
-	return datamodel.NewObject(datamodel.Member{Name: "description", Value: cause.Error()})
+func errorData(cause error, more ...datamodel.Member) datamodel.Value {
+	return datamodel.NewObject(append([]datamodel.Member{{Name: "description", Value: cause.Error()}}, more...)...)
+}
+
+// post hands an event to the session with the id to. Which effect of s it comes
+// from, and suffix where an effect gives two, let a store drop repeats.
+func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, id EffectID, suffix string) error {
+	if e.durable != nil {
+		return e.durable.append(to, q, must, id.String()+suffix)
+	}
+	if to != s.id {
+		if s = e.sessions.getLive(to); s == nil {
+			return ErrNotFound
+		}
+	}
+	return s.push(q, must)
 }
 
 // callModule hands an effect to the handler of its namespace.
@@ -94,12 +161,11 @@ func (e *Engine) callModule(s *session, call *scxml.ModuleCall, id EffectID) {
 		return
 	}
 	e.logger.Warn("module call failed", "session", s.id, "namespace", call.Namespace, "element", call.Name, "error", err)
-	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, Data: datamodel.NewObject(
-		datamodel.Member{Name: "description", Value: err.Error()},
-		datamodel.Member{Name: "requestid", Value: call.RequestID})}}
-	if err := s.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
-		e.logger.Warn("error event lost", "session", s.id, "event", name, "error", err)
-	}
+	e.report(s, &queuedEvent{event: scxml.Event{
+		Name: name,
+		Type: datamodel.Platform,
+		Data: errorData(err, datamodel.Member{Name: "requestid", Value: call.RequestID}),
+	}}, id)
 }
 
 // contain runs code of the host; a panic becomes a *PanicError.

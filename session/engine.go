@@ -26,6 +26,7 @@ type Engine struct {
 	log        func(sessionID string, entry scxml.LogEntry) // nil: nobody wants it
 	sessions   *registry
 	documents  *documents
+	durable    *durable // nil: in memory
 	timers     timers
 	processors map[string]IOProcessor // by type; the SCXML processor is not in it
 	slots      chan struct{}          // one for each send to a processor under way
@@ -71,6 +72,9 @@ func New(opts *Options) (*Engine, error) {
 		}
 	}
 	e.documents = newDocuments(e)
+	if o.Store != nil {
+		e.durable = newDurable(e)
+	}
 	e.timers.init(o.Clock, o.Timers, e.fire)
 	for i, p := range o.Processors {
 		for _, typ := range p.Types() {
@@ -137,13 +141,22 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	if s.begin.params, err = copyObject(req.Params); err != nil {
 		return "", fmt.Errorf("session: parameters: %w", err)
 	}
-	if s.begin.x, err = copyObject(req.X); err != nil {
+	if s.x, err = copyObject(req.X); err != nil {
 		return "", fmt.Errorf("session: _x: %w", err)
 	}
+	s.phase = loading
 	if err := e.admit(s); err != nil {
 		return "", err
 	}
+	s.known = true
+	if e.durable != nil {
+		if err := e.durable.create(ctx, s); err != nil {
+			e.forget(s, err)
+			return "", err
+		}
+	}
 	s.mu.Lock()
+	s.phase = idle
 	e.schedule(s)
 	s.mu.Unlock()
 	return s.id, nil
@@ -190,7 +203,7 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 		return ErrClosed
 	}
 	s := e.sessions.getLive(id)
-	if s == nil {
+	if s == nil && e.durable == nil {
 		return fmt.Errorf("%w: %q", ErrNotFound, id)
 	}
 	q := &queuedEvent{event: *ev}
@@ -201,7 +214,13 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 		}
 		q.event.Data = data
 	}
-	if err := s.push(q, false); err != nil {
+	var err error
+	if e.durable == nil {
+		err = s.push(q, false)
+	} else {
+		err = e.durable.append(id, q, false, randomID())
+	}
+	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)
 	}
 	return nil
@@ -213,6 +232,12 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 func (e *Engine) Terminate(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if e.durable != nil {
+		if err := e.durable.append(id, &queuedEvent{stop: Terminated}, true, randomID()); err != nil {
+			return fmt.Errorf("%w: %q", err, id)
+		}
+		return nil
 	}
 	s := e.sessions.getLive(id)
 	if s == nil {
@@ -333,7 +358,8 @@ func (e *Engine) activity() uint64 {
 
 // Shutdown ends the engine. It refuses new work, stops delayed sends, lets the
 // sessions handle the events they have, then stops every session (onexit
-// handlers run, reason ShutDown) and closes the processors. When ctx ends
+// handlers run, reason ShutDown) and closes the processors. With a store the
+// sessions are only taken out of memory, and live on there. When ctx ends
 // before that is done, what is left is abandoned and the error says so. A second
 // call waits for the first.
 func (e *Engine) Shutdown(ctx context.Context) error {
@@ -363,6 +389,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.mu.Unlock()
 	e.detach()
+	if e.durable != nil {
+		err = errors.Join(err, e.durable.release())
+	}
 	err = errors.Join(err, closeAll(e.opts.Processors))
 	close(e.stopped)
 	return err
@@ -379,9 +408,17 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 	e.schedule(s)
 }
 
-func (e *Engine) stopByID(id string, reason EndReason) {
-	if s := e.sessions.getLive(id); s != nil {
-		e.stopSession(s, reason)
+// stopByID asks the session with the given id to end because of an effect of s.
+func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) {
+	if e.durable != nil {
+		err := e.durable.append(id, &queuedEvent{stop: reason}, true, effect.String())
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
+		}
+		return
+	}
+	if t := e.sessions.getLive(id); t != nil {
+		e.stopSession(t, reason)
 	}
 }
 

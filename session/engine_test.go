@@ -53,7 +53,7 @@ func TestLifeOfASession(t *testing.T) {
 
 	b.send("mine", "end")
 	r := b.result("mine")
-	assert.Equal(t, session.Result{Reason: session.Finished, Configuration: []string{"f"}}, r)
+	assert.Equal(t, session.Result{Reason: session.Finished, Configuration: []string{"f"}, Active: []string{"f"}}, r)
 	assert.ErrorIs(t, b.Send(deadline(t), "mine", &scxml.Event{Name: "x"}), session.ErrNotFound)
 	assert.ErrorIs(t, b.Terminate(deadline(t), "mine"), session.ErrNotFound)
 	st, err = b.Query(deadline(t), "mine")

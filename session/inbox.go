@@ -2,7 +2,7 @@ package session
 
 import "github.com/seed-ff723688/ors/scxml"
 
-// queuedEvent is an event in an inbox. The event itself is part of it, so that
+// queuedEvent is an entry of an inbox, mostly an event. The event itself is part of it, so that
 // accepting one costs one allocation.
 type queuedEvent struct {
 	event scxml.Event
@@ -10,7 +10,10 @@ type queuedEvent struct {
 	last  bool   // nothing follows from that session any more
 	next  *queuedEvent
 
-	forwarded bool // by the parent (autoforward)
+	forwarded bool      // by the parent (autoforward)
+	stop      EndReason // no event: the session is to end
+	timer     *timer    // no event: the time of a delayed send has come
+	number    uint64    // in the store
 }
 
 // inbox is a queue of events. Empty, it holds no memory.

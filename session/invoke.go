@@ -28,49 +28,68 @@ var errNothingToInvoke = errors.New("session: <invoke> without src and content")
 
 // invoke starts an invoked session. It is known under its invokeid at once;
 // its document may still have to be fetched.
-func (e *Engine) invoke(s *session, inv *scxml.Invoke) {
+func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	if !invokesSCXML(inv.Type) {
-		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> of type %q is not supported", inv.Type))
+		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> of type %q is not supported", inv.Type), x.id)
 		return
 	}
-	c := newSession(e, e.opts.NewID())
+	id := x.to
+	if id == "" {
+		id = e.opts.NewID()
+		s.addChild(inv.ID, id)
+	}
+	c := newSession(e, id)
 	c.value = s.value
 	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, depth: s.depth() + 1}
 	if s.lineage != nil {
 		c.lineage.root = s.lineage.root
 	}
 	c.begin = &beginning{params: inv.Params}
+	c.phase = loading
 	if c.lineage.depth > e.opts.MaxDepth {
-		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> nests deeper than %d", e.opts.MaxDepth))
+		e.refuse(s, c, inv.ID, errorExecution, fmt.Errorf("session: <invoke> nests deeper than %d", e.opts.MaxDepth), x.id)
+		return
+	}
+	load, err := e.invokedDocument(s, inv)
+	if err != nil {
+		e.refuse(s, c, inv.ID, errorExecution, err, x.id)
 		return
 	}
 	if err := e.admit(c); err != nil {
-		e.refuse(s, nil, inv.ID, errorExecution, err)
+		e.refuse(s, c, inv.ID, errorExecution, err, x.id)
 		return
 	}
-	s.mu.Lock()
-	s.children = append(s.children, child{inv.ID, c.id})
-	s.mu.Unlock()
+	c.known = true
+	if e.durable != nil {
+		created, err := e.durable.createInvoked(s, c, load, x.id)
+		if err != nil {
+			e.refuse(s, c, inv.ID, errorExecution, err, x.id)
+			return
+		}
+		if !created {
+			return
+		}
+	}
+	e.loadInvoked(c, load, x.id)
+}
 
-	load, err := e.invokedDocument(s, inv)
-	if err != nil {
-		e.refuse(s, c, inv.ID, errorExecution, err)
-		return
-	}
+// loadInvoked gets the document of an invoked session and lets it begin.
+func (e *Engine) loadInvoked(c *session, load documentRequest, id EffectID) {
 	if doc := load.cached(); doc != nil {
 		e.loaded(c, doc)
 		return
 	}
-	c.mu.Lock()
-	c.phase = loading
-	c.mu.Unlock()
 	finish := func(ctx context.Context) {
 		doc, err := load.get(ctx)
-		if err != nil {
-			e.refuse(s, c, inv.ID, errorCommunication, err)
+		if err == nil {
+			e.loaded(c, doc)
 			return
 		}
-		e.loaded(c, doc)
+		if s := e.sessions.getLive(c.lineage.parent); s != nil {
+			e.refuse(s, c, c.lineage.invokeID, errorCommunication, err, id)
+		} else {
+			e.abandon(c, Result{Reason: Failed, Err: err})
+		}
 	}
 	if e.virtual || load.local() {
 		// In place, so that with a virtual clock the order of events is the same in
@@ -128,45 +147,52 @@ func (e *Engine) abandon(c *session, r Result) {
 		c.watch.done = nil
 	}
 	c.mu.Unlock()
-	e.sessions.retire(c)
+	if c.known {
+		e.sessions.retire(c)
+		if e.durable != nil {
+			e.durable.delete(c)
+		}
+	}
 }
 
 // refuse tells a session that its <invoke> came to nothing. c is the session
 // that was to run, if there is one; it is forgotten.
-func (e *Engine) refuse(s, c *session, invokeID, name string, cause error) {
+func (e *Engine) refuse(s, c *session, invokeID, name string, cause error, id EffectID) {
 	e.logger.Warn("invoke failed", "session", s.id, "invokeid", invokeID, "error", cause)
 	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)}}
 	if c != nil {
-		e.abandon(c, Result{Reason: Failed, Err: cause})
 		q.from, q.last = c.id, true
 	}
-	if err := s.push(q, true); err != nil && !errors.Is(err, ErrNotFound) {
-		e.logger.Warn("error event lost", "session", s.id, "event", name, "error", err)
+	e.report(s, q, id)
+	if c != nil {
+		e.abandon(c, Result{Reason: Failed, Err: cause})
 	}
 }
 
 // cancelInvoke ends an invoked session; what it still says is not heard.
-func (e *Engine) cancelInvoke(s *session, invokeID string) {
-	s.mu.Lock()
-	id := s.childByInvoke(invokeID)
-	if id != "" {
-		s.removeChild(id)
+func (e *Engine) cancelInvoke(s *session, invokeID string, x errand) {
+	id := x.to
+	if e.durable == nil {
+		id = s.uncouple(invokeID)
 	}
-	s.mu.Unlock()
 	if id != "" {
-		e.stopByID(id, Cancelled)
+		e.stopByID(s, id, Cancelled, x.id)
 	}
 }
 
 // forward passes an event on to an invoked session: an exact copy (section 6.4.1).
-func (e *Engine) forward(s *session, f *scxml.Forward) {
-	s.mu.Lock()
-	id := s.childByInvoke(f.InvokeID)
-	s.mu.Unlock()
+func (e *Engine) forward(s *session, f *scxml.Forward, x errand) {
+	id := x.to
+	if id == "" {
+		s.mu.Lock()
+		id = s.childByInvoke(f.InvokeID)
+		s.mu.Unlock()
+	}
 	if id == "" {
 		return
 	}
-	if err := e.deliver(id, &queuedEvent{event: *f.Event, forwarded: true}, false); err != nil && !errors.Is(err, ErrNotFound) {
-		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err))
+	err := e.post(s, id, &queuedEvent{event: *f.Event, forwarded: true}, false, x.id, "")
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err), x.id)
 	}
 }

@@ -120,10 +120,13 @@ func (s *session) checkSend(send *scxml.Send) error {
 }
 
 // route delivers a send by the SCXML event I/O processor (appendix C.1).
-func (e *Engine) route(s *session, send *scxml.Send) error {
-	target, err := e.resolve(s, send.Target)
-	if err != nil {
-		return err
+func (e *Engine) route(s *session, send *scxml.Send, x errand) error {
+	target := x.to
+	if target == "" {
+		var err error
+		if target, err = e.resolve(s, send.Target); err != nil {
+			return err
+		}
 	}
 	q := &queuedEvent{event: *send.Event}
 	q.event.Origin = s.location
@@ -135,12 +138,7 @@ func (e *Engine) route(s *session, send *scxml.Send) error {
 		q.event.InvokeID = s.lineage.invokeID
 		q.from = s.id
 	}
-	if target == s.id {
-		err = s.push(q, false)
-	} else {
-		err = e.deliver(target, q, false)
-	}
-	if err != nil {
+	if err := e.post(s, target, q, false, x.id, ""); err != nil {
 		return fmt.Errorf("%w: %q", err, target)
 	}
 	return nil
@@ -195,30 +193,30 @@ type outgoingMessage struct {
 	message   *Message
 }
 
-// hand gives a send to its processor.
-func (e *Engine) hand(s *session, send *scxml.Send, id EffectID) error {
+// hand gives a send to its processor. done is false when it is under way.
+func (e *Engine) hand(s *session, send *scxml.Send, id EffectID) (done bool, err error) {
 	p := e.processors[send.Type]
 	if p == nil {
-		return fmt.Errorf("%w: %q", scxml.ErrSendType, send.Type)
+		return true, fmt.Errorf("%w: %q", scxml.ErrSendType, send.Type)
 	}
 	m := &Message{Effect: id, Send: send}
 	if now, ok := p.(immediate); ok {
 		if done, err := now.sendNow(m); done {
-			return err
+			return true, err
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.out != nil {
 		if len(s.out.queue) >= e.opts.Inbox {
-			return fmt.Errorf("session: %d messages wait for their processors", len(s.out.queue))
+			return true, fmt.Errorf("session: %d messages wait for their processors", len(s.out.queue))
 		}
 		s.out.queue = append(s.out.queue, outgoingMessage{p, m})
-		return nil
+		return false, nil
 	}
 	s.out = &outgoing{queue: []outgoingMessage{{p, m}}}
 	e.perform(0, func(ctx context.Context) { e.workOff(ctx, s) })
-	return nil
+	return false, nil
 }
 
 // workOff sends what is in s.out.
@@ -227,15 +225,27 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 		s.mu.Lock()
 		if len(s.out.queue) == 0 {
 			s.out = nil
+			ended := s.ended.Load()
 			s.mu.Unlock()
+			if e.durable != nil && ended {
+				e.durable.delete(s)
+			}
 			return
 		}
 		next := s.out.queue[0]
 		s.out.queue = s.out.queue[1:]
 		s.mu.Unlock()
-		if err := e.sendOne(ctx, next); err != nil {
+		err := e.sendOne(ctx, next)
+		if e.durable != nil && ctx.Err() != nil {
+			return // the engine is shut down; the message stays in the store
+		}
+		if err != nil {
 			e.logger.Warn("message not delivered", "session", s.id, "type", next.message.Type, "target", next.message.Target, "error", err)
-			e.raise(s, errorCommunication, next.message.Event.SendID, err)
+			e.raise(s, errorCommunication, next.message.Event.SendID, err, next.message.Effect)
+		}
+		if e.durable != nil {
+			s.confirm(next.message.Effect)
+			e.durable.flush(s)
 		}
 	}
 }

@@ -2,12 +2,15 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 )
 
@@ -22,6 +25,20 @@ type Options struct {
 	// sessions start from StartRequest.Document and invoke inline content.
 	Loader Fetcher
 
+	// Store keeps the sessions, so that they outlive the process. nil: sessions live
+	// in memory alone. With a store, Recover is called once after New; the engine
+	// does not close it.
+	Store persistence.Store
+
+	// Owner is the engine's name as an owner of the store's buckets, 1 to 255 bytes
+	// of UTF-8. It must be one that no other living engine uses. Default: a random
+	// one.
+	Owner string
+
+	// Lease is how long the store reserves buckets for the engine without hearing
+	// of it; default 15 s.
+	Lease time.Duration
+
 	// Documents bounds the cache of compiled documents.
 	Documents CacheLimits
 
@@ -29,7 +46,7 @@ type Options struct {
 	Machine scxml.Limits
 
 	// Workers is the number of macrosteps that run at the same time; default
-	// runtime.GOMAXPROCS(0). With 1 and a VirtualClock the order of everything
+	// runtime.GOMAXPROCS(0), with a store, for which they wait, 32 times as many. With 1 and a VirtualClock the order of everything
 	// that happens inside the engine is the same in every run.
 	Workers int
 
@@ -95,7 +112,11 @@ type Options struct {
 	Observer Observer
 }
 
+// storeWorkers is the number of workers per processor that wait for a store.
+const storeWorkers = 32
+
 const (
+	defaultLease           = 15 * time.Second
 	defaultInbox           = 1000
 	defaultMaxSessions     = 1_000_000
 	defaultMaxDepth        = 16
@@ -111,7 +132,13 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		r = *o
 	}
-	positive(&r.Workers, runtime.GOMAXPROCS(0))
+	if r.Workers <= 0 {
+		r.Workers = runtime.GOMAXPROCS(0)
+		if r.Store != nil {
+			r.Workers *= storeWorkers
+		}
+	}
+	positive(&r.Lease, defaultLease)
 	positive(&r.Inbox, defaultInbox)
 	positive(&r.MaxSessions, defaultMaxSessions)
 	positive(&r.MaxDepth, defaultMaxDepth)
@@ -126,6 +153,12 @@ func (o *Options) withDefaults() Options {
 	}
 	if r.NewID == nil {
 		r.NewID = randomID
+		if r.Store != nil {
+			r.NewID = bucketID(r.Store.Buckets())
+		}
+	}
+	if r.Owner == "" {
+		r.Owner = randomID()
 	}
 	if r.Random == nil {
 		r.Random = randomFloat
@@ -193,9 +226,10 @@ const (
 	Cancelled                       // the parent left the state that invoked it, or ended
 	Failed                          // an error, in Result.Err: a limit, a document that cannot run, a panic
 	ShutDown                        // Engine.Shutdown
+	Lost                            // the store refused it or cannot be reached; it lives on there
 )
 
-var reasonNames = [...]string{"running", "finished", "terminated", "cancelled", "failed", "shut down"}
+var reasonNames = [...]string{"running", "finished", "terminated", "cancelled", "failed", "shut down", "lost"}
 
 func (r EndReason) String() string {
 	if int(r) < len(reasonNames) {
@@ -210,6 +244,7 @@ type Result struct {
 	Data          datamodel.Value // done data of the final state (section 5.5); nil without
 	Err           error           // when Reason is Failed
 	Configuration []string        // the last one, ids in document order; finals included
+	Active        []string        // the atomic states of it
 }
 
 // Status is a session at one moment, between two macrosteps.
@@ -258,8 +293,21 @@ type EffectID struct {
 }
 
 // String returns the three parts with dots between them.
-func (id EffectID) String() string {
-	b := append(make([]byte, 0, len(id.Session)+24), id.Session...)
-	b = strconv.AppendUint(append(b, '.'), id.Macrostep, 10)
+func (id EffectID) String() string { return id.Session + "." + id.local() }
+
+// local is the name of the effect in its session.
+func (id EffectID) local() string {
+	b := strconv.AppendUint(make([]byte, 0, 24), id.Macrostep, 10)
 	return string(strconv.AppendInt(append(b, '.'), int64(id.Index), 10))
+}
+
+// effectID reads what local wrote.
+func effectID(session, local string) (EffectID, error) {
+	m, i, _ := strings.Cut(local, ".")
+	macrostep, err := strconv.ParseUint(m, 10, 64)
+	index, err2 := strconv.Atoi(i)
+	if err != nil || err2 != nil {
+		return EffectID{}, fmt.Errorf("%w: effect %q", ErrRecord, local)
+	}
+	return EffectID{Session: session, Macrostep: macrostep, Index: index}, nil
 }

@@ -18,13 +18,17 @@ type session struct {
 	doc      *scxml.Document
 	lineage  *lineage // of an invoked session; nil for others
 	value    any      // StartRequest.Value
+	x        *datamodel.Object
+	known    bool   // to the registry
+	saved    *saved // what a store has of it; nil in memory
 
 	next *session // in the run queue; guarded by Engine.mu
 
 	timers     *timer // delayed sends; guarded by timers.mu
 	timerCount int    // likewise
 
-	ended atomic.Bool // set with mu held
+	finishing atomic.Bool // it has come to its end by itself, and is telling so
+	ended     atomic.Bool // set with mu held
 
 	// What follows is guarded by mu. machine and step are used without it by
 	// whoever has set phase to running.
@@ -33,6 +37,7 @@ type session struct {
 	stopping EndReason // a stop was asked for; 0: no
 	children []child
 	begin    *beginning // until it has begun
+	revival  *revival   // until it has been resumed from a store
 	inbox    inbox
 	out      *outgoing      // sends to processors under way; nil when there are none
 	watch    *watch         // somebody waits for the session; nil when nobody does
@@ -54,7 +59,6 @@ const (
 // beginning is what only the start of a session needs.
 type beginning struct {
 	params *datamodel.Object
-	x      *datamodel.Object
 }
 
 // lineage links an invoked session to its parent. Sessions know each other by
@@ -67,7 +71,7 @@ type lineage struct {
 }
 
 // child is an entry in a session's list of invoked sessions. It stays until the
-// parent has handled the child's last event or has cancelled it.
+// child's last event has been put into the inbox, or the child was cancelled.
 type child struct{ invokeID, id string }
 
 // watch holds the channels of those who wait. Each is made when it is needed
@@ -110,6 +114,7 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		IOProcessors: e.locations(s),
 		Now:          e.clock.Now,
 		Random:       e.opts.Random,
+		X:            s.x,
 		CheckSend:    s.checkSend,
 		Limits:       e.opts.Machine,
 	}
@@ -142,6 +147,20 @@ func (s *session) childByInvoke(invokeID string) string {
 	return ""
 }
 
+// addChild notes an invoked session.
+func (s *session) addChild(invokeID, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.children = append(s.children, child{invokeID, id})
+}
+
+// childList returns a copy of the list of invoked sessions.
+func (s *session) childList() []child {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]child(nil), s.children...)
+}
+
 // hasChild reports whether the session with this id was invoked and has not been
 // cancelled. s.mu is held.
 func (s *session) hasChild(id string) bool {
@@ -151,6 +170,23 @@ func (s *session) hasChild(id string) bool {
 		}
 	}
 	return false
+}
+
+// uncouple takes the session that was invoked as invokeID off the list and
+// returns its id. One that is coming to its end by itself stays, and "" is
+// returned: what it has to say still counts.
+func (s *session) uncouple(invokeID string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := s.childByInvoke(invokeID)
+	if id == "" {
+		return ""
+	}
+	if c := s.engine.sessions.getLive(id); c != nil && c.finishing.Load() {
+		return ""
+	}
+	s.removeChild(id)
+	return id
 }
 
 // removeChild takes a session off the list. s.mu is held.
@@ -177,10 +213,9 @@ func (s *session) status() Status {
 	switch {
 	case s.ended.Load():
 		st.Ended, st.Result = true, *s.result
-		st.Configuration = s.result.Configuration
+		st.Configuration, st.Active = s.result.Configuration, s.result.Active
 	case s.machine != nil:
-		st.Configuration = append([]string(nil), s.machine.Configuration()...)
-		st.Active = append([]string(nil), s.machine.Active()...)
+		st.Configuration, st.Active = s.machine.Configuration(), s.machine.Active()
 	}
 	return st
 }

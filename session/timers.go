@@ -73,6 +73,26 @@ func (ts *timers) add(s *session, send *scxml.Send, effect EffectID) error {
 	if t.due < send.Delay { // overflow: some 290 years
 		t.due = 1<<63 - 1
 	}
+	ts.link(t)
+	return nil
+}
+
+// restore starts a delayed send that was loaded from a store.
+func (ts *timers) restore(s *session, send *scxml.Send, effect EffectID, at time.Time) {
+	t := &timer{effect: effect, send: *send, event: *send.Event, session: s}
+	t.send.Event = &t.event
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if ts.closed {
+		return
+	}
+	t.due = at.Sub(ts.epoch)
+	ts.link(t)
+}
+
+// link adds a timer whose time is known. ts.mu is held.
+func (ts *timers) link(t *timer) {
+	s := t.session
 	ts.seq++
 	t.seq = ts.seq
 	ts.heap.push(t)
@@ -83,7 +103,27 @@ func (ts *timers) add(s *session, send *scxml.Send, effect EffectID) error {
 	}
 	s.timers = t
 	ts.arm()
-	return nil
+}
+
+// count returns the number of pending sends of a session.
+func (ts *timers) count(s *session) int {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return s.timerCount
+}
+
+// ids returns the names, in a store, of a session's pending sends with the
+// given sendid.
+func (ts *timers) ids(s *session, sendID string) []string {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	var list []string
+	for t := s.timers; t != nil; t = t.next {
+		if t.send.ID == sendID {
+			list = append(list, t.effect.local())
+		}
+	}
+	return list
 }
 
 // arm sets the alarm when the earliest timer needs an earlier one. ts.mu is held.

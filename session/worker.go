@@ -69,14 +69,16 @@ turn:
 			s.inbox = inbox{}
 			break
 		}
-		var q *queuedEvent
-		stopping, begin := s.stopping, s.begin
+		t := task{stopping: s.stopping, begin: s.begin, resume: s.revival}
 		switch {
-		case begin != nil && stopping != ShutDown && stopping != Failed:
+		case t.stopping == ShutDown || t.stopping == Failed || t.stopping == Lost:
+		case t.resume != nil:
+			s.revival = nil
+		case t.begin != nil:
 			// Also a session that is to end begins first: it was started, and its
 			// onexit handlers run.
-			stopping, s.begin = 0, nil
-		case stopping != 0:
+			s.begin = nil
+		case t.stopping != 0:
 		default:
 			if n >= turnEvents && s.inbox.len() > 0 {
 				s.release(queued)
@@ -86,31 +88,34 @@ turn:
 				e.mu.Unlock()
 				return
 			}
-			if q = s.inbox.pop(); q == nil {
+			if t.entry = s.inbox.pop(); t.entry == nil {
+				if s.saved != nil && len(s.saved.confirmed) > 0 {
+					s.mu.Unlock()
+					e.durable.flush(s)
+					s.mu.Lock()
+					continue turn
+				}
 				break turn
 			}
-			if q.from != "" && !s.accepts(q) {
-				continue turn
+			if t.entry.number != 0 {
+				s.saved.handled = t.entry.number
 			}
 		}
 		s.mu.Unlock()
-		e.guard(s, stopping, begin, q)
+		e.do(s, t)
 		s.mu.Lock()
 	}
 	s.release(idle)
 	s.mu.Unlock()
 }
 
-// accepts reports whether an event of an invoked session still counts: not when
-// the invocation has been cancelled meanwhile (section 6.4.3). s.mu is held.
-func (s *session) accepts(q *queuedEvent) bool {
-	if !s.hasChild(q.from) {
-		return false
-	}
-	if q.last {
-		s.removeChild(q.from)
-	}
-	return true
+// task is one thing that a turn does: the first of these that is set, but that
+// a session which is to end begins or resumes first.
+type task struct {
+	resume   *revival
+	begin    *beginning
+	stopping EndReason
+	entry    *queuedEvent
 }
 
 // release ends a turn. s.mu is held.
@@ -122,23 +127,30 @@ func (s *session) release(next phase) {
 	}
 }
 
-// guard does one thing of a turn: stopping, beginning or handling an event. A
-// panic ends the session.
-func (e *Engine) guard(s *session, stopping EndReason, begin *beginning, q *queuedEvent) {
+// do does one thing of a turn. A panic ends the session.
+func (e *Engine) do(s *session, t task) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.fail(s, &PanicError{Where: "session " + s.id, Value: v, Stack: debug.Stack()})
 		}
 	}()
 	switch {
-	case stopping == Failed:
+	case t.stopping == Failed:
 		e.fail(s, fmt.Errorf("events that cannot be refused: %w", ErrInboxFull))
-	case stopping != 0:
-		e.stop(s, stopping)
-	case begin != nil:
-		e.start(s, begin)
+	case t.stopping == Lost:
+		e.lose(s, ErrNotOwner)
+	case t.stopping == ShutDown:
+		e.stop(s, ShutDown)
+	case t.resume != nil:
+		e.resume(s, t.resume)
+	case t.begin != nil:
+		e.start(s, t.begin)
+	case t.stopping != 0:
+		e.stop(s, t.stopping)
+	case t.entry.timer != nil:
+		e.fireStored(s, t.entry.timer)
 	default:
-		e.handle(s, q)
+		e.handle(s, t.entry)
 	}
 }
 
@@ -148,7 +160,7 @@ func (e *Engine) start(s *session, begin *beginning) {
 		f(s.info())
 	}
 	opts := s.machineOptions()
-	opts.Params, opts.X = begin.params, begin.x
+	opts.Params = begin.params
 	m, err := scxml.NewMachine(s.doc, opts)
 	if err != nil {
 		e.fail(s, err)
@@ -174,33 +186,71 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 // macrostep is what follows a macrostep: its outcome is committed, then its
 // effects are carried out.
 func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
-	if err := e.commit(s, effects); err != nil {
-		e.fail(s, err)
-		return
-	}
-	e.dispatch(s, effects)
-	if err != nil {
-		e.fail(s, err)
-		return
-	}
-	if s.machine.Done() {
-		e.end(s, Result{Reason: Finished, Data: s.machine.DoneData()})
-		return
-	}
-	if e.restoreEachStep {
-		e.restore(s)
+	switch {
+	case err != nil:
+		e.logFailure(s, err)
+		e.finish(s, effects, Result{Reason: Failed, Err: err})
+	case s.machine.Done():
+		e.finish(s, effects, Result{Reason: Finished, Data: s.machine.DoneData()})
+	default:
+		to, err := e.commit(s, effects)
+		if err != nil {
+			e.lose(s, err)
+			return
+		}
+		e.dispatch(s, effects, to)
+		if e.restoreEachStep {
+			e.restore(s)
+		}
 	}
 }
 
 // commit is the one place through which the outcome of a macrostep passes
-// before any effect leaves the session. Here a durable engine writes snapshot,
-// inbox position, timers and outbox in one step; in memory there is nothing to
-// write and nothing is serialised.
-func (e *Engine) commit(s *session, _ []scxml.Effect) error {
+// before any effect leaves the session. With a store it writes snapshot, inbox
+// position, timers and outbox in one step; in memory there is nothing to write
+// and nothing is serialised.
+func (e *Engine) commit(s *session, effects []scxml.Effect) (to []string, err error) {
 	s.mu.Lock()
 	s.step++
 	s.mu.Unlock()
-	return nil
+	if e.durable == nil {
+		return nil, nil
+	}
+	return e.durable.commit(s, effects)
+}
+
+// finish ends s after its last macrostep: the outcome is committed together with
+// the end, the effects are carried out, everybody who wants to know is told.
+func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
+	if s.machine != nil {
+		r.Configuration, r.Active = s.machine.Configuration(), s.machine.Active()
+	}
+	s.mu.Lock()
+	s.step++
+	s.mu.Unlock()
+	if r.Reason == Finished || r.Reason == Failed {
+		s.finishing.Store(true)
+	}
+	var errands []errand
+	if e.durable == nil {
+		e.dispatch(s, effects, nil)
+		errands = e.endErrands(s, len(effects), &r)
+	} else {
+		var to []string
+		var err error
+		if to, errands, err = e.durable.commitEnd(s, effects, &r); err != nil {
+			e.lose(s, err)
+			return
+		}
+		e.dispatch(s, effects, to)
+	}
+	for _, x := range errands {
+		e.carryOut(s, x)
+	}
+	e.end(s, r)
+	if e.durable != nil {
+		e.durable.delete(s)
+	}
 }
 
 // restore goes on with a Machine made from a snapshot of the present one.
@@ -231,44 +281,84 @@ func (s *session) setMachine(m *scxml.Machine) {
 
 // stop ends s from outside: its onexit handlers run and their effects leave.
 func (e *Engine) stop(s *session, reason EndReason) {
-	if s.machine != nil {
-		effects, err := s.machine.Stop()
-		if err == nil {
-			err = e.commit(s, effects)
-		}
-		if err != nil {
-			e.logger.Warn("session could not be stopped in order", "session", s.id, "error", err)
-		} else {
-			e.dispatch(s, effects)
-		}
-	}
-	e.end(s, Result{Reason: reason})
-}
-
-// fail ends s because of an error.
-func (e *Engine) fail(s *session, err error) {
-	if s.ended.Load() {
-		e.logger.Error("panic at the end of a session", "session", s.id, "error", err)
+	var effects []scxml.Effect
+	if e.durable != nil && reason == ShutDown {
+		e.end(s, Result{Reason: reason}) // it lives on in the store
 		return
 	}
+	if s.machine != nil {
+		var err error
+		if effects, err = s.machine.Stop(); err != nil {
+			e.logger.Warn("session could not be stopped in order", "session", s.id, "error", err)
+		}
+	}
+	e.finish(s, effects, Result{Reason: reason})
+}
+
+// fail ends s because of an error outside of its macrosteps.
+func (e *Engine) fail(s *session, err error) {
+	e.logFailure(s, err)
+	if !s.ended.Load() {
+		e.finish(s, nil, Result{Reason: Failed, Err: err})
+	}
+}
+
+func (e *Engine) logFailure(s *session, err error) {
 	attrs := []any{"session", s.id, "error", err}
 	var p *PanicError
 	if errors.As(err, &p) {
 		attrs = append(attrs, "stack", string(p.Stack))
 	}
 	e.logger.Error("session failed", attrs...)
-	e.end(s, Result{Reason: Failed, Err: err})
 }
 
-// end closes s, tells everybody who wants to know, and cancels its children.
+// endErrands is what has to be done when s ends, beside the effects of its last
+// macrostep: children that are left are stopped, and the parent is told. When
+// the session reached a final state that is done.invoke.ID (section 6.4.3). The
+// standard says nothing of a service that breaks down: the parent gets
+// error.platform, with what is known in the data, so that it does not wait for
+// ever. One that was cancelled says nothing.
+func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
+	var errands []errand
+	add := func(x errand) {
+		x.id = EffectID{Session: s.id, Macrostep: s.step, Index: index + len(errands)}
+		errands = append(errands, x)
+	}
+	for _, c := range s.childList() {
+		add(errand{to: c.id})
+	}
+	if s.lineage == nil {
+		return errands
+	}
+	ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: s.lineage.invokeID}
+	reason := datamodel.Member{Name: "reason", Value: r.Reason.String()}
+	switch r.Reason {
+	case Finished:
+		ev.Name, ev.Data = "done.invoke."+s.lineage.invokeID, r.Data
+	case Failed:
+		ev.Data = errorData(r.Err, reason)
+	case Terminated:
+		ev.Data = datamodel.NewObject(reason)
+	default:
+		return errands
+	}
+	add(errand{to: s.lineage.parent, last: ev})
+	return errands
+}
+
+// tell sends the last event of an invoked session to its parent.
+func (e *Engine) tell(s *session, x errand) {
+	q := &queuedEvent{event: *x.last, from: s.id, last: true}
+	if err := e.post(s, x.to, q, true, x.id, ""); err != nil && !errors.Is(err, ErrNotFound) {
+		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
+	}
+}
+
+// end closes s and tells those who wait for it.
 func (e *Engine) end(s *session, r Result) {
 	e.timers.removeAll(s)
-	if s.machine != nil {
-		r.Configuration = append([]string(nil), s.machine.Configuration()...)
-	}
-
 	s.mu.Lock()
-	machine, children, watch, begun := s.machine, s.children, s.watch, s.begin == nil
+	machine, watch, begun := s.machine, s.watch, s.begin == nil
 	s.machine, s.children, s.begin, s.inbox = nil, nil, nil, inbox{}
 	s.result = &r
 	s.ended.Store(true)
@@ -277,64 +367,20 @@ func (e *Engine) end(s *session, r Result) {
 		watch.done = nil
 	}
 	s.mu.Unlock()
-
 	if machine != nil {
 		if err := machine.Close(); err != nil {
 			e.logger.Warn("closing the data model failed", "session", s.id, "error", err)
 		}
 	}
-	for _, c := range children {
-		e.stopByID(c.id, Cancelled)
-	}
 	e.sessions.retire(s)
-	e.tellParent(s, &r)
 	if f := e.opts.Observer.SessionEnded; f != nil && begun {
 		f(s.info(), r)
 	}
 }
 
-// tellParent sends the parent the last event of an invoked session. When it
-// reached a final state that is done.invoke.ID (section 6.4.3). The standard
-// says nothing of a service that breaks down: the parent gets error.platform,
-// with what is known in the data, so that it does not wait for ever. One that
-// was cancelled says nothing.
-func (e *Engine) tellParent(s *session, r *Result) {
-	if s.lineage == nil {
-		return
-	}
-	ev := scxml.Event{Type: datamodel.Platform, InvokeID: s.lineage.invokeID}
-	switch r.Reason {
-	case Finished:
-		ev.Name, ev.Data = "done.invoke."+s.lineage.invokeID, r.Data
-	case Failed:
-		ev.Name = "error.platform"
-		ev.Data = datamodel.NewObject(
-			datamodel.Member{Name: "reason", Value: r.Reason.String()},
-			datamodel.Member{Name: "description", Value: r.Err.Error()})
-	case Terminated:
-		ev.Name = "error.platform"
-		ev.Data = datamodel.NewObject(datamodel.Member{Name: "reason", Value: r.Reason.String()})
-	default:
-		return
-	}
-	q := &queuedEvent{event: ev, from: s.id, last: true}
-	if err := e.deliver(s.lineage.parent, q, true); err != nil && !errors.Is(err, ErrNotFound) {
-		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
-	}
-}
-
-// deliver hands an event to the session with the given id.
-func (e *Engine) deliver(id string, q *queuedEvent, must bool) error {
-	s := e.sessions.getLive(id)
-	if s == nil {
-		return ErrNotFound
-	}
-	return s.push(q, must)
-}
-
-// push appends an event to the inbox. An event that must not be refused, since
-// the session could not learn that it is missing, may go beyond the limit; a
-// session that lets too many of them gather is ended.
+// push appends an entry to the inbox. One that must not be refused, since the
+// session could not learn that it is missing, may go beyond the limit; a session
+// that lets too many of them gather is ended.
 func (s *session) push(q *queuedEvent, must bool) error {
 	e := s.engine
 	s.mu.Lock()
@@ -354,7 +400,22 @@ func (s *session) push(q *queuedEvent, must bool) error {
 			return ErrInboxFull
 		}
 	}
-	s.inbox.push(q)
-	e.schedule(s)
+	s.insert(q)
 	return nil
+}
+
+// insert puts an entry into the inbox, unless it is of an invoked session that
+// has been cancelled: such events are not inserted any more, while those that
+// stand in the queue already are handled (section 6.4.3). s.mu is held.
+func (s *session) insert(q *queuedEvent) {
+	if q.from != "" {
+		if !s.hasChild(q.from) {
+			return
+		}
+		if q.last {
+			s.removeChild(q.from)
+		}
+	}
+	s.inbox.push(q)
+	s.engine.schedule(s)
 }

@@ -1,0 +1,456 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// durable is the engine's side of a store. What happens, and in which order, is
+// the life of an event as the package persistence has it: Append to the inbox,
+// Commit of the macrostep, effects, Confirm.
+type durable struct {
+	engine *Engine
+	store  persistence.Store
+	epochs []atomic.Uint64 // of the buckets held; 0: not held
+
+	mu        sync.Mutex
+	leases    []persistence.Lease
+	documents map[persistence.Digest]bool // that the store has
+	stopRenew func() bool
+	released  bool
+}
+
+// saved is what a session needs beside the Machine to be stored.
+type saved struct {
+	url      string
+	digest   persistence.Digest // of the source in the store; zero: inline content, or not read yet
+	content  string
+	rev      uint64 // used by the worker alone
+	handled  uint64 // number of the last entry taken from the inbox
+	revision []byte // the snapshot's memory, used again
+
+	// Guarded by session.mu.
+	tail      uint64 // number of the last entry put into the inbox
+	confirmed []string
+}
+
+// A store operation that failed is tried again, since nothing can go on
+// without it: storeTries times, with a pause that doubles each time. After that
+// the session is taken out of memory and loaded again after reloadPause.
+const (
+	storeTimeout = 5 * time.Second
+	storeTries   = 5
+	storePause   = 20 * time.Millisecond
+	reloadPause  = time.Second
+)
+
+func newDurable(e *Engine) *durable {
+	return &durable{
+		engine:    e,
+		store:     e.opts.Store,
+		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
+		documents: make(map[persistence.Digest]bool),
+	}
+}
+
+// bucketID makes session ids that carry a bucket at random.
+func bucketID(buckets int) func() string {
+	return func() string {
+		id := append([]byte(randomID()), randomID()...)[:29]
+		return string(persistence.AppendBucket(id, int(randomFloat()*float64(buckets))))
+	}
+}
+
+// epoch returns the epoch under which a session is written; 0: its bucket is
+// not held.
+func (d *durable) epoch(id string) uint64 {
+	return d.epochs[persistence.BucketOf(id, len(d.epochs))].Load()
+}
+
+// try carries out an operation that may be repeated.
+func (d *durable) try(op func(ctx context.Context) error) error {
+	pause := storePause
+	for n := 1; ; n++ {
+		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+		err := op(ctx)
+		cancel()
+		if err == nil || n == storeTries || final(err) {
+			return err
+		}
+		time.Sleep(pause)
+		pause *= 2
+	}
+}
+
+// final reports whether an error stays the same however often one tries.
+func final(err error) bool {
+	for _, e := range []error{persistence.ErrNotFound, persistence.ErrExists, persistence.ErrClaimed, persistence.ErrFenced,
+		persistence.ErrConflict, persistence.ErrFull, persistence.ErrInvalid, persistence.ErrClosed} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// create stores a new session whose document is known.
+func (d *durable) create(ctx context.Context, s *session) error {
+	epoch := d.epoch(s.id)
+	if epoch == 0 {
+		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
+	}
+	s.saved = &saved{url: s.doc.URL(), rev: 1}
+	if err := d.keepDocument(s); err != nil {
+		return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
+	}
+	rec := d.record(s)
+	rec.params = s.begin.params
+	err := d.store.Create(ctx, epoch, &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: rec.append(nil)})
+	if errors.Is(err, persistence.ErrExists) {
+		return fmt.Errorf("%w: %q", ErrExists, s.id)
+	}
+	if err != nil {
+		return fmt.Errorf("session: storing session %q: %w", s.id, err)
+	}
+	return nil
+}
+
+// keepDocument stores the source of the session's document.
+func (d *durable) keepDocument(s *session) error {
+	if s.saved.content != "" {
+		return nil // inline; it stands in the record
+	}
+	digest := persistence.Digest(s.doc.Digest())
+	d.mu.Lock()
+	known := d.documents[digest]
+	d.mu.Unlock()
+	if !known {
+		err := d.try(func(ctx context.Context) error {
+			_, err := d.store.PutDocument(ctx, []byte(s.doc.Source()))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		d.documents[digest] = true
+		d.mu.Unlock()
+	}
+	s.saved.digest = digest
+	return nil
+}
+
+// createInvoked stores a session that s has invoked and confirms the effect;
+// only then may it begin. created is false when the store had it already.
+func (d *durable) createInvoked(s, c *session, load documentRequest, effect EffectID) (created bool, err error) {
+	c.saved = &saved{url: load.key.url, content: load.content, rev: 1}
+	rec := d.record(c)
+	rec.params = c.begin.params
+	err = d.try(func(ctx context.Context) error {
+		return d.store.Create(ctx, d.epoch(c.id), &persistence.Session{ID: c.id, Snapshot: rec.append(nil)})
+	})
+	if errors.Is(err, persistence.ErrExists) {
+		// The answer to an earlier try was lost.
+		err = nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("session: storing invoked session: %w", err)
+	}
+	err = d.try(func(ctx context.Context) error {
+		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
+	})
+	if err != nil {
+		d.engine.forget(c, err)
+		d.reload(c.id)
+		return false, nil
+	}
+	return true, nil
+}
+
+// record is the state of s without its Machine.
+func (d *durable) record(s *session) *record {
+	return &record{
+		begun:      s.begin == nil,
+		url:        s.saved.url,
+		digest:     s.saved.digest,
+		content:    s.saved.content,
+		lineage:    s.lineage,
+		children:   s.childList(),
+		macrosteps: s.step,
+		x:          s.x,
+	}
+}
+
+// append puts an entry into a session's stored inbox, and then into memory.
+func (d *durable) append(id string, q *queuedEvent, must bool, key string) error {
+	if d.epoch(id) == 0 {
+		return ErrNotOwner
+	}
+	s := d.engine.sessions.getLive(id)
+	if s != nil && !must {
+		s.mu.Lock()
+		full := s.inbox.len() >= d.engine.opts.Inbox
+		s.mu.Unlock()
+		if full {
+			return ErrInboxFull
+		}
+	}
+	data := appendItem(nil, q)
+	err := d.try(func(ctx context.Context) (err error) {
+		q.number, err = d.store.Append(ctx, id, persistence.Event{Key: key, Data: data})
+		return err
+	})
+	switch {
+	case errors.Is(err, persistence.ErrNotFound):
+		return ErrNotFound
+	case errors.Is(err, persistence.ErrFull):
+		return fmt.Errorf("%w: %w", ErrInboxFull, err)
+	case err != nil:
+		return err
+	}
+	if s = d.engine.sessions.getLive(id); s == nil {
+		// It is in the store alone, and so is the entry now.
+		d.reload(id)
+		return nil
+	}
+	s.accept(q)
+	return nil
+}
+
+// accept puts an entry with a number into the inbox. Entries that were stored
+// before and have not come yet are fetched.
+func (s *session) accept(q *queuedEvent) {
+	s.mu.Lock()
+	if s.ended.Load() || q.number <= s.saved.tail {
+		s.mu.Unlock()
+		return
+	}
+	if q.number == s.saved.tail+1 {
+		s.take(q)
+		s.mu.Unlock()
+		return
+	}
+	after := s.saved.tail
+	s.mu.Unlock()
+	d := s.engine.durable
+	var events []persistence.Event
+	err := d.try(func(ctx context.Context) (err error) {
+		events, err = d.store.Inbox(ctx, s.id, after, 0)
+		return err
+	})
+	if err == nil {
+		err = s.acceptAll(events)
+	}
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+		d.engine.logger.Warn("inbox not read; the session is loaded again", "session", s.id, "error", err)
+		d.engine.stopSession(s, Lost)
+	}
+}
+
+func (s *session) acceptAll(events []persistence.Event) error {
+	for _, ev := range events {
+		q, err := readItem(ev.Data)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", ev.Number, err)
+		}
+		q.number = ev.Number
+		s.mu.Lock()
+		if !s.ended.Load() && q.number == s.saved.tail+1 {
+			s.take(q)
+		}
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+// take puts the next entry into the inbox. s.mu is held.
+func (s *session) take(q *queuedEvent) {
+	s.saved.tail = q.number
+	if q.stop != 0 {
+		if s.stopping == 0 {
+			s.stopping = q.stop
+		}
+		s.engine.schedule(s)
+	} else {
+		s.insert(q)
+	}
+}
+
+// commit writes the outcome of a macrostep.
+func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err error) {
+	c := d.newCommit(s)
+	to = d.plan(s, c, effects)
+	if s.saved.digest == (persistence.Digest{}) {
+		if err := d.keepDocument(s); err != nil {
+			return nil, err
+		}
+	}
+	rec := d.record(s)
+	rec.begun = true
+	if rec.machine, err = s.machine.Snapshot(s.saved.revision[:0]); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	s.saved.revision = rec.machine
+	c.Snapshot = rec.append(nil)
+	return to, d.write(s, c)
+}
+
+// commitEnd writes the last macrostep of a session.
+func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to []string, errands []errand, err error) {
+	c := d.newCommit(s)
+	to = d.plan(s, c, effects)
+	errands = d.engine.endErrands(s, len(effects), r)
+	for i := range errands {
+		c.Effects = append(c.Effects, persistence.Effect{ID: errands[i].id.local(), Data: appendErrand(nil, &errands[i])})
+	}
+	rec := d.record(s)
+	rec.ended, rec.result = true, *r
+	c.Snapshot = rec.append(nil)
+	return to, errands, d.write(s, c)
+}
+
+// fireStored is the step that takes a delayed send, whose time has come, off
+// the list of timers and puts it into the outbox.
+func (e *Engine) fireStored(s *session, t *timer) {
+	d := e.durable
+	t.send.Delay = 0
+	x := errand{id: t.effect, effect: &t.send}
+	if isSCXML(t.send.Type) {
+		x.to, _ = e.resolve(s, t.send.Target) // without a target it fails when it is carried out
+	}
+	c := d.newCommit(s)
+	c.ClearTimers = []string{t.effect.local()}
+	c.Effects = []persistence.Effect{{ID: t.effect.local(), Data: appendErrand(nil, &x)}}
+	if err := d.write(s, c); err != nil {
+		e.lose(s, err)
+		return
+	}
+	e.carryOut(s, x)
+}
+
+func (d *durable) newCommit(s *session) *persistence.Commit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := &persistence.Commit{ID: s.id, Rev: s.saved.rev, Acked: s.saved.handled, Confirmed: s.saved.confirmed}
+	s.saved.confirmed = nil
+	return c
+}
+
+// plan turns effects into entries of the outbox and the list of timers, settles
+// which sessions they are about, and brings the list of invoked sessions up to
+// date.
+func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect) (to []string) {
+	e := d.engine
+	now := e.clock.Now()
+	to = make([]string, len(effects))
+	sendIDs := make(map[string][]string) // timers set here, by sendid
+	timers := e.timers.count(s)
+	for i, effect := range effects {
+		x := errand{id: EffectID{Session: s.id, Macrostep: s.step, Index: i}, effect: effect}
+		switch v := effect.(type) {
+		case *scxml.Send:
+			if v.Delay > 0 {
+				if timers++; timers <= e.opts.Timers {
+					c.SetTimers = append(c.SetTimers, persistence.Timer{ID: x.id.local(), At: now.Add(v.Delay), Data: appendErrand(nil, &x)})
+					sendIDs[v.ID] = append(sendIDs[v.ID], x.id.local())
+				}
+				continue
+			}
+			if isSCXML(v.Type) {
+				x.to, _ = e.resolve(s, v.Target) // without a target it fails when it is carried out
+			}
+		case *scxml.Cancel:
+			pending := e.timers.ids(s, v.SendID)
+			c.ClearTimers = append(c.ClearTimers, pending...)
+			c.SetTimers = slices.DeleteFunc(c.SetTimers, func(t persistence.Timer) bool {
+				return slices.Contains(sendIDs[v.SendID], t.ID)
+			})
+			timers -= len(pending) + len(sendIDs[v.SendID])
+			delete(sendIDs, v.SendID)
+			continue
+		case *scxml.Invoke:
+			if invokesSCXML(v.Type) {
+				x.to = e.opts.NewID()
+				s.addChild(v.ID, x.to)
+			}
+		case *scxml.CancelInvoke:
+			if x.to = s.uncouple(v.ID); x.to == "" {
+				continue
+			}
+		case *scxml.Forward:
+			s.mu.Lock()
+			x.to = s.childByInvoke(v.InvokeID)
+			s.mu.Unlock()
+			if x.to == "" {
+				continue
+			}
+		}
+		to[i] = x.to
+		c.Effects = append(c.Effects, persistence.Effect{ID: x.id.local(), Data: appendErrand(nil, &x)})
+	}
+	return to
+}
+
+// write carries a commit out, whatever it takes to know what came of it.
+func (d *durable) write(s *session, c *persistence.Commit) error {
+	unknown := false
+	err := d.try(func(ctx context.Context) error {
+		err := d.store.Commit(ctx, d.epoch(s.id), c)
+		var conflict *persistence.ConflictError
+		if unknown && errors.As(err, &conflict) && conflict.Current == c.Rev+1 {
+			return nil // an earlier try took effect
+		}
+		unknown = unknown || errors.Is(err, persistence.ErrOutcomeUnknown)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("session: storing session %q: %w", s.id, err)
+	}
+	s.saved.rev++
+	return nil
+}
+
+// confirm notes that an effect has been carried out.
+func (s *session) confirm(id EffectID) {
+	if s.saved == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.saved.confirmed = append(s.saved.confirmed, id.local())
+}
+
+// flush confirms effects for which no commit follows at once.
+func (d *durable) flush(s *session) {
+	s.mu.Lock()
+	ids := s.saved.confirmed
+	s.saved.confirmed = nil
+	s.mu.Unlock()
+	err := d.try(func(ctx context.Context) error { return d.store.Confirm(ctx, d.epoch(s.id), s.id, ids...) })
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+		d.engine.logger.Warn("effects not confirmed; they may be repeated", "session", s.id, "effects", ids, "error", err)
+	}
+}
+
+// delete removes a session that has ended, once none of its messages is under
+// way any more.
+func (d *durable) delete(s *session) {
+	s.mu.Lock()
+	wait := s.out != nil || s.result != nil && (s.result.Reason == Lost || s.result.Reason == ShutDown)
+	s.mu.Unlock()
+	if wait {
+		return
+	}
+	err := d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(s.id), s.id) })
+	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+		d.engine.logger.Warn("ended session not removed from the store", "session", s.id, "error", err)
+	}
+}

@@ -1,0 +1,384 @@
+package session
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// This file is the form in which a session stands in a store. Each piece begins
+// with recordVersion; every later version of this package reads it.
+
+const recordVersion = 1
+
+// ErrRecord: a store holds bytes that are no record of a session, are damaged,
+// or were written by a newer version.
+var ErrRecord = errors.New("session: stored record not readable")
+
+// record is what the snapshot of a stored session holds.
+type record struct {
+	begun, ended bool
+	url          string             // of the document, or what inline content is relative to
+	digest       persistence.Digest // of the document's source in the store; zero: inline, or not read yet
+	content      string             // inline document
+	lineage      *lineage
+	children     []child
+	macrosteps   uint64
+	params, x    *datamodel.Object // params only until it has begun
+	machine      []byte            // snapshot of the Machine, when begun and not ended
+	result       Result            // when ended
+}
+
+const (
+	recordBegun = 1 << iota
+	recordEnded
+	recordInvoked
+)
+
+func (r *record) append(dst []byte) []byte {
+	flags := byte(0)
+	if r.begun {
+		flags |= recordBegun
+	}
+	if r.ended {
+		flags |= recordEnded
+	}
+	if r.lineage != nil {
+		flags |= recordInvoked
+	}
+	dst = append(dst, recordVersion, flags)
+	dst = appendText(dst, r.url)
+	dst = append(dst, r.digest[:]...)
+	dst = appendText(dst, r.content)
+	if l := r.lineage; l != nil {
+		dst = appendText(dst, l.parent)
+		dst = appendText(dst, l.root)
+		dst = appendText(dst, l.invokeID)
+		dst = binary.AppendUvarint(dst, uint64(l.depth))
+	}
+	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
+	for _, c := range r.children {
+		dst = appendText(dst, c.invokeID)
+		dst = appendText(dst, c.id)
+	}
+	dst = binary.AppendUvarint(dst, r.macrosteps)
+	dst = appendObject(dst, r.params)
+	dst = appendObject(dst, r.x)
+	if r.ended {
+		dst = append(dst, byte(r.result.Reason))
+		dst = datamodel.AppendValue(dst, r.result.Data)
+		text := ""
+		if r.result.Err != nil {
+			text = r.result.Err.Error()
+		}
+		dst = appendText(dst, text)
+		return appendTexts(appendTexts(dst, r.result.Configuration), r.result.Active)
+	}
+	return append(dst, r.machine...)
+}
+
+func readRecord(b []byte) (*record, error) {
+	d := newDecoder(b)
+	flags := d.byte()
+	r := &record{begun: flags&recordBegun != 0, ended: flags&recordEnded != 0}
+	r.url = d.text()
+	copy(r.digest[:], d.bytes(len(r.digest)))
+	r.content = d.text()
+	if flags&recordInvoked != 0 {
+		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), depth: int(d.number())}
+	}
+	for range d.count() {
+		r.children = append(r.children, child{d.text(), d.text()})
+	}
+	r.macrosteps = d.number()
+	r.params, r.x = d.object(), d.object()
+	if r.ended {
+		r.result.Reason = EndReason(d.byte())
+		r.result.Data = d.value()
+		if text := d.text(); text != "" {
+			r.result.Err = errors.New(text)
+		}
+		r.result.Configuration, r.result.Active = d.texts(), d.texts()
+		return r, d.end()
+	}
+	r.machine = d.b
+	return r, d.err
+}
+
+// The kinds of entry in a stored inbox.
+const (
+	itemEvent byte = iota
+	itemStop
+)
+
+const (
+	itemLast = 1 << iota
+	itemForwarded
+)
+
+// appendItem appends an entry of an inbox.
+func appendItem(dst []byte, q *queuedEvent) []byte {
+	if q.stop != 0 {
+		return append(dst, recordVersion, itemStop, byte(q.stop))
+	}
+	flags := byte(0)
+	if q.last {
+		flags |= itemLast
+	}
+	if q.forwarded {
+		flags |= itemForwarded
+	}
+	dst = append(dst, recordVersion, itemEvent, flags)
+	dst = appendText(dst, q.from)
+	return datamodel.AppendEvent(dst, &q.event)
+}
+
+func readItem(b []byte) (*queuedEvent, error) {
+	d := newDecoder(b)
+	q := &queuedEvent{}
+	switch kind := d.byte(); kind {
+	case itemStop:
+		q.stop = EndReason(d.byte())
+	case itemEvent:
+		flags := d.byte()
+		q.last, q.forwarded = flags&itemLast != 0, flags&itemForwarded != 0
+		q.from = d.text()
+		if ev := d.event(); ev != nil {
+			q.event = *ev
+		}
+	default:
+		d.fail("inbox entry of kind %d", kind)
+	}
+	return q, d.end()
+}
+
+// The kinds of stored errand.
+const (
+	errandSend byte = iota
+	errandInvoke
+	errandStop
+	errandForward
+	errandModule
+	errandLast
+)
+
+// appendErrand appends an errand. Delayed sends are stored as timers, in the
+// same form; cancellations are not stored.
+func appendErrand(dst []byte, x *errand) []byte {
+	dst = append(dst, recordVersion)
+	switch v := x.effect.(type) {
+	case *scxml.Send:
+		dst = append(appendText(append(dst, errandSend), x.to), flag(v.HasContent))
+		dst = appendText(dst, v.ID)
+		dst = appendText(dst, v.Type)
+		dst = appendText(dst, v.Target)
+		dst = binary.AppendVarint(dst, int64(v.Delay))
+		dst = binary.AppendUvarint(dst, uint64(len(v.Params)))
+		for _, p := range v.Params {
+			dst = datamodel.AppendValue(appendText(dst, p.Name), p.Value)
+		}
+		return datamodel.AppendEvent(dst, v.Event)
+	case *scxml.Invoke:
+		dst = append(appendText(append(dst, errandInvoke), x.to), flag(v.Autoforward))
+		dst = appendText(dst, v.ID)
+		dst = appendText(dst, v.Type)
+		dst = appendText(dst, v.Src)
+		return appendObject(datamodel.AppendValue(dst, v.Content), v.Params)
+	case *scxml.Forward:
+		dst = appendText(append(dst, errandForward), x.to)
+		return datamodel.AppendEvent(appendText(dst, v.InvokeID), v.Event)
+	case *scxml.ModuleCall:
+		dst = appendText(append(dst, errandModule), x.to)
+		dst = appendText(dst, v.Namespace)
+		dst = appendText(dst, v.Name)
+		dst = appendText(dst, v.RequestID)
+		return appendObject(dst, v.Args)
+	}
+	if x.last != nil {
+		return datamodel.AppendEvent(appendText(append(dst, errandLast), x.to), x.last)
+	}
+	return appendText(append(dst, errandStop), x.to) // a *scxml.CancelInvoke, or a child left over
+}
+
+func readErrand(b []byte) (errand, error) {
+	d := newDecoder(b)
+	kind := d.byte()
+	x := errand{to: d.text()}
+	switch kind {
+	case errandSend:
+		v := &scxml.Send{HasContent: d.byte() != 0, ID: d.text(), Type: d.text(), Target: d.text(), Delay: time.Duration(d.signed())}
+		for range d.count() {
+			v.Params = append(v.Params, datamodel.Member{Name: d.text(), Value: d.value()})
+		}
+		v.Event = d.event()
+		x.effect = v
+	case errandInvoke:
+		x.effect = &scxml.Invoke{Autoforward: d.byte() != 0, ID: d.text(), Type: d.text(), Src: d.text(), Content: d.value(), Params: d.object()}
+	case errandStop:
+	case errandForward:
+		x.effect = &scxml.Forward{InvokeID: d.text(), Event: d.event()}
+	case errandModule:
+		x.effect = &scxml.ModuleCall{Namespace: d.text(), Name: d.text(), RequestID: d.text(), Args: d.object()}
+	case errandLast:
+		x.last = d.event()
+	default:
+		d.fail("effect of kind %d", kind)
+	}
+	return x, d.end()
+}
+
+func flag(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func appendText(dst []byte, s string) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+func appendTexts(dst []byte, list []string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(list)))
+	for _, s := range list {
+		dst = appendText(dst, s)
+	}
+	return dst
+}
+
+// appendObject appends an object or nil.
+func appendObject(dst []byte, o *datamodel.Object) []byte {
+	if o == nil {
+		return datamodel.AppendValue(dst, nil)
+	}
+	return datamodel.AppendValue(dst, o)
+}
+
+// decoder reads what the functions above wrote. After an error it yields zero
+// values.
+type decoder struct {
+	b   []byte
+	err error
+}
+
+func newDecoder(b []byte) *decoder {
+	d := &decoder{b: b}
+	if v := d.byte(); d.err == nil && v != recordVersion {
+		d.fail("version %d", v)
+	}
+	return d
+}
+
+func (d *decoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", ErrRecord, fmt.Sprintf(format, args...))
+	}
+	d.b = nil
+}
+
+// end returns the error; bytes that are left over are one.
+func (d *decoder) end() error {
+	if d.err == nil && len(d.b) > 0 {
+		d.fail("%d bytes too many", len(d.b))
+	}
+	return d.err
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if n > len(d.b) {
+		d.fail("cut off")
+		return nil
+	}
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) number() uint64 {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail("no number where one was expected")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) signed() int64 {
+	v, n := binary.Varint(d.b)
+	if n <= 0 {
+		d.fail("no number where one was expected")
+		return 0
+	}
+	d.b = d.b[n:]
+	return v
+}
+
+// count is the length of a list. Each of its elements takes a byte at least.
+func (d *decoder) count() int {
+	n := d.number()
+	if n > uint64(len(d.b)) {
+		d.fail("list of %d in %d bytes", n, len(d.b))
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) text() string { return string(d.bytes(d.count())) }
+
+func (d *decoder) texts() []string {
+	var list []string
+	for range d.count() {
+		list = append(list, d.text())
+	}
+	return list
+}
+
+func (d *decoder) value() datamodel.Value {
+	if d.err != nil {
+		return nil
+	}
+	v, rest, err := datamodel.ReadValue(d.b)
+	if err != nil {
+		d.fail("%v", err)
+		return nil
+	}
+	d.b = rest
+	return v
+}
+
+func (d *decoder) object() *datamodel.Object {
+	switch v := d.value().(type) {
+	case nil:
+	case *datamodel.Object:
+		return v
+	default:
+		d.fail("%T where an object was expected", v)
+	}
+	return nil
+}
+
+func (d *decoder) event() *scxml.Event {
+	if d.err != nil {
+		return nil
+	}
+	ev, rest, err := datamodel.ReadEvent(d.b)
+	if err != nil {
+		d.fail("%v", err)
+		return nil
+	}
+	d.b = rest
+	return ev
+}
