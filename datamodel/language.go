@@ -32,6 +32,12 @@ type Source struct {
 	Kind         Kind
 	File         string // URL or name of the document
 	Line, Column int    // 1-based position of the first character of Text
+
+	// Statements asks for the text of a value expression or condition to be
+	// evaluated as a program, of which the completion value counts: "a = 1; b;",
+	// "label: f()". Without it the text is one expression and nothing else. A text
+	// that is an expression means the same either way.
+	Statements bool
 }
 
 // Program is a compiled expression. It is opaque to everybody but the Language

@@ -19,7 +19,7 @@ func (p *parser) resolve() {
 }
 
 func (p *parser) resolveOne(r *reference, ids []string) {
-	section := elements[r.node.Data].section
+	section := p.dialect.elements[r.node.Data].section
 	list := words(r.value)
 	if len(list) == 0 {
 		p.report(Error, p.atAttr(r.node, r.attr), section, fmt.Sprintf("the %s of <%s> is empty", r.attr, qname(r.node)), "name a state, or remove the attribute")
@@ -58,7 +58,7 @@ func (p *parser) allowedTarget(r *reference, w word, target int32) bool {
 	switch r.role {
 	case initialTarget:
 		if !d.isDescendant(target, r.owner) {
-			p.report(Error, at(), elements[r.node.Data].section, fmt.Sprintf("the initial state %q is not inside of %s", w.text, d.called(owner)), "name a state inside, or move the state")
+			p.report(Error, at(), p.dialect.elements[r.node.Data].section, fmt.Sprintf("the initial state %q is not inside of %s", w.text, d.called(owner)), "name a state inside, or move the state")
 			return false
 		}
 	case historyTarget:
@@ -205,7 +205,7 @@ func (p *parser) checkReachable() {
 		if !unreached(s) {
 			continue
 		}
-		p.reportAt(Warning, s.pos, elements[p.nodes[i].Data].section, fmt.Sprintf("%s can never be entered", d.called(s)), "no transition leads there, and it is no initial state")
+		p.reportAt(Warning, s.pos, p.dialect.elements[p.nodes[i].Data].section, fmt.Sprintf("%s can never be entered", d.called(s)), "no transition leads there, and it is no initial state")
 		i = int(s.last) // what is inside goes without saying
 	}
 }

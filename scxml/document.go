@@ -11,6 +11,9 @@ import (
 type Document struct {
 	name        string // the name attribute; "" without one
 	url         string
+	dialect     Dialect
+	settings    Settings
+	sendTarget  func(typ, target string) string // of the dialect; nil: none
 	language    datamodel.Language
 	late        bool // binding="late"
 	states      []*state
@@ -32,6 +35,12 @@ func (d *Document) Name() string { return d.name }
 
 // URL returns the URL or file name given to Parse.
 func (d *Document) URL() string { return d.url }
+
+// Dialect returns the dialect that the document was read in: W3C or ORS.
+func (d *Document) Dialect() Dialect { return d.dialect }
+
+// Settings returns what the underscore attributes of <scxml> ask for.
+func (d *Document) Settings() Settings { return d.settings }
 
 // DataModel returns the name of the document's data model.
 func (d *Document) DataModel() string { return d.language.Name() }
@@ -57,9 +66,13 @@ type ParseOptions struct {
 	// references (src of <data> and <script>). Default "document.scxml".
 	URL string
 
+	// Dialect is the form of SCXML; zero: each document tells.
+	Dialect Dialect
+
 	// Languages are the data models that documents may choose, beside "null",
 	// which is always there. A document without a datamodel attribute gets the
-	// first one, or null when there is none (the standard leaves this to the platform).
+	// first one, or null when there is none (the standard leaves this to the
+	// platform); in the ORS dialect it gets the one with the name "ecmascript".
 	Languages []datamodel.Language
 
 	// Modules give meaning to elements of further namespaces.

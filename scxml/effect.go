@@ -29,7 +29,14 @@ type Send struct {
 }
 
 // Cancel asks for a delayed send of this session to be dropped (section 6.3).
-type Cancel struct{ SendID string }
+type Cancel struct {
+	SendID string
+
+	// Answer asks for an event that tells the outcome: cancel.successful when the
+	// send was dropped, error.notallowed when there was none to drop, both with
+	// the sendid. Set in the ORS dialect.
+	Answer bool
+}
 
 // Invoke asks for an external service to be started (section 6.4).
 type Invoke struct {

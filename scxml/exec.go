@@ -164,7 +164,11 @@ func (m *Machine) text(t *text) (string, error) {
 }
 
 func (a *raiseAction) exec(m *Machine) error {
-	m.raise(&Event{Name: a.event, Type: datamodel.Internal})
+	ev := &Event{Name: a.event, Type: datamodel.Internal, Data: m.payloadData(&a.payload)}
+	if m.err != nil {
+		return errReported
+	}
+	m.raise(ev)
 	return nil
 }
 
@@ -189,7 +193,7 @@ func (a *foreachAction) exec(m *Machine) error {
 }
 
 func (a *logAction) exec(m *Machine) error {
-	entry := LogEntry{Label: a.label, Pos: a.pos}
+	entry := LogEntry{Label: a.label, Level: a.level, Pos: a.pos}
 	if a.expr != nil {
 		s, err := m.evalString(a.expr)
 		if err != nil {
@@ -217,7 +221,7 @@ func (a *cancelAction) exec(m *Machine) error {
 	if err != nil {
 		return err
 	}
-	m.emit(&Cancel{SendID: id})
+	m.emit(&Cancel{SendID: id, Answer: a.answer})
 	return nil
 }
 
@@ -266,6 +270,9 @@ func (a *sendAction) exec(m *Machine) error {
 	}
 	if err := m.fill(&a.payload, send); err != nil {
 		return a.failed(m, send, named, err)
+	}
+	if m.doc.sendTarget != nil {
+		send.Target = m.doc.sendTarget(send.Type, send.Target)
 	}
 	if isSCXMLProcessor(send.Type) && send.Target == "#_internal" {
 		if send.Delay > 0 {
@@ -407,15 +414,7 @@ func (m *Machine) initializeDataModel() {
 			}
 		}
 	}
-	for _, v := range d.states[0].data {
-		if given, ok := m.opts.Params.Get(v.id); ok {
-			if err := m.model.Set(v.id, given); err != nil {
-				m.raiseError(errorExecution, "", "data", v.pos, err)
-			}
-			continue
-		}
-		m.initializeDatum(v)
-	}
+	m.initializeData(d.states[0].data)
 	if d.late {
 		return
 	}
@@ -430,11 +429,18 @@ func (m *Machine) initializeData(list []*data) {
 	}
 }
 
-// initializeDatum assigns the initial value. A failure leaves the variable
-// undefined.
+// initializeDatum assigns the initial value, or that of a start parameter. A
+// failure leaves the variable undefined.
 func (m *Machine) initializeDatum(v *data) {
+	var given datamodel.Value
+	overridden := false
+	if v.parameter {
+		given, overridden = m.opts.Params.Get(v.id)
+	}
 	err := v.err
 	switch {
+	case overridden:
+		err = m.model.Set(v.id, given)
 	case err != nil:
 	case v.init != nil:
 		err = m.run(v.init, datamodel.ValueExpression)

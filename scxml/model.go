@@ -55,6 +55,11 @@ type state struct {
 	donedata    *payload // of a <final>
 
 	attrs []Attr // attributes in foreign namespaces, or beginning with '_'
+
+	// prefix is what the ids inside were prefixed with when the state was included
+	// from another document (resolveid of <xi:include>); scripts inside see it as
+	// _my_prefix. Empty for states that were not the root of such an inclusion.
+	prefix string
 }
 
 // transition is a <transition>, wherever it stands. Those of states are
@@ -81,6 +86,7 @@ type expression struct {
 	program datamodel.Program
 	err     error // it does not compile; raised when it is evaluated
 	pos     Position
+	state   int32 // the innermost state around it, whose scope it runs in; 0 for the root
 }
 
 // text is an attribute that is either literal or an expression (…expr).
@@ -99,6 +105,9 @@ type data struct {
 	hasBody bool
 	err     error // src could not be fetched, or id is illegal: error.execution when initialized
 	pos     Position
+
+	parameter bool   // a start parameter of the same name takes the place of the initial value
+	attrs     []Attr // attributes in foreign namespaces, or beginning with '_'
 }
 
 // payload is what <donedata>, <send> and <invoke> carry. At most one of content
@@ -143,8 +152,9 @@ type invoke struct {
 // The executable content (section 4). Each has a method exec in exec.go.
 type (
 	raiseAction struct {
-		event string
-		pos   Position
+		event   string
+		payload payload // only in the ORS dialect
+		pos     Position
 	}
 
 	ifAction struct {
@@ -166,6 +176,7 @@ type (
 	logAction struct {
 		label string
 		expr  *expression // nil: only the label
+		level int
 		pos   Position
 	}
 
@@ -195,6 +206,7 @@ type (
 
 	cancelAction struct {
 		sendID text
+		answer bool // Cancel.Answer
 		pos    Position
 	}
 

@@ -45,6 +45,7 @@ type MachineOptions struct {
 type LogEntry struct {
 	Label string
 	Text  string // the value of expr, converted to a string by the data model
+	Level int    // 0 in the W3C dialect; in the ORS dialect 1 (the default) record, 2 error, 3 warning, 4 debug
 	Pos   Position
 }
 

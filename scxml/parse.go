@@ -73,6 +73,7 @@ func (l ParseLimits) withDefaults() ParseLimits {
 type parser struct {
 	opts    ParseOptions
 	doc     *Document
+	dialect *dialect
 	tree    *xmlTree
 	found   collector
 	modules map[string]Module
@@ -82,11 +83,12 @@ type parser struct {
 	dataIDs    map[string]Position
 	references []reference // state ids to be looked up
 	fetches    []fetch     // resources to be fetched
+	scope      int32       // the innermost state around what is being read
 	inFinalize bool
 }
 
 func newParser(opts *ParseOptions) *parser {
-	p := &parser{doc: &Document{}, ids: map[string]int32{}, dataIDs: map[string]Position{}, modules: map[string]Module{}}
+	p := &parser{doc: &Document{}, dialect: w3cDialect, ids: map[string]int32{}, dataIDs: map[string]Position{}, modules: map[string]Module{}}
 	if opts != nil {
 		p.opts = *opts
 	}
@@ -116,6 +118,7 @@ func (p *parser) parse(ctx context.Context, source []byte) error {
 	if p.tree.root == nil || !p.isRoot(p.tree.root) {
 		return nil
 	}
+	p.dialect = p.chooseDialect(p.tree.root)
 	p.root(p.tree.root)
 	if err := p.fetchAll(ctx); err != nil {
 		return err
@@ -158,6 +161,8 @@ func (p *parser) root(n *xmlquery.Node) {
 	d.language = p.chooseLanguage(n)
 	s := &state{kind: rootState, parent: -1, pos: p.pos(n), noID: true, attrs: p.extraAttributes(n)}
 	d.attrs = s.attrs
+	d.dialect, d.sendTarget = p.dialect.name, p.dialect.sendTarget
+	d.settings = p.settings(d.attrs)
 	d.states = append(d.states, s)
 	p.nodes = append(p.nodes, n)
 	p.stateContent(n, s)
@@ -171,6 +176,9 @@ func (p *parser) chooseLanguage(n *xmlquery.Node) datamodel.Language {
 	null := datamodel.Language(datamodel.NullLanguage{})
 	name, ok := p.attr(n, "datamodel")
 	if !ok {
+		if p.ors() {
+			return p.orsLanguage(n)
+		}
 		if len(p.opts.Languages) > 0 {
 			return p.opts.Languages[0]
 		}
@@ -289,7 +297,7 @@ func (p *parser) enum(n *xmlquery.Node, name string, values ...string) string {
 	}
 	v = trimSpace(v)
 	if !slices.Contains(values, v) {
-		p.report(Error, p.atAttr(n, name), elements[n.Data].section, fmt.Sprintf("%s=%q of <%s> is not one of %s", name, v, qname(n), list(values, `"`, `"`)),
+		p.report(Error, p.atAttr(n, name), p.dialect.elements[n.Data].section, fmt.Sprintf("%s=%q of <%s> is not one of %s", name, v, qname(n), list(values, `"`, `"`)),
 			didYouMean(v, values, ""))
 		return values[0]
 	}
@@ -305,13 +313,13 @@ func (p *parser) exclusive(n *xmlquery.Node, names ...string) {
 		}
 	}
 	if len(given) > 1 {
-		p.report(Error, p.atAttr(n, given[1]), elements[n.Data].section, fmt.Sprintf("<%s> has both %s", qname(n), list(given, "", "")), "keep one of them")
+		p.report(Error, p.atAttr(n, given[1]), p.dialect.elements[n.Data].section, fmt.Sprintf("<%s> has both %s", qname(n), list(given, "", "")), "keep one of them")
 	}
 }
 
 // checkAttributes reports missing and unknown attributes of an SCXML element.
 func (p *parser) checkAttributes(n *xmlquery.Node) {
-	e := elements[n.Data]
+	e := p.dialect.elements[n.Data]
 	for _, name := range e.required {
 		if !p.has(n, name) {
 			p.report(Error, p.at(n), e.section, fmt.Sprintf("<%s> has no %s", qname(n), name), fmt.Sprintf(`add %s="…"`, name))
@@ -366,7 +374,7 @@ func (p *parser) extraAttributes(n *xmlquery.Node) []Attr {
 // elements that may stand there: those of SCXML, and in executable content those
 // of other namespaces. It stops when enough errors were found.
 func (p *parser) children(n *xmlquery.Node, each func(child *xmlquery.Node)) {
-	e := elements[n.Data]
+	e := p.dialect.elements[n.Data]
 	textSeen := false
 	for c := n.FirstChild; c != nil && !p.found.full(); c = c.NextSibling {
 		switch {
@@ -393,11 +401,11 @@ func (p *parser) mayContain(n *xmlquery.Node, e *element, c *xmlquery.Node) bool
 	if slices.Contains(e.children, c.Data) {
 		return true
 	}
-	if _, known := elements[c.Data]; !known {
+	if _, known := p.dialect.elements[c.Data]; !known {
 		hint := ""
 		if near := nearest(c.Data, e.children); near != "" {
 			hint = fmt.Sprintf("did you mean <%s>?", near)
-		} else if near := nearest(c.Data, elementNames()); near != "" {
+		} else if near := nearest(c.Data, p.dialect.elementNames()); near != "" {
 			hint = fmt.Sprintf("did you mean <%s>?", near)
 		} else {
 			hint = "elements of extensions need a namespace of their own"
@@ -406,10 +414,10 @@ func (p *parser) mayContain(n *xmlquery.Node, e *element, c *xmlquery.Node) bool
 		return false
 	}
 	hint := ""
-	if parents := parentsOf(c.Data); len(parents) > 0 {
+	if parents := p.dialect.parentsOf(c.Data); len(parents) > 0 {
 		hint = fmt.Sprintf("<%s> belongs in %s", c.Data, list(parents, "<", ">"))
 	}
-	p.report(Error, p.at(c), elements[c.Data].section, fmt.Sprintf("<%s> cannot stand in <%s>", qname(c), qname(n)), hint)
+	p.report(Error, p.at(c), p.dialect.elements[c.Data].section, fmt.Sprintf("<%s> cannot stand in <%s>", qname(c), qname(n)), hint)
 	return false
 }
 

@@ -26,6 +26,9 @@ func (p *parser) action(n *xmlquery.Node) action {
 	if n.NamespaceURI != scxmlNS {
 		return p.extension(n)
 	}
+	if read := p.dialect.actions[n.Data]; read != nil {
+		return read(p, n)
+	}
 	switch n.Data {
 	case "raise":
 		return p.raise(n)
@@ -34,13 +37,7 @@ func (p *parser) action(n *xmlquery.Node) action {
 	case "foreach":
 		return p.foreach(n)
 	case "log":
-		p.empty(n)
-		a := &logAction{pos: p.pos(n)}
-		a.label, _ = p.attr(n, "label")
-		if a.expr = p.attrExpression(n, "expr", datamodel.ValueExpression); a.expr != nil && a.expr.text == "" {
-			a.expr = nil // expr="" logs the label alone
-		}
-		return a
+		return p.log(n)
 	case "assign":
 		return p.assign(n)
 	case "script":
@@ -54,26 +51,37 @@ func (p *parser) action(n *xmlquery.Node) action {
 	}
 }
 
+func (p *parser) log(n *xmlquery.Node) *logAction {
+	p.empty(n)
+	a := &logAction{pos: p.pos(n)}
+	a.label, _ = p.attr(n, "label")
+	if a.expr = p.attrExpression(n, "expr", datamodel.ValueExpression); a.expr != nil && a.expr.text == "" {
+		a.expr = nil // expr="" logs the label alone
+	}
+	return a
+}
+
 func (p *parser) raise(n *xmlquery.Node) action {
 	p.empty(n)
 	p.forbiddenInFinalize(n)
 	event, ok := p.attr(n, "event")
 	if ok {
-		p.checkEventName(n, event)
+		p.checkEventName(n, "event", event)
 	}
 	return &raiseAction{event: trimSpace(event), pos: p.pos(n)}
 }
 
-// checkEventName judges the name of an event that is sent or raised.
-func (p *parser) checkEventName(n *xmlquery.Node, event string) {
-	section := elements[n.Data].section
+// checkEventName judges the name of an event that is sent or raised, which the
+// attribute attr gives.
+func (p *parser) checkEventName(n *xmlquery.Node, attr, event string) {
+	section := p.dialect.elements[n.Data].section
 	switch w := words(event); {
 	case len(w) == 0:
-		p.report(Error, p.atAttr(n, "event"), section, fmt.Sprintf("the event of <%s> is empty", qname(n)), "give a name")
+		p.report(Error, p.atAttr(n, attr), section, fmt.Sprintf("the event of <%s> is empty", qname(n)), "give a name")
 	case len(w) > 1:
-		p.report(Error, p.atAttr(n, "event"), section, fmt.Sprintf("<%s> sends one event, but %q are several names", qname(n), event), "use one element for each event")
+		p.report(Error, p.atAttr(n, attr), section, fmt.Sprintf("<%s> sends one event, but %q are several names", qname(n), event), "use one element for each event")
 	case !legalEventName(w[0].text):
-		p.report(Warning, p.atAttr(n, "event"), "3.12.1", fmt.Sprintf("%q is not a legal event name", event), `names are words joined by "."; patterns such as "a.*" belong in the event of <transition>`)
+		p.report(Warning, p.atAttr(n, attr), "3.12.1", fmt.Sprintf("%q is not a legal event name", event), `names are words joined by "."; patterns such as "a.*" belong in the event of <transition>`)
 	}
 }
 
@@ -89,7 +97,7 @@ func (p *parser) ifElement(n *xmlquery.Node) action {
 	p.children(n, func(c *xmlquery.Node) {
 		if c.NamespaceURI == scxmlNS && (c.Data == "elseif" || c.Data == "else") {
 			if elseSeen {
-				p.report(Error, p.at(c), elements[c.Data].section, fmt.Sprintf("<%s> after <else>", qname(c)), "<else> is the last part of <if>")
+				p.report(Error, p.at(c), p.dialect.elements[c.Data].section, fmt.Sprintf("<%s> after <else>", qname(c)), "<else> is the last part of <if>")
 			}
 			p.partition(c)
 			a.branches = append(a.branches, current)
@@ -113,7 +121,7 @@ func (p *parser) ifElement(n *xmlquery.Node) action {
 func (p *parser) partition(n *xmlquery.Node) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if c.Type == xmlquery.ElementNode || (c.Type == xmlquery.TextNode || c.Type == xmlquery.CharDataNode) && trimSpace(c.Data) != "" {
-			p.report(Error, p.at(c), elements[n.Data].section, fmt.Sprintf("<%s> has content", qname(n)), fmt.Sprintf("write <%s/> and put the content behind it", qname(n)))
+			p.report(Error, p.at(c), p.dialect.elements[n.Data].section, fmt.Sprintf("<%s> has content", qname(n)), fmt.Sprintf("write <%s/> and put the content behind it", qname(n)))
 			return
 		}
 	}
@@ -126,7 +134,7 @@ func (p *parser) foreach(n *xmlquery.Node) action {
 	index, _ := p.attr(n, "index")
 	if ok1 && ok2 {
 		src := p.source(n, "array", array, datamodel.ValueExpression)
-		a.head = &expression{text: array, pos: p.attrPos(n, "array")}
+		a.head = p.newExpression(array, p.attrPos(n, "array"))
 		if p.fits(a.head, n) {
 			a.head.program, a.head.err = p.doc.language.CompileForeach(src,
 				p.source(n, "item", item, datamodel.LocationExpression), p.source(n, "index", index, datamodel.LocationExpression))
@@ -163,7 +171,7 @@ func (p *parser) assign(n *xmlquery.Node) action {
 // compileAssign compiles the assignment of the expr attribute to a location,
 // which is the value of the attribute name.
 func (p *parser) compileAssign(n *xmlquery.Node, name, location, expr string) *expression {
-	e := &expression{text: expr, pos: p.attrPos(n, "expr")}
+	e := p.newExpression(expr, p.attrPos(n, "expr"))
 	if p.fits(e, n) {
 		e.program, e.err = p.doc.language.CompileAssign(p.source(n, name, location, datamodel.LocationExpression),
 			p.source(n, "expr", expr, datamodel.ValueExpression))
@@ -181,7 +189,7 @@ func (p *parser) script(n *xmlquery.Node) *scriptAction {
 	case ok && trimSpace(text) != "":
 		p.report(Error, p.at(n), "5.8", "<script> has both src and content", "keep one of them")
 	case ok:
-		p.fetches = append(p.fetches, fetch{offset: p.atAttr(n, "src"), ref: src, script: a})
+		p.fetches = append(p.fetches, fetch{offset: p.atAttr(n, "src"), ref: src, scope: p.scope, script: a})
 	default:
 		a.script = p.compile(text, datamodel.Script, p.tree.position(at), n)
 	}
@@ -222,7 +230,14 @@ func (p *parser) source(n *xmlquery.Node, attr, text string, kind datamodel.Kind
 }
 
 func (p *parser) sourceAt(text string, kind datamodel.Kind, pos Position) datamodel.Source {
-	return datamodel.Source{Text: text, Kind: kind, File: pos.File, Line: pos.Line, Column: pos.Column}
+	return datamodel.Source{Text: text, Kind: kind, File: pos.File, Line: pos.Line, Column: pos.Column,
+		Statements: p.dialect.statements && (kind == datamodel.ValueExpression || kind == datamodel.ConditionalExpression)}
+}
+
+// newExpression returns an expression that is not compiled yet, in the scope of
+// the state that is being read.
+func (p *parser) newExpression(text string, pos Position) *expression {
+	return &expression{text: text, pos: pos, state: p.scope}
 }
 
 func (p *parser) condition(n *xmlquery.Node, text string) *expression {
@@ -254,7 +269,7 @@ var expressionSections = [...]string{
 }
 
 func (p *parser) compileQuietly(text string, kind datamodel.Kind, pos Position, n *xmlquery.Node) *expression {
-	e := &expression{text: text, pos: pos}
+	e := p.newExpression(text, pos)
 	if p.fits(e, n) {
 		e.program, e.err = p.doc.language.Compile(p.sourceAt(text, kind, pos))
 	}

@@ -43,7 +43,7 @@ func (p *parser) send(n *xmlquery.Node) action {
 	p.contentOrParams(n, &a.payload)
 
 	if event, ok := p.attr(n, "event"); ok {
-		p.checkEventName(n, event)
+		p.checkEventName(n, "event", event)
 	}
 	scxmlType := !a.typ.given || a.typ.expr == nil && (a.typ.literal == scxmlProcessor || a.typ.literal == scxmlProcessorShort)
 	if !a.event.given {
@@ -76,7 +76,7 @@ func (p *parser) identifier(n *xmlquery.Node) (string, *expression) {
 	p.exclusive(n, "id", "idlocation")
 	id, given := p.attr(n, "id")
 	if given && trimSpace(id) == "" {
-		p.report(Warning, p.atAttr(n, "id"), elements[n.Data].section, fmt.Sprintf("the id of <%s> is empty; one is made up", qname(n)), "remove the attribute, or give a name")
+		p.report(Warning, p.atAttr(n, "id"), p.dialect.elements[n.Data].section, fmt.Sprintf("the id of <%s> is empty; one is made up", qname(n)), "remove the attribute, or give a name")
 	}
 	return trimSpace(id), p.attrExpression(n, "idlocation", datamodel.LocationExpression)
 }
@@ -93,12 +93,16 @@ func (p *parser) cancel(n *xmlquery.Node) action {
 // invoke reads <invoke> (section 6.4).
 func (p *parser) invoke(n *xmlquery.Node, s *state) {
 	v := &invoke{
-		index: int32(len(p.doc.invokes)), state: s.index,
-		typ: p.text(n, "type"), src: p.text(n, "src"), pos: p.pos(n),
+		index: int32(len(p.doc.invokes)), state: s.index, pos: p.pos(n),
 	}
 	p.doc.invokes = append(p.doc.invokes, v)
 	s.invokes = append(s.invokes, v)
-	v.id, v.idlocation = p.identifier(n)
+	if p.ors() {
+		p.orsInvoke(n, v)
+	} else {
+		v.typ, v.src = p.text(n, "type"), p.text(n, "src")
+		v.id, v.idlocation = p.identifier(n)
+	}
 	if af, ok := p.attr(n, "autoforward"); ok {
 		switch trimSpace(af) {
 		case "1":
@@ -148,7 +152,7 @@ func (p *parser) payloadChild(c *xmlquery.Node, to *payload) {
 		return
 	}
 	if to.content != nil {
-		p.report(Error, p.at(c), elements[c.Parent.Data].section, fmt.Sprintf("<%s> has two <content>", qname(c.Parent)), "keep one of them")
+		p.report(Error, p.at(c), p.dialect.elements[c.Parent.Data].section, fmt.Sprintf("<%s> has two <content>", qname(c.Parent)), "keep one of them")
 		return
 	}
 	to.content = p.content(c)
@@ -168,7 +172,7 @@ func (p *parser) contentOrParams(n *xmlquery.Node, d *payload) {
 	default:
 		return
 	}
-	p.reportAt(Error, d.content.pos, elements[n.Data].section, fmt.Sprintf("<%s> has both <content> and %s", qname(n), other), "keep one of them")
+	p.reportAt(Error, d.content.pos, p.dialect.elements[n.Data].section, fmt.Sprintf("<%s> has both <content> and %s", qname(n), other), "keep one of them")
 }
 
 // content reads <content> (section 5.6).
@@ -200,7 +204,7 @@ func (p *parser) param(n *xmlquery.Node) *parameter {
 		p.located(v, location, p.attrPos(n, "location"), n)
 	default:
 		p.report(Error, p.at(n), "5.7", fmt.Sprintf("<%s> has neither expr nor location", qname(n)), `add expr="…": the value`)
-		v.expr = &expression{pos: v.pos}
+		v.expr = p.newExpression("", v.pos)
 	}
 	return v
 }
@@ -236,6 +240,7 @@ func (p *parser) datamodel(n *xmlquery.Node, s *state, count int) {
 	}
 	p.children(n, func(c *xmlquery.Node) {
 		if d := p.data(c); d != nil {
+			d.parameter = s.index == 0 || p.ors()
 			s.data = append(s.data, d)
 		}
 	})
@@ -251,12 +256,19 @@ func (p *parser) data(n *xmlquery.Node) *data {
 		}
 		return nil
 	}
+	if p.ors() && !identifier(id) {
+		p.report(Error, p.atAttr(n, "id"), "5.3", fmt.Sprintf("the id %q of <data> is not the name of a variable", id), "a name begins with a letter, _ or $ and goes on with those and digits; scripts see it as _data.name")
+		return nil
+	}
 	if first, ok := p.dataIDs[id]; ok {
+		if p.ors() && first == p.pos(n) {
+			return nil // of a part that is included more than once
+		}
 		p.report(Error, p.atAttr(n, "id"), "5.3", fmt.Sprintf("the data %q is declared twice", id), fmt.Sprintf("the first is at line %d; all data of a document share one scope", first.Line))
 		return nil
 	}
 	p.dataIDs[id] = p.pos(n)
-	d := &data{id: id, pos: p.pos(n)}
+	d := &data{id: id, pos: p.pos(n), attrs: p.extraAttributes(n)}
 	body, _, hasBody := p.body(n)
 	src, hasSrc := p.attr(n, "src")
 	expr, hasExpr := p.attr(n, "expr")
@@ -319,6 +331,7 @@ func (p *parser) body(n *xmlquery.Node) (value datamodel.Value, raw string, ok b
 type fetch struct {
 	offset int
 	ref    string
+	scope  int32 // of the script
 	script *scriptAction
 	data   *data
 }
@@ -344,6 +357,7 @@ func (p *parser) fetchAll(ctx context.Context) error {
 			p.report(Error, f.offset, "5.8", fmt.Sprintf("the script %q cannot be fetched: %v", f.ref, err), "a document without its scripts is rejected")
 		case f.script != nil:
 			pos := Position{File: url, Line: 1, Column: 1}
+			p.scope = f.scope
 			f.script.script = p.compile(string(body), datamodel.Script, pos, p.tree.root)
 		case err != nil:
 			f.data.err = err

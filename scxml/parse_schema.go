@@ -66,9 +66,9 @@ var elements = map[string]*element{
 }
 
 // parentsOf lists the elements in which name may stand, for hints.
-func parentsOf(name string) []string {
+func (d *dialect) parentsOf(name string) []string {
 	var out []string
-	for parent, e := range elements {
+	for parent, e := range d.elements {
 		if slices.Contains(e.children, name) {
 			out = append(out, parent)
 		}
@@ -78,9 +78,9 @@ func parentsOf(name string) []string {
 }
 
 // elementNames returns the names of all elements, in order.
-func elementNames() []string {
-	out := make([]string, 0, len(elements))
-	for name := range elements {
+func (d *dialect) elementNames() []string {
+	out := make([]string, 0, len(d.elements))
+	for name := range d.elements {
 		out = append(out, name)
 	}
 	slices.Sort(out)

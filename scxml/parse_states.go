@@ -56,7 +56,7 @@ func (p *parser) state(n *xmlquery.Node, parent *state) {
 func (p *parser) stateID(n *xmlquery.Node, s *state) {
 	value, given := p.attr(n, "id")
 	id := trimSpace(value)
-	section := elements[n.Data].section
+	section := p.dialect.elements[n.Data].section
 	switch {
 	case !given:
 		s.noID = true
@@ -82,6 +82,8 @@ func (p *parser) stateID(n *xmlquery.Node, s *state) {
 
 // stateContent reads what stands in <scxml>, <state>, <parallel> and <final>.
 func (p *parser) stateContent(n *xmlquery.Node, s *state) {
+	defer func(around int32) { p.scope = around }(p.scope)
+	p.scope = s.index
 	var initial *xmlquery.Node
 	count := map[string]int{}
 	p.children(n, func(c *xmlquery.Node) {
@@ -191,7 +193,7 @@ func (p *parser) historyContent(n *xmlquery.Node, s *state) {
 
 // onlyTransition reads the one <transition> of <initial> or <history>.
 func (p *parser) onlyTransition(n *xmlquery.Node, s *state, role referenceRole) *transition {
-	section := elements[n.Data].section
+	section := p.dialect.elements[n.Data].section
 	var only *transition
 	p.children(n, func(c *xmlquery.Node) {
 		if only != nil {

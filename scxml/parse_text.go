@@ -66,6 +66,20 @@ func legalID(s string) bool {
 	return s != ""
 }
 
+// identifier reports whether s has the form of the name of a variable in
+// ECMAScript, without escapes.
+func identifier(s string) bool {
+	for i, r := range s {
+		switch {
+		case r == '_' || r == '$' || unicode.IsLetter(r):
+		case i > 0 && (unicode.IsDigit(r) || unicode.In(r, unicode.Mn, unicode.Mc, unicode.Pc)):
+		default:
+			return false
+		}
+	}
+	return s != ""
+}
+
 // eventDescriptor returns the descriptor without trailing ".*" or "." (section
 // 3.12.1). problem is empty when the descriptor is legal.
 func eventDescriptor(s string) (descriptor, problem string) {

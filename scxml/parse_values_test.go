@@ -185,7 +185,7 @@ type beep struct{ tone, to *Expression }
 
 func (beep) Execute(*Exec) error { return nil }
 
-func (soundModule) Namespaces() []string        { return []string{"urn:sound", "urn:noise"} }
+func (soundModule) Namespaces() []string                { return []string{"urn:sound", "urn:noise"} }
 func (soundModule) NewState(*ModuleContext) ModuleState { return nil }
 
 func (soundModule) Compile(e *Element, c *Compiler) Action {

@@ -1,0 +1,206 @@
+package scxml
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/antchfx/xmlquery"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// Dialect is the form of SCXML that a document is written in.
+type Dialect uint8
+
+const (
+	// Auto takes a document for ORS when its <scxml> has profile="ecmascript" and
+	// no datamodel attribute, for W3C otherwise.
+	Auto Dialect = iota
+
+	// W3C is SCXML 1.0, the Recommendation of 1 September 2015.
+	W3C
+
+	// ORS is what Orchestration Server runs and Composer generates: the working
+	// draft of 7 May 2009 with extensions. The package comment has what is
+	// different.
+	ORS
+)
+
+func (d Dialect) String() string {
+	switch d {
+	case Auto:
+		return "auto"
+	case W3C:
+		return "W3C"
+	case ORS:
+		return "ORS"
+	}
+	return fmt.Sprintf("Dialect(%d)", uint8(d))
+}
+
+// dialect is what the parser has to know of a Dialect.
+type dialect struct {
+	name     Dialect
+	elements map[string]*element
+
+	// actions read the executable content that differs from SCXML 1.0.
+	actions map[string]func(p *parser, n *xmlquery.Node) action
+
+	statements bool // expressions are programs (datamodel.Source.Statements)
+
+	// sendTarget turns the type and target of a <send> into a target of SCXML 1.0;
+	// nil: it is one.
+	sendTarget func(typ, target string) string
+}
+
+var w3cDialect = &dialect{name: W3C, elements: elements}
+
+var orsDialect = &dialect{
+	name:       ORS,
+	elements:   orsElements(),
+	statements: true,
+	actions: map[string]func(p *parser, n *xmlquery.Node) action{
+		"send":   (*parser).orsSend,
+		"cancel": (*parser).orsCancel,
+		"raise":  (*parser).orsRaise,
+		"event":  (*parser).orsRaise,
+		"log":    (*parser).orsLog,
+	},
+	sendTarget: orsSendTarget,
+}
+
+// orsElements is the vocabulary of the ORS dialect: that of SCXML 1.0, so that
+// documents may be modernized step by step, and what the draft and ORS have
+// beside it.
+func orsElements() map[string]*element {
+	all := maps.Clone(elements)
+	extend := func(name string, attrs, children []string) {
+		e := *all[name]
+		e.attrs = append(slices.Clone(e.attrs), attrs...)
+		e.children = append(slices.Clone(e.children), children...)
+		all[name] = &e
+	}
+	extend("scxml", []string{"profile", "exmode"}, []string{"initial"})
+	extend("raise", nil, []string{"param", "content"})
+	extend("log", []string{"level"}, nil)
+	extend("send", []string{"targettype", "sendid", "hints", "timeout"}, nil)
+	extend("cancel", []string{"id"}, nil)
+	extend("invoke", []string{"targettype", "invokeid"}, nil)
+	all["event"] = &element{section: "4.2", attrs: []string{"name"}, required: []string{"name"}, children: []string{"param", "content"}}
+	for name, e := range all {
+		if e.content == executable {
+			extend(name, nil, []string{"event"})
+		}
+	}
+	return all
+}
+
+// chooseDialect finds the dialect of the document with the root n.
+func (p *parser) chooseDialect(n *xmlquery.Node) *dialect {
+	profile, ok := p.attr(n, "profile")
+	switch p.opts.Dialect {
+	case ORS:
+		return orsDialect
+	case Auto:
+		if ok && trimSpace(profile) == "ecmascript" && !p.has(n, "datamodel") {
+			return orsDialect
+		}
+	}
+	return w3cDialect
+}
+
+func (p *parser) ors() bool { return p.dialect.name == ORS }
+
+// orsLanguage finds the data model of a document in the ORS dialect that does
+// not name one.
+func (p *parser) orsLanguage(n *xmlquery.Node) datamodel.Language {
+	if profile, ok := p.attr(n, "profile"); ok && trimSpace(profile) != "ecmascript" {
+		p.report(Error, p.atAttr(n, "profile"), "", fmt.Sprintf("unknown profile %q", profile), `the ORS dialect has profile="ecmascript" only`)
+	}
+	for _, l := range p.opts.Languages {
+		if l.Name() == "ecmascript" {
+			return l
+		}
+	}
+	p.report(Error, p.atAttr(n, "profile"), "", `the ORS dialect needs the data model "ecmascript", and there is none`,
+		"add one to ParseOptions.Languages; the packages below datamodel/ecmascript make them")
+	return datamodel.NullLanguage{}
+}
+
+// Settings are what the underscore attributes of <scxml> ask for in the ORS
+// dialect. In the W3C dialect, and where an attribute is not given, a field has
+// the value that the comment calls the default. Attributes without a field here
+// are in Document.Attributes.
+type Settings struct {
+	Type            string        // _type, for reports; default "combination"
+	Persist         bool          // _persist; false: no session of the document is saved; default true
+	MicroStepLimit  int           // _microStepLimit; default 0: not given
+	StateEntryLimit int           // _stateEntryLimit; default 0: not given
+	PendingEvents   int           // _maxPendingEvents; default 0: not given
+	EventTimeout    time.Duration // _processEventTimeout, in milliseconds; default 0: not given
+	MaxAge          time.Duration // _maxtime, in seconds: the longest life of a session; default 0: not given
+	Debug           bool          // _debug; default false
+	TransitionStyle string        // _transitionStyle, as written; default ""
+}
+
+// longestSetting bounds durations and counts, so that nothing overflows.
+const longestSetting = 1 << 31
+
+// settings reads the underscore attributes of <scxml>.
+func (p *parser) settings(attrs []Attr) Settings {
+	s := Settings{Type: "combination", Persist: true}
+	if !p.ors() {
+		return s
+	}
+	wrong := func(a Attr, want string) {
+		p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q is not %s; it is ignored", a.Name, a.Value, want), "")
+	}
+	boolean := func(a Attr, to *bool) {
+		switch strings.ToLower(trimSpace(a.Value)) {
+		case "true", "1":
+			*to = true
+		case "false", "0":
+			*to = false
+		default:
+			wrong(a, `"true" or "false"`)
+		}
+	}
+	number := func(a Attr) int {
+		n, err := strconv.Atoi(trimSpace(a.Value))
+		if err != nil || n < 0 || n > longestSetting {
+			wrong(a, "a number that is not negative")
+			return 0
+		}
+		return n
+	}
+	for _, a := range attrs {
+		if a.Space != "" {
+			continue
+		}
+		switch a.Name {
+		case "_type":
+			s.Type = trimSpace(a.Value)
+		case "_persist":
+			boolean(a, &s.Persist)
+		case "_microStepLimit":
+			s.MicroStepLimit = number(a)
+		case "_stateEntryLimit":
+			s.StateEntryLimit = number(a)
+		case "_maxPendingEvents":
+			s.PendingEvents = number(a)
+		case "_processEventTimeout":
+			s.EventTimeout = time.Duration(number(a)) * time.Millisecond
+		case "_maxtime":
+			s.MaxAge = time.Duration(number(a)) * time.Second
+		case "_debug":
+			boolean(a, &s.Debug)
+		case "_transitionStyle":
+			s.TransitionStyle = trimSpace(a.Value)
+		}
+	}
+	return s
+}
