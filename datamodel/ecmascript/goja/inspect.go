@@ -51,6 +51,9 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	s := &ecmascript.Shape{Class: class(o)}
 	keys := o.Keys()
 	var err error
+	if s.Class == ecmascript.Object && isDataView(o) {
+		s.Class = ecmascript.TypedArray
+	}
 	switch s.Class {
 	case ecmascript.Object:
 		err = r.inspectObject(o, s)
@@ -84,7 +87,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 		s.Text = o.Get("constructor").ToObject(r.vm).Get("name").String()
 		s.Buffer = o.Get("buffer")
 		s.Offset = int(o.Get("byteOffset").ToInteger())
-		s.Length = int(o.Get("length").ToInteger())
+		s.Length = int(o.Get(lengthName(s.Text)).ToInteger())
 		keys = slices.DeleteFunc(keys, func(k string) bool { _, index := arrayIndex(k); return index })
 	}
 	if err != nil {
@@ -99,6 +102,20 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 		s.Props = append(s.Props, ecmascript.Property{Name: k, Value: r.Get(o, k)})
 	}
 	return s, nil
+}
+
+func isDataView(o *goja.Object) bool {
+	tag, ok := o.GetSymbol(goja.SymToStringTag).(goja.String)
+	return ok && tag.String() == "DataView"
+}
+
+// lengthName is the property that the constructor of a view takes its length
+// from.
+func lengthName(class string) string {
+	if class == "DataView" {
+		return "byteLength"
+	}
+	return "length"
 }
 
 var errPrototype = errors.New("it has a prototype of its own (made by new, Object.create or a class)")

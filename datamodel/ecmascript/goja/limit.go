@@ -35,8 +35,8 @@ type limited uint64
 
 // replacement is a built-in that has a limit.
 type replacement struct {
-	names string                 // that make a program need it
-	array bool                   // it is needed where arrays may be long
+	names string               // that make a program need it
+	array bool                 // it is needed where arrays may be long
 	make  func(r *realm) error // nil: limitEval, which uses this table
 }
 

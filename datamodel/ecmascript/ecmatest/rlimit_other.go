@@ -1,0 +1,6 @@
+//go:build !linux
+
+package ecmatest
+
+// limitAddressSpace does nothing where there is no such limit.
+func limitAddressSpace(uint64) error { return nil }
