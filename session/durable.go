@@ -102,7 +102,7 @@ func final(err error) bool {
 }
 
 // create stores a new session whose document is known.
-func (d *durable) create(ctx context.Context, s *session) error {
+func (d *durable) create(s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
@@ -113,7 +113,15 @@ func (d *durable) create(ctx context.Context, s *session) error {
 	}
 	rec := d.record(s)
 	rec.params = s.begin.params
-	err := d.store.Create(ctx, epoch, &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: rec.append(nil)})
+	unknown := false
+	err := d.try(func(ctx context.Context) error {
+		err := d.store.Create(ctx, epoch, &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: rec.append(nil)})
+		if unknown && errors.Is(err, persistence.ErrExists) {
+			return nil // an earlier try took effect
+		}
+		unknown = unknown || errors.Is(err, persistence.ErrOutcomeUnknown)
+		return err
+	})
 	if errors.Is(err, persistence.ErrExists) {
 		return fmt.Errorf("%w: %q", ErrExists, s.id)
 	}

@@ -150,7 +150,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	}
 	s.known = true
 	if e.durable != nil {
-		if err := e.durable.create(ctx, s); err != nil {
+		if err := e.durable.create(s); err != nil {
 			e.forget(s, err)
 			return "", err
 		}

@@ -19,7 +19,7 @@ type bells struct{}
 
 func (bells) Namespaces() []string                                     { return []string{"urn:bells", "urn:gongs"} }
 func (bells) Compile(e *scxml.Element, c *scxml.Compiler) scxml.Action { return ring{} }
-func (bells) NewState(*scxml.ModuleContext) scxml.ModuleState                        { return nil }
+func (bells) NewState(*scxml.ModuleContext) scxml.ModuleState          { return nil }
 
 type ring struct{}
 
