@@ -53,6 +53,8 @@ func hostileScripts() []hostileScript {
 		`var p = new Proxy({}, {get: function (t, k, r) { return r[k] }}); p.x`,
 		`class A { constructor() { new A() } } new A()`,
 		`function* g() { yield* g() } [...g()]`,
+		`function* g() { for (var v of g()) yield v } [...g()]`,
+		`function* g() { try { yield* g() } catch (e) { yield* g() } } g().next()`,
 		`var a = []; a[0] = a; '' + a; JSON.stringify(a)`,
 	)
 	add("deepData", false,

@@ -179,6 +179,9 @@ func scripts(t *testing.T, s *suite) {
 	v.script("var again = inc(1)", "for (var i = 0, sum = 0; i < 10; i++) { sum += i }", "", "// nothing").is("[again, sum, i]", list(12.0, 45.0, 10.0))
 	v.script("this.viaThis = 1").is("viaThis", 1.0)
 	v.script("var o = {get x() { return 42 }}").is("o.x", 42.0)
+	v.holds("[1] instanceof Array", "new Array(1, 2) instanceof Array", "Array.isArray([])", "!({} instanceof Array)", "[].constructor === Array",
+		"/a/ instanceof RegExp", "new RegExp('a') instanceof RegExp", "inc instanceof Function", "!(1 instanceof Array)")
+	v.is("1 + 1; ", 2.0).assign("n", "7;\n").is("n;", 7.0)
 	v.script("try { nowhere() } catch (e) { var caught = e instanceof ReferenceError } finally { var fin = 1 }").holds("caught", "fin === 1")
 	v.scriptFails("throw new Error('boom')", "throw 'text'", "throw null", "nowhere()", "null.x", "throw {toString: function () { return 'own' }}")
 	err := v.scriptErr("throw new Error('boom')")

@@ -358,6 +358,9 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 func (a *analyzer) scope(n any) bool {
 	switch n := n.(type) {
 	case *ast.FunctionLiteral:
+		if n.Generator {
+			a.limits |= limitOf["function*"]
+		}
 		var params []ast.Node
 		if n.ParameterList != nil {
 			for _, b := range n.ParameterList.List {

@@ -21,13 +21,14 @@ import (
 
 // What one call of a built-in may make or go through.
 const (
-	maxArray     = 4 << 20  // elements of an array
-	maxText      = 16 << 20 // 16-bit units of a string
-	maxNodes     = 4 << 20  // values that join, flat or stringify visit
-	maxArguments = 100_000  // arguments of apply
-	maxEval      = 64 << 10 // bytes of source text
-	maxRepeat    = 50_000   // product of the counts in a regular expression
-	maxBinary    = 64 << 20 // bytes of an ArrayBuffer
+	maxArray      = 4 << 20  // elements of an array
+	maxText       = 16 << 20 // 16-bit units of a string
+	maxNodes      = 1 << 20  // values that join, flat or stringify visit
+	maxArguments  = 100_000  // arguments of apply
+	maxEval       = 64 << 10 // bytes of source text
+	maxRepeat     = 50_000   // product of the counts in a regular expression
+	maxGenerators = 200      // generators that wait for one another
+	maxBinary     = 64 << 20 // bytes of an ArrayBuffer
 )
 
 // limited is a set of built-ins, a bit for each entry of replacements.
@@ -67,6 +68,7 @@ var replacements = []replacement{
 	{names: "ArrayBuffer", make: constructor("ArrayBuffer", maxBinary)},
 	{names: "Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array", make: limitTyped},
 	{names: "BigInt BigInt64Array BigUint64Array getBigInt64 getBigUint64 asIntN asUintN", make: removeBigInt},
+	{names: "function*", make: limitGenerators},
 	{names: "eval Function constructor"},
 }
 
@@ -564,7 +566,14 @@ func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 			r.throwRange(err)
 		}
 	}
+	instanceOf := r.vm.ToValue(r.hasInstance)
 	p := r.vm.ToValue(r.vm.NewProxy(target, &goja.ProxyTrapConfig{
+		GetSym: func(target *goja.Object, property *goja.Symbol, _ goja.Value) goja.Value {
+			if property == goja.SymHasInstance {
+				return instanceOf // goja's own does not take a proxy for a function
+			}
+			return target.GetSymbol(property)
+		},
 		Apply: func(_ *goja.Object, this goja.Value, args []goja.Value) goja.Value {
 			test(args)
 			v, err := call(this, args...)
@@ -588,6 +597,23 @@ func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 		}
 	}
 	return r.vm.GlobalObject().DefineDataProperty(name, p, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// hasInstance is Function.prototype[Symbol.hasInstance] for a constructor that
+// is a proxy, or a class that extends one.
+func (r *realm) hasInstance(call goja.FunctionCall) goja.Value {
+	constructor, ok := call.This.(*goja.Object)
+	o, isObject := call.Argument(0).(*goja.Object)
+	if !ok || !isObject {
+		return r.vm.ToValue(false)
+	}
+	proto, ok := constructor.Get("prototype").(*goja.Object)
+	for p := o.Prototype(); ok && p != nil; p = p.Prototype() {
+		if p.StrictEquals(proto) {
+			return r.vm.ToValue(true)
+		}
+	}
+	return r.vm.ToValue(false)
 }
 
 // limitMatch checks the patterns that methods of strings compile.
@@ -692,6 +718,38 @@ func removeBigInt(r *realm) error {
 	return nil
 }
 
+// limitGenerators bounds how deep generators call one another, which goja does
+// not count as calls.
+func limitGenerators(r *realm) error {
+	v, err := r.vm.RunString("(function*(){})")
+	if err != nil {
+		return r.failed(err)
+	}
+	own := r.object(v.(*goja.Object), "prototype")
+	if own == nil {
+		return nil
+	}
+	proto := own.Prototype()
+	next, ok := goja.AssertFunction(proto.Get("next"))
+	if !ok {
+		return nil
+	}
+	depth := 0
+	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		if depth >= maxGenerators {
+			r.throwRange(fmt.Errorf("generators nested deeper than the limit of %d", maxGenerators))
+		}
+		depth++
+		defer func() { depth-- }()
+		v, err := next(call.This, call.Arguments...)
+		if err != nil {
+			panic(err)
+		}
+		return v
+	})
+	return proto.DefineDataProperty("next", fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
 // source judges text that becomes code, and makes the runtime fit for it.
 func (r *realm) source(text string) error {
 	if err := ecmascript.CheckSource(text, maxEval); err != nil {
@@ -733,11 +791,7 @@ func limitEval(r *realm) error {
 	}
 	// The constructors that have no name are reached by way of an instance.
 	for _, word := range []string{"function*", "async function"} {
-		c, err := compile("", "("+word+"(){})", false)
-		if err != nil {
-			return err
-		}
-		v, err := r.vm.RunProgram(c.prog)
+		v, err := r.vm.RunString("(" + word + "(){})")
 		if err != nil {
 			return r.failed(err)
 		}
