@@ -1,6 +1,8 @@
 package otto
 
 import (
+	"slices"
+
 	"github.com/robertkrimen/otto/ast"
 	"github.com/robertkrimen/otto/file"
 	"github.com/robertkrimen/otto/token"
@@ -14,18 +16,9 @@ const (
 	fnPut    = "%put"    // fnPut(object, key, value)
 	fnLong   = "%long"   // fnLong(array)[key] = value
 	fnNote   = "%note"   // fnNote(e) before e leaves the text of an eval
+	fnIn     = "%in"     // fnIn(key, object)
+	fnDelete = "%delete" // fnDelete(object, key, strict)
 )
-
-// sensitive are the names through which a script reaches built-ins that are
-// replaced by hardened ones; see harden.go.
-var sensitive = map[string]bool{
-	"eval": true, "Function": true, "constructor": true, "apply": true,
-	"Array": true, "Object": true, "Date": true, "RegExp": true, "JSON": true, "parseFloat": true,
-	"concat": true, "join": true, "reverse": true, "shift": true, "unshift": true, "slice": true,
-	"splice": true, "sort": true, "indexOf": true, "lastIndexOf": true, "every": true, "some": true,
-	"forEach": true, "map": true, "filter": true, "reduce": true, "reduceRight": true,
-	"toLocaleString": true, "match": true, "search": true, "replace": true, "split": true,
-}
 
 // maxLiteralIndex is the largest index that does not count as sensitive.
 const maxLiteralIndex = 1 << 20
@@ -46,38 +39,47 @@ const (
 // facts are what an analysis finds out about a program.
 type facts struct {
 	vars      []string // declared by var and function at the top
-	free      []string // names taken from outside
+	free      []string // names that nothing in it declares
+	members   []string // names of members that it mentions
+	helpers   []string // functions that its rewritten code calls
 	functions bool     // function literals, accessors included
 	calls     bool     // calls and new, but for In(…)
 	loops     bool
-	hard      bool // mentions something sensitive
-	rewritten bool // the tree differs from the text
+	hard      groups // built-ins that it may reach
+	rewritten bool   // the tree differs from the text
 	nodes     int
 	adds      int
 	weight    int // greatest nesting, in stack units
+
+	// captures says, by its text, why a function cannot be made anew from it: it
+	// uses variables of a function, catch clause or with statement around it.
+	captures map[string]string
 }
 
 // analyzer walks a tree, resolves names and rewrites, in place,
 //
 //   - assignments in strict code, so that they fail where the language says so,
+//   - in and delete, which otto does not ask objects of the host about,
 //   - catch and finally, so that exceeding the call depth cannot be caught,
 //   - writes through .length and computed keys, so that they are not applied to
 //     arrays that are long and empty.
 type analyzer struct {
 	facts
-	strict  bool
-	scopes  []map[string]bool // of the functions and catch clauses around
-	dynamic int               // with statements around
-	seen    map[string]bool   // free
-	depth   int
+	strict   bool
+	scopes   []map[string]bool      // of the functions and catch clauses around
+	dynamic  int                    // with statements around
+	names    map[string]bool        // free
+	mentions map[string]bool        // members
+	within   []*ast.FunctionLiteral // functions around, of scopes[1:]; nil for a catch clause
+	depth    int
 }
 
 func analyze(p *ast.Program, strict bool) *analyzer {
-	a := &analyzer{strict: strict || directive(p.Body), seen: map[string]bool{}}
+	a := &analyzer{strict: strict || directive(p.Body)}
 	top := map[string]bool{}
 	declare(top, p.DeclarationList, func(name string) {
 		a.vars = append(a.vars, name)
-		a.hard = a.hard || sensitive[name]
+		a.hard |= sensitive[name]
 	})
 	a.scopes = append(a.scopes, top)
 	a.list(p.Body)
@@ -150,14 +152,46 @@ func (a *analyzer) local(name string) (local, declared bool) {
 }
 
 func (a *analyzer) use(name string) {
-	if sensitive[name] {
+	if g := sensitive[name]; g != 0 {
 		if local, _ := a.local(name); !local {
-			a.hard = true
+			a.hard |= g
 		}
 	}
-	if _, declared := a.local(name); !declared && !a.seen[name] {
-		a.seen[name] = true
+	if _, declared := a.local(name); !declared && !a.names[name] {
+		if a.names == nil {
+			a.names = map[string]bool{}
+		}
+		a.names[name] = true
 		a.free = append(a.free, name)
+	}
+	a.mark(name)
+}
+
+func mention(list []string, name string) []string {
+	if slices.Contains(list, name) {
+		return list
+	}
+	return append(list, name)
+}
+
+// mark notes the functions that take name from a function or catch clause around
+// them.
+func (a *analyzer) mark(name string) {
+	home := len(a.scopes) - 1
+	for home > 0 && !a.scopes[home][name] {
+		home--
+	}
+	if home == 0 && a.dynamic == 0 {
+		return
+	}
+	for _, f := range a.within[home:] {
+		if f == nil {
+			continue
+		}
+		if a.captures == nil {
+			a.captures = map[string]string{}
+		}
+		a.captures[f.Source] = "it uses " + name + ", a variable of what is around it"
 	}
 }
 
@@ -229,7 +263,7 @@ func (a *analyzer) statement(s ast.Statement) {
 		a.try(s)
 	case *ast.WithStatement:
 		s.Object = a.expression(s.Object)
-		a.hard = true
+		a.hard = all
 		a.dynamic++
 		a.statement(s.Body)
 		a.dynamic--
@@ -251,8 +285,9 @@ func (a *analyzer) try(s *ast.TryStatement) {
 	}
 	if c := s.Catch; c != nil {
 		a.scopes = append(a.scopes, map[string]bool{c.Parameter.Name: true})
+		a.within = append(a.within, nil)
 		a.statement(c.Body)
-		a.scopes = a.scopes[:len(a.scopes)-1]
+		a.scopes, a.within = a.scopes[:len(a.scopes)-1], a.within[:len(a.within)-1]
 		if b, ok := c.Body.(*ast.BlockStatement); ok {
 			report := &ast.ExpressionStatement{Expression: a.call(c.Catch, fnCaught, &ast.Identifier{Name: c.Parameter.Name, Idx: c.Catch})}
 			b.List = append([]ast.Statement{report}, b.List...)
@@ -291,13 +326,16 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 		}
 		e.Left = a.expression(e.Left)
 		e.Right = a.expression(e.Right)
+		if e.Operator == token.IN {
+			return a.call(e.Left.Idx0(), fnIn, e.Left, e.Right)
+		}
 	case *ast.BracketExpression:
 		e.Left = a.expression(e.Left)
 		a.key(e.Member)
 		e.Member = a.expression(e.Member)
 	case *ast.DotExpression:
 		e.Left = a.expression(e.Left)
-		a.hard = a.hard || sensitive[e.Identifier.Name]
+		a.named(e.Identifier.Name)
 	case *ast.CallExpression:
 		if id, ok := e.Callee.(*ast.Identifier); !ok || id.Name != "In" {
 			a.calls = true
@@ -317,7 +355,9 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 	case *ast.ObjectLiteral:
 		for i := range e.Value {
 			// With accessors around, snapshots must look at properties with care.
-			a.hard = a.hard || e.Value[i].Kind != "value"
+			if e.Value[i].Kind != "value" {
+				a.hard |= objects
+			}
 			e.Value[i].Value = a.expression(e.Value[i].Value)
 		}
 	case *ast.SequenceExpression:
@@ -325,11 +365,40 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 	case *ast.UnaryExpression:
 		if e.Operator == token.INCREMENT || e.Operator == token.DECREMENT {
 			e.Operand = a.target(e.Operand)
-		} else {
-			e.Operand = a.expression(e.Operand)
+			return e
+		}
+		e.Operand = a.expression(e.Operand)
+		if e.Operator == token.DELETE {
+			return a.delete(e)
 		}
 	case *ast.VariableExpression:
 		e.Initializer = a.optional(e.Initializer)
+	}
+	return e
+}
+
+// named looks at the name of a member.
+func (a *analyzer) named(name string) {
+	a.hard |= sensitive[name]
+	if a.mentions == nil {
+		a.mentions = map[string]bool{}
+	}
+	if !a.mentions[name] {
+		a.mentions[name] = true
+		a.members = append(a.members, name)
+	}
+}
+
+func (a *analyzer) delete(e *ast.UnaryExpression) ast.Expression {
+	strict := &ast.BooleanLiteral{Literal: "false", Idx: e.Idx}
+	if a.strict {
+		strict = &ast.BooleanLiteral{Literal: "true", Value: true, Idx: e.Idx}
+	}
+	switch o := e.Operand.(type) {
+	case *ast.DotExpression:
+		return a.call(e.Idx, fnDelete, o.Left, literal(o.Identifier.Idx, o.Identifier.Name), strict)
+	case *ast.BracketExpression:
+		return a.call(e.Idx, fnDelete, o.Left, o.Member, strict)
 	}
 	return e
 }
@@ -338,12 +407,14 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 func (a *analyzer) key(e ast.Expression) {
 	switch e := e.(type) {
 	case *ast.StringLiteral:
-		a.hard = a.hard || sensitive[e.Value]
+		a.named(e.Value)
 	case *ast.NumberLiteral:
 		n, ok := e.Value.(int64)
-		a.hard = a.hard || !ok || n > maxLiteralIndex
+		if !ok || n > maxLiteralIndex {
+			a.hard |= arrays
+		}
 	default:
-		a.hard = true
+		a.hard = all
 	}
 }
 
@@ -411,7 +482,10 @@ func (a *analyzer) target(e ast.Expression) ast.Expression {
 }
 
 func (a *analyzer) member(e *ast.DotExpression) {
-	a.hard = a.hard || e.Identifier.Name == "length" || sensitive[e.Identifier.Name]
+	a.named(e.Identifier.Name)
+	if e.Identifier.Name == "length" {
+		a.hard |= arrays
+	}
 }
 
 func (a *analyzer) function(f *ast.FunctionLiteral) {
@@ -438,14 +512,16 @@ func (a *analyzer) function(f *ast.FunctionLiteral) {
 	}
 	a.depth = 0 // its body is evaluated when it is called
 	a.scopes = append(a.scopes, scope)
+	a.within = append(a.within, f)
 	a.statement(f.Body)
-	a.scopes = a.scopes[:len(a.scopes)-1]
+	a.scopes, a.within = a.scopes[:len(a.scopes)-1], a.within[:len(a.within)-1]
 	a.strict, a.depth, a.dynamic = strict, depth, dynamic
 }
 
 // call makes the call of a helper that stands at a position of the text.
 func (a *analyzer) call(at file.Idx, name string, args ...ast.Expression) ast.Expression {
 	a.rewritten = true
+	a.helpers = mention(a.helpers, name)
 	return &ast.CallExpression{Callee: &ast.Identifier{Name: name, Idx: at}, ArgumentList: args, LeftParenthesis: at, RightParenthesis: at}
 }
 

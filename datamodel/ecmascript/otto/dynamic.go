@@ -9,7 +9,10 @@ import (
 )
 
 // otto cannot be asked for a member when a script reads it, so that a Dynamic is
-// an object with an accessor for each of its members.
+// an object with an accessor for each of its keys. What it has beside these is
+// found through its prototype, which has a hidden accessor for every name of a
+// member that a program of the session mentions. Its setter refuses to create
+// members.
 
 // holderName is the hidden property of such an object that holds the Dynamic. A
 // script can find it and sees an empty object.
@@ -30,25 +33,25 @@ type holder struct {
 
 // NewDynamic makes the object of a Dynamic.
 func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
-	h := &holder{dynamic: d, self: r.newObject(), fixed: true}
+	if r.named.IsUndefined() {
+		r.named = r.newObject()
+		for c := range r.seen {
+			r.name(c.members)
+		}
+	}
+	fixed, _ := d.(ecmascript.Fixed)
+	h := &holder{
+		dynamic: d,
+		self:    r.must(r.native.create.Call(js.Value{}, r.named)),
+		names:   d.Keys(),
+		fixed:   fixed != nil && fixed.Fixed(),
+	}
 	o := h.self.Object()
 	hold := r.newObject()
 	r.set(hold.Object(), "value", r.must(r.vm.ToValue(h)))
 	r.define(o, holderName, hold)
-	members, _ := d.(ecmascript.Members)
-	if members != nil {
-		h.fixed = members.Fixed()
-	}
-	h.names = d.Keys()
 	for _, name := range h.names {
-		r.define(o, name, r.getter(name, true))
-	}
-	if members != nil {
-		for _, name := range members.Hidden() {
-			if !slices.Contains(h.names, name) {
-				r.define(o, name, r.getter(name, false))
-			}
-		}
+		r.define(o, name, r.getter(name))
 	}
 	if h.fixed {
 		r.must(r.native.preventExtensions.Call(js.Value{}, h.self))
@@ -56,35 +59,46 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	return h.self
 }
 
-// getter returns the descriptor of the accessor of a name.
-func (r *runtime) getter(name string, enumerable bool) js.Value {
-	key := name
-	if !enumerable {
-		key += "\x00"
+// name gives the prototype the names of members.
+func (r *runtime) name(members []string) {
+	o := r.named.Object()
+	for _, name := range members {
+		// What every object has stays as it is.
+		if v, err := o.Get(name); err != nil || v.IsDefined() || truth(r.must(r.native.hasOwn.Call(r.named, name))) {
+			continue
+		}
+		r.define(o, name, r.accessor(func(call js.FunctionCall) js.Value { return r.read(call.This, name) }, false, false))
 	}
-	d, ok := r.getters[key]
+}
+
+// read reads a member of a Dynamic.
+func (r *runtime) read(object js.Value, name string) js.Value {
+	h := r.holderOf(object)
+	if h == nil {
+		return js.Value{}
+	}
+	v, ok := h.dynamic.Get(name)
+	if !ok {
+		return js.Value{}
+	}
+	return r.fresh(value(v))
+}
+
+// getter returns the descriptor of the accessor of a key.
+func (r *runtime) getter(name string) js.Value {
+	d, ok := r.getters[name]
 	if ok {
 		return d
 	}
-	d = r.accessor(func(call js.FunctionCall) js.Value {
-		h := r.holderOf(call.This)
-		if h == nil {
-			return js.Value{}
-		}
-		v, ok := h.dynamic.Get(name)
-		if !ok {
-			return js.Value{}
-		}
-		return r.fresh(value(v))
-	}, enumerable, true)
+	d = r.accessor(func(call js.FunctionCall) js.Value { return r.read(call.This, name) }, true, true)
 	if len(r.getters) < maxGetters {
-		r.getters[key] = d
+		r.getters[name] = d
 	}
 	return d
 }
 
-// fresh brings an object whose members change up to date before a script gets
-// it, and returns it.
+// fresh brings an object whose keys change up to date before a script gets it,
+// and returns it.
 func (r *runtime) fresh(v js.Value) js.Value {
 	h := r.holder(v)
 	if h == nil || h.fixed {
@@ -102,7 +116,7 @@ func (r *runtime) fresh(v js.Value) js.Value {
 	}
 	for _, name := range names {
 		if !slices.Contains(h.names, name) {
-			r.define(o, name, r.getter(name, true))
+			r.define(o, name, r.getter(name))
 		}
 	}
 	h.names = slices.Clone(names)
@@ -141,4 +155,30 @@ func (r *runtime) DynamicOf(v ecmascript.Value) ecmascript.Dynamic {
 		return h.dynamic
 	}
 	return nil
+}
+
+// in is the operator of that name.
+func (r *runtime) in(call js.FunctionCall) js.Value {
+	key, o := call.Argument(0), call.Argument(1)
+	if h := r.holder(o); h != nil {
+		name := r.text(key)
+		if _, ok := h.dynamic.Get(name); ok {
+			return js.TrueValue()
+		}
+		return r.must(r.native.in.Call(js.Value{}, key, r.native.prototypes["Object"]))
+	}
+	return r.must(r.native.in.Call(js.Value{}, key, o))
+}
+
+// remove is the operator delete.
+func (r *runtime) remove(call js.FunctionCall) js.Value {
+	o, key, strict := call.Argument(0), call.Argument(1), call.Argument(2)
+	if r.holder(o) != nil {
+		panic(r.vm.MakeTypeError("the members of the object are read-only"))
+	}
+	deleted := r.must(r.native.remove.Call(js.Value{}, o, key))
+	if !truth(deleted) && truth(strict) {
+		panic(r.vm.MakeTypeError("the member cannot be deleted"))
+	}
+	return deleted
 }

@@ -25,8 +25,8 @@ func Engine() ecmascript.Engine { return &engine{} }
 // engine implements ecmascript.Engine.
 type engine struct {
 	mu       sync.Mutex
-	compiler *js.Otto // made when it is first needed; compiles and runs nothing
-	prelude  *js.Script
+	compiler *js.Otto              // made when it is first needed; compiles and runs nothing
+	programs map[string]*js.Script // of this package, by text
 }
 
 func (*engine) Features() ecmascript.Features {
@@ -51,7 +51,7 @@ func (c *code) source() any {
 // small reports whether the program ends soon whatever the data, as long as no
 // function of the document can be called behind its back.
 func (c *code) small() bool {
-	return !c.functions && !c.calls && !c.loops && !c.hard && c.nodes <= smallNodes && c.adds <= smallAdds
+	return !c.functions && !c.calls && !c.loops && c.hard == 0 && c.nodes <= smallNodes && c.adds <= smallAdds
 }
 
 func (e *engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
@@ -101,32 +101,30 @@ func (e *engine) script(name, text string) (*js.Script, error) {
 	return e.compiler.Compile(name, text)
 }
 
-// hardening returns the program that installs the hardened built-ins.
-func (e *engine) hardening() (*js.Script, error) {
+// own compiles a program of this package, once.
+func (e *engine) own(text string) (*js.Script, error) {
 	e.mu.Lock()
-	s := e.prelude
+	s := e.programs[text]
 	e.mu.Unlock()
 	if s != nil {
 		return s, nil
 	}
-	s, err := e.script("harden.js", prelude)
+	s, err := e.script("built-in", text)
 	if err != nil {
 		return nil, err
 	}
 	e.mu.Lock()
-	e.prelude = s
-	e.mu.Unlock()
+	defer e.mu.Unlock()
+	if e.programs == nil {
+		e.programs = map[string]*js.Script{}
+	}
+	e.programs[text] = s
 	return s, nil
 }
 
-// function is what is known of the text of a function.
-type function struct {
-	free   []string // names that nothing in it declares
-	strict bool
-}
-
-// inspect parses the text of a function.
-func (e *engine) inspect(text string) (f *function, err error) {
+// strictFunction reports whether the text of a function says that it is strict.
+// The error is a *ecmascript.SyntaxError.
+func strictFunction(text string) (strict bool, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the parser failed: %v", p)}
@@ -135,21 +133,17 @@ func (e *engine) inspect(text string) (f *function, err error) {
 	text = "(" + text + "\n)"
 	program, err := parser.ParseFile(nil, "function", text, 0)
 	if err != nil {
-		return nil, syntaxError(text, err)
+		return false, syntaxError(text, err)
 	}
 	if len(program.Body) == 1 {
 		if s, ok := program.Body[0].(*ast.ExpressionStatement); ok {
-			if lit, ok := s.Expression.(*ast.FunctionLiteral); ok {
-				f = &function{}
-				if b, ok := lit.Body.(*ast.BlockStatement); ok {
-					f.strict = directive(b.List)
-				}
-				f.free = analyze(program, false).free
-				return f, nil
+			if f, ok := s.Expression.(*ast.FunctionLiteral); ok {
+				b, ok := f.Body.(*ast.BlockStatement)
+				return ok && directive(b.List), nil
 			}
 		}
 	}
-	return nil, &ecmascript.SyntaxError{Message: "not the text of a function"}
+	return false, &ecmascript.SyntaxError{Message: "not the text of a function"}
 }
 
 func syntaxError(text string, err error) error {

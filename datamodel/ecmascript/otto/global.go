@@ -11,8 +11,8 @@ import (
 
 // natives are built-ins as they were before any script ran.
 type natives struct {
-	defineProperty, descriptor, ownNames, prototypeOf, extensible, preventExtensions, create, remove, hasOwn js.Value
-	functionText, getTime, boolValue, numberValue, textValue                                                 js.Value
+	defineProperty, descriptor, ownNames, prototypeOf, extensible, preventExtensions, create, remove, in, hasOwn js.Value
+	functionText, getTime, boolValue, numberValue, textValue                                                     js.Value
 
 	object, array js.Value            // constructors
 	constructors  map[string]js.Value // by name
@@ -41,13 +41,13 @@ func (r *runtime) init() error {
 		return fmt.Errorf("ecmascript: otto: %w", err)
 	}
 	r.global = self.Object()
-	if err := r.Protect(r.capture); err != nil {
+	if err := r.Protect(r.fill); err != nil {
 		return fmt.Errorf("ecmascript: otto: %w", err)
 	}
 	return nil
 }
 
-func (r *runtime) capture() error {
+func (r *runtime) fill() error {
 	n := &r.native
 	object := r.member(r.global, "Object")
 	proto := func(constructor string) *js.Object {
@@ -60,7 +60,8 @@ func (r *runtime) capture() error {
 	n.prototypeOf = r.member(object.Object(), "getPrototypeOf")
 	n.extensible = r.member(object.Object(), "isExtensible")
 	n.preventExtensions = r.member(object.Object(), "preventExtensions")
-	n.remove = r.must(r.vm.Run("(function (o, k) { return delete o[k] })"))
+	n.remove = r.own("(function () { return function (o, k) { return delete o[k] } })")
+	n.in = r.own("(function () { return function (k, o) { return k in o } })")
 	n.hasOwn = r.member(proto("Object"), "hasOwnProperty")
 	n.functionText = r.member(proto("Function"), "toString")
 	n.getTime = r.member(proto("Date"), "getTime")
@@ -90,19 +91,33 @@ func (r *runtime) capture() error {
 	})
 	r.readOnly = map[string]bool{}
 	for _, name := range r.cfg.Scope.Names() {
-		r.readOnly[name] = true
-		d := r.accessor(func(js.FunctionCall) js.Value { return r.lookup(name) }, false, false)
-		r.define(r.global, name, d)
+		r.readOnly[name] = false
 	}
-	r.helper(fnCaught, func(call js.FunctionCall) js.Value {
-		r.caught(call.Argument(0))
-		return js.Value{}
-	})
-	r.helper(fnNote, r.note)
-	r.helper(fnSet, r.strictSet)
-	r.helper(fnPut, r.strictPut)
-	r.helper(fnLong, r.checkLong)
 	return nil
+}
+
+// offer puts a read-only name into the global object.
+func (r *runtime) offer(name string) {
+	if there, ok := r.readOnly[name]; ok && !there {
+		r.readOnly[name] = true
+		r.define(r.global, name, r.accessor(func(js.FunctionCall) js.Value { return r.lookup(name) }, false, false))
+	}
+}
+
+// help puts a function for rewritten code into the global object.
+func (r *runtime) help(name string) {
+	if r.helpers[name] {
+		return
+	}
+	if r.helpers == nil {
+		r.helpers = map[string]bool{}
+	}
+	r.helpers[name] = true
+	d := r.newObject()
+	r.set(d.Object(), "value", r.function(map[string]func(js.FunctionCall) js.Value{
+		fnCaught: r.caught, fnNote: r.note, fnIn: r.in, fnDelete: r.remove, fnSet: r.strictSet, fnPut: r.strictPut, fnLong: r.checkLong,
+	}[name]))
+	r.define(r.global, name, d)
 }
 
 func (r *runtime) captureBuiltins() {
@@ -137,13 +152,6 @@ func (r *runtime) accessor(get func(js.FunctionCall) js.Value, enumerable, confi
 	return d
 }
 
-// helper defines a function that rewritten code calls.
-func (r *runtime) helper(name string, f func(js.FunctionCall) js.Value) {
-	d := r.must(r.native.object.Call(js.Value{}))
-	r.set(d.Object(), "value", r.function(f))
-	r.define(r.global, name, d)
-}
-
 func (r *runtime) function(f func(js.FunctionCall) js.Value) js.Value {
 	return r.must(r.vm.ToValue(f))
 }
@@ -166,22 +174,24 @@ func (r *runtime) lookup(name string) js.Value {
 
 // caught looks at an exception that a script has caught. The one for calls that
 // are nested too deep is not for scripts.
-func (r *runtime) caught(e js.Value) {
+func (r *runtime) caught(call js.FunctionCall) js.Value {
+	e := call.Argument(0)
 	if r.halted.Load() == nil && e.Class() == "Error" {
 		if m, err := e.Object().Get("message"); err != nil || !m.IsString() || "RangeError: "+m.String() != overflowed {
-			return
+			return js.Value{}
 		}
 		r.overflow()
 	}
 	if r.halted.Load() != nil {
 		panic(haltValue)
 	}
+	return js.Value{}
 }
 
 // strictSet checks name = value in strict code: name must exist.
 func (r *runtime) strictSet(call js.FunctionCall) js.Value {
 	name := call.Argument(0).String()
-	if !r.readOnly[name] && !r.has(name) {
+	if !r.isReadOnly(name) && !r.has(name) {
 		panic(r.exception("ReferenceError", name+" is not defined"))
 	}
 	return call.Argument(1)
@@ -208,6 +218,11 @@ func (r *runtime) strictPut(call js.FunctionCall) js.Value {
 	return v
 }
 
+func (r *runtime) isReadOnly(name string) bool {
+	_, ok := r.readOnly[name]
+	return ok
+}
+
 // has reports whether the global scope has a name.
 func (r *runtime) has(name string) bool {
 	if v, err := r.global.Get(name); err != nil || v.IsDefined() {
@@ -229,13 +244,10 @@ func (r *runtime) Declare(name string) error {
 
 // variable checks the name of a variable that is made from outside.
 func (r *runtime) variable(name string) error {
-	if r.readOnly[name] {
+	if r.isReadOnly(name) {
 		return &ecmascript.Exception{Message: "TypeError: " + name + " is read-only"}
 	}
-	if sensitive[name] && !r.hardened {
-		return r.harden()
-	}
-	return nil
+	return r.harden(sensitive[name])
 }
 
 // SetGlobal sets a variable.
@@ -254,7 +266,7 @@ func (r *runtime) SetGlobal(name string, v ecmascript.Value) error {
 
 // Global returns a global binding.
 func (r *runtime) Global(name string) (v ecmascript.Value, ok bool) {
-	if r.readOnly[name] {
+	if r.isReadOnly(name) {
 		return r.cfg.Scope.Lookup(name)
 	}
 	err := r.Protect(func() error {

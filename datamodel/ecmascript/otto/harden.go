@@ -18,8 +18,9 @@ import (
 // Built-in functions run in Go and cannot be interrupted, so that they must not
 // run for long: what they work on is limited. Hardening replaces the ones that
 // need it, and the ones that reach the outside or behave differently from run to
-// run (Date, JSON.parse). It happens before the first program runs that mentions
-// one of them, or that computes the name of a property.
+// run (Date, JSON.parse). A replacement costs memory in each session, so that it
+// is made before the first program runs that mentions the name. Programs that
+// compute the names of properties get all of them.
 const (
 	maxItems   = 1 << 20  // elements that a built-in function goes through or makes
 	maxPattern = 16 << 10 // bytes of the pattern of a regular expression made at run time
@@ -28,73 +29,193 @@ const (
 	maxSparse  = 10 << 20 // length of an array that .length and computed keys may write to
 )
 
-// prelude replaces built-ins; h has the functions of this package. It returns
-// what calls a function and notes what it throws.
-const prelude = `(function (h) {
-	var G = this, AP = Array.prototype, SP = String.prototype, FP = Function.prototype;
-	var RE = RegExp, D = Date, O = Object, F = Function, text = String, TooLong = RangeError, i;
-	var apply = FP.bind.call(FP.call, FP.apply), call = FP.bind.call(FP.call, FP.call);
+// groups is a set of built-ins that are replaced together, a bit for each entry
+// of hardenings.
+type groups uint8
 
-	function guard(name, f) {
-		AP[name] = function () { h.length(this); return apply(f, this, arguments); };
+// The sets that other code asks for.
+const (
+	arrays  groups = 1 << iota // what goes through arrays
+	texts                      // what searches strings
+	legacy                     // RegExp.$1 and the like
+	dates                      // Date
+	codes                      // what runs source text
+	json                       // JSON
+	objects                    // what changes the attributes of properties
+
+	all = 1<<iota - 1
+)
+
+// groupNames are the names that make a program need a group, by bit.
+var groupNames = [...]string{
+	"Array apply concat join sort " + arrayMethods,
+	"RegExp match search replace split parseFloat",
+	legacyNames,
+	"Date",
+	"eval Function constructor",
+	"JSON",
+	"Object",
+}
+
+const legacyNames = "$1 $2 $3 $4 $5 $6 $7 $8 $9 $_ input"
+
+// arrayMethods are the methods of arrays whose only danger is the length.
+const arrayMethods = "reverse shift unshift slice splice indexOf lastIndexOf every some forEach map filter reduce reduceRight toLocaleString"
+
+// sensitive are the names that need a hardening.
+var sensitive = sensitiveNames()
+
+func sensitiveNames() map[string]groups {
+	m := map[string]groups{}
+	for i, names := range groupNames {
+		for name := range strings.FieldsSeq(names) {
+			m[name] |= 1 << i
+		}
 	}
-	var names = ["reverse", "shift", "unshift", "slice", "splice", "indexOf", "lastIndexOf", "every", "some",
-		"forEach", "map", "filter", "reduce", "reduceRight", "toLocaleString"];
-	for (i = 0; i < names.length; i++) guard(names[i], AP[names[i]]);
-	var concat = AP.concat;
-	AP.concat = function () { h.total(this, arguments); return apply(concat, this, arguments); };
-	AP.join = h.join;
-	AP.sort = h.sort;
-
-	var applyTo = FP.apply;
-	FP.apply = function (that, list) {
-		if (list !== undefined && list !== null) h.length(list);
-		return call(applyTo, this, that, list);
-	};
-
-	function pattern(p) { if (!(p instanceof RE)) h.pattern(p); }
-	var search = SP.search, match = SP.match, split = SP.split, replace = SP.replace;
-	SP.search = function (p) { pattern(p); return call(search, this, p); };
-	SP.match = function (p) {
-		pattern(p);
-		if (p instanceof RE && p.global) h.matched(this);
-		var r = call(match, this, p);
-		return r === undefined ? null : r;
-	};
-	SP.split = function (separator, limit) {
-		if (separator instanceof RE) h.matched(this);
-		var n = limit === undefined ? h.items + 1 : limit >>> 0;
-		var r = call(split, this, separator, n > h.items ? h.items + 1 : n);
-		if (r.length > h.items) throw new TooLong("split makes too many elements");
-		return r;
-	};
-	SP.replace = function (p, r) {
-		var s = text(this), all = p instanceof RE && p.global;
-		if (all) h.matched(s);
-		if (typeof r !== "function") {
-			r = text(r);
-			if (h.expands(s, r, all)) r = h.expander(r);
+	// RegExp.$1 is forwarded to the constructor that was replaced.
+	for name, g := range m {
+		if g&legacy != 0 {
+			m[name] |= texts
 		}
-		return call(replace, s, p, r);
-	};
+	}
+	return m
+}
 
-	var NewRegExp = function RegExp(p, f) {
-		if (p instanceof RE && f === undefined) {
-			if (!(this instanceof RegExp)) return p;
-			return new RE(p.source, (p.global ? "g" : "") + (p.ignoreCase ? "i" : "") + (p.multiline ? "m" : ""));
+// careful reports whether a script may have changed the attributes of properties
+// or the prototypes of built-in objects.
+func (r *runtime) careful() bool { return r.hardened&(objects|codes) != 0 }
+
+// harden replaces groups of built-ins.
+func (r *runtime) harden(which groups) error {
+	which &^= r.hardened
+	if which == 0 {
+		return nil
+	}
+	r.hardened |= which
+	return r.Protect(func() error {
+		if r.native.invoke.IsUndefined() {
+			r.native.invoke = r.own(invoker, r.function(r.note))
 		}
-		h.pattern(p);
+		for i, install := range []func(){
+			r.hardenArrays, r.hardenTexts, r.hardenLegacy, r.hardenDates, r.hardenCodes, r.hardenJSON, r.hardenObjects,
+		} {
+			if which>>i&1 != 0 {
+				install()
+			}
+		}
+		r.captureBuiltins()
+		return nil
+	})
+}
+
+// invoker makes the function that calls a function and notes what it throws. It
+// uses nothing that a script can change.
+const invoker = `(function (note) {
+	var apply = Function.prototype.bind.call(Function.prototype.call, Function.prototype.apply);
+	return function (f, that, list) {
+		try { return apply(f, that, list); } catch (e) { note(e); throw e; }
+	};
+})`
+
+// own runs a program of this package, which is a function, and calls it.
+func (r *runtime) own(text string, args ...js.Value) js.Value {
+	script, err := r.engine.own(text)
+	if err != nil {
+		r.throw(err)
+	}
+	return r.must(r.must(r.vm.Run(script)).Call(js.Value{}, args))
+}
+
+// prototype is the prototype property of a built-in constructor.
+func (r *runtime) prototype(name string) *js.Object { return r.native.prototypes[name].Object() }
+
+// replace replaces a method. f is given the one that was there.
+func (r *runtime) replace(o *js.Object, name string, f func(old js.Value, call js.FunctionCall) js.Value) {
+	old := r.member(o, name)
+	r.SetHidden(o.Value(), name, r.function(func(call js.FunctionCall) js.Value { return f(old, call) }))
+}
+
+// pass calls the method that was replaced.
+func (r *runtime) pass(old js.Value, call js.FunctionCall) js.Value {
+	return r.call(old, call.This, call.ArgumentList...)
+}
+
+func (r *runtime) hardenArrays() {
+	proto := r.prototype("Array")
+	for name := range strings.FieldsSeq(arrayMethods) {
+		r.replace(proto, name, func(old js.Value, call js.FunctionCall) js.Value {
+			r.checkItems(call.This)
+			return r.pass(old, call)
+		})
+	}
+	r.replace(proto, "concat", func(old js.Value, call js.FunctionCall) js.Value {
+		r.checkTotal(call)
+		return r.pass(old, call)
+	})
+	r.replace(proto, "join", func(_ js.Value, call js.FunctionCall) js.Value { return r.join(call) })
+	r.replace(proto, "sort", func(_ js.Value, call js.FunctionCall) js.Value { return r.sort(call) })
+	r.replace(r.prototype("Function"), "apply", func(old js.Value, call js.FunctionCall) js.Value {
+		r.checkItems(call.Argument(1))
+		return r.pass(old, call)
+	})
+}
+
+func (r *runtime) hardenTexts() {
+	proto := r.prototype("String")
+	for _, name := range []string{"match", "search"} {
+		r.replace(proto, name, func(old js.Value, call js.FunctionCall) js.Value {
+			if p := call.Argument(0); p.Class() != "RegExp" {
+				r.checkPattern(p)
+			} else if name == "match" && truth(r.get(p, "global")) {
+				r.checkMatched(r.text(call.This))
+			}
+			v := r.pass(old, call)
+			if v.IsUndefined() { // for otto, no match of a global expression
+				v = js.NullValue()
+			}
+			return v
+		})
+	}
+	r.replace(proto, "split", r.split)
+	r.replace(proto, "replace", r.replaceText)
+	r.SetHidden(r.global.Value(), "parseFloat", r.function(r.parseFloat))
+
+	regexp := r.own(`(function (RE, check) {
+	var flags = function (p) { return (p.global ? "g" : "") + (p.ignoreCase ? "i" : "") + (p.multiline ? "m" : ""); };
+	return function RegExp(p, f) {
+		if (p instanceof RE && f === undefined) return this instanceof RegExp ? new RE(p.source, flags(p)) : p;
+		check(p);
 		return f === undefined ? new RE(p) : new RE(p, f);
 	};
-	NewRegExp.prototype = RE.prototype;
-	RE.prototype.constructor = NewRegExp;
-	h.legacy(NewRegExp, RE);
-	G.RegExp = NewRegExp;
+})`, r.native.constructors["RegExp"], r.function(func(call js.FunctionCall) js.Value {
+		r.checkPattern(call.Argument(0))
+		return js.Value{}
+	}))
+	r.replaceConstructor("RegExp", regexp)
+}
 
-	var NewDate = function Date(y, m, d, hour, min, s, ms) {
-		if (!(this instanceof Date)) return new D(h.now()).toString();
+// replaceConstructor puts a function in the place of a constructor.
+func (r *runtime) replaceConstructor(name string, f js.Value) {
+	r.set(f.Object(), "prototype", r.native.prototypes[name])
+	r.SetHidden(r.native.prototypes[name], "constructor", f)
+	r.SetHidden(r.global.Value(), name, f)
+}
+
+// hardenLegacy forwards RegExp.$1 and the like to the constructor that has them.
+func (r *runtime) hardenLegacy() {
+	from, to := r.native.constructors["RegExp"].Object(), r.member(r.global, "RegExp").Object()
+	for name := range strings.FieldsSeq(legacyNames) {
+		r.define(to, name, r.accessor(func(js.FunctionCall) js.Value { return r.member(from, name) }, false, true))
+	}
+}
+
+func (r *runtime) hardenDates() {
+	now := r.function(func(js.FunctionCall) js.Value { return fromNumber(float64(r.cfg.Now().UnixMilli())) })
+	date := r.own(`(function (D, now) {
+	return function Date(y, m, d, hour, min, s, ms) {
+		if (!(this instanceof Date)) return new D(now()).toString();
 		switch (arguments.length) {
-		case 0: return new D(h.now());
+		case 0: return new D(now());
 		case 1: return new D(y);
 		case 2: return new D(y, m);
 		case 3: return new D(y, m, d);
@@ -104,60 +225,38 @@ const prelude = `(function (h) {
 		}
 		return new D(y, m, d, hour, min, s, ms);
 	};
-	NewDate.prototype = D.prototype;
-	D.prototype.constructor = NewDate;
-	h.hide(NewDate, "parse", D.parse);
-	h.hide(NewDate, "UTC", D.UTC);
-	h.hide(NewDate, "now", h.now);
-	G.Date = NewDate;
-
-	h.compile.prototype = FP;
-	FP.constructor = h.compile;
-	G.Function = h.compile;
-	G.eval = h.evaluate;
-	G.parseFloat = h.parseFloat;
-	JSON.parse = h.parse;
-	JSON.stringify = h.stringify;
-
-	var define = O.defineProperty, keys = O.keys;
-	O.defineProperty = function (o, key, d) { h.defining(o, key); return define(o, key, d); };
-	O.defineProperties = function (o, list) {
-		var k = keys(list);
-		for (var i = 0; i < k.length; i++) {
-			h.defining(o, k[i]);
-			define(o, k[i], list[k[i]]);
-		}
-		return o;
-	};
-
-	return function (f, that, list) {
-		try { return apply(f, that, list); } catch (e) { h.note(e); throw e; }
-	};
-})`
-
-// harden replaces built-ins.
-func (r *runtime) harden() error {
-	script, err := r.engine.hardening()
-	if err != nil {
-		return fmt.Errorf("ecmascript: otto: %w", err)
+})`, r.native.constructors["Date"], now)
+	for _, name := range []string{"parse", "UTC"} {
+		r.SetHidden(date, name, r.get(r.native.constructors["Date"], name))
 	}
-	r.hardened = true
-	return r.Protect(func() error {
-		install := r.must(r.vm.Run(script))
-		h := r.newObject().Object()
-		for name, f := range map[string]func(js.FunctionCall) js.Value{
-			"length": r.checkItems, "total": r.checkTotal, "join": r.join, "sort": r.sort,
-			"pattern": r.checkPattern, "matched": r.checkMatched, "expands": r.expands, "expander": r.expander,
-			"legacy": r.legacy, "hide": r.hide, "now": r.now, "compile": r.compileFunction, "evaluate": r.evaluate,
-			"parseFloat": r.parseFloat, "parse": r.parseJSON, "stringify": r.stringify, "defining": r.checkDefining,
-			"note": r.note,
-		} {
-			r.set(h, name, r.function(f))
+	r.SetHidden(date, "now", now)
+	r.replaceConstructor("Date", date)
+}
+
+func (r *runtime) hardenCodes() {
+	r.replaceConstructor("Function", r.function(r.compileFunction))
+	r.SetHidden(r.global.Value(), "eval", r.function(r.evaluate))
+}
+
+func (r *runtime) hardenJSON() {
+	o := r.member(r.global, "JSON").Object()
+	r.SetHidden(o.Value(), "parse", r.function(r.parseJSON))
+	r.SetHidden(o.Value(), "stringify", r.function(r.stringify))
+}
+
+func (r *runtime) hardenObjects() {
+	o := r.native.object.Object()
+	r.replace(o, "defineProperty", func(old js.Value, call js.FunctionCall) js.Value {
+		r.checkDefining(call.Argument(0), call.Argument(1))
+		return r.pass(old, call)
+	})
+	r.replace(o, "defineProperties", func(old js.Value, call js.FunctionCall) js.Value {
+		if list := call.Argument(1).Object(); list != nil {
+			for _, key := range list.Keys() {
+				r.checkDefining(call.Argument(0), fromText(key))
+			}
 		}
-		r.set(h, "items", fromNumber(maxItems))
-		r.native.invoke = r.must(install.Call(js.Value{}, h.Value()))
-		r.captureBuiltins()
-		return nil
+		return r.pass(old, call)
 	})
 }
 
@@ -200,40 +299,43 @@ func (r *runtime) items(v js.Value) float64 {
 	if n.IsObject() { // its conversion is the script's
 		n = fromText(r.text(n))
 	}
-	f := number(n)
-	if math.IsNaN(f) {
+	return unsigned(number(n))
+}
+
+// unsigned converts to an unsigned number of 32 bits (ECMAScript 5.1, 9.6).
+func unsigned(f float64) float64 {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return 0
 	}
-	// As an unsigned number of 32 bits, which is how otto takes it.
 	return float64(uint32(int64(math.Mod(math.Trunc(f), 1<<32))))
 }
 
-func (r *runtime) checkItems(call js.FunctionCall) js.Value {
-	if n := r.items(call.Argument(0)); n > maxItems {
+func (r *runtime) checkItems(v js.Value) {
+	if n := r.items(v); n > maxItems {
 		r.rangeError("the length %.0f is beyond the limit of %d of built-in functions", n, maxItems)
 	}
-	return js.Value{}
 }
 
 // checkTotal checks concat.
-func (r *runtime) checkTotal(call js.FunctionCall) js.Value {
-	total := r.items(call.Argument(0))
-	args := call.Argument(1)
-	for i := range int(r.items(args)) {
-		if e := r.get(args, strconv.Itoa(i)); e.Class() == "Array" {
+func (r *runtime) checkTotal(call js.FunctionCall) {
+	total := r.items(call.This)
+	for _, e := range call.ArgumentList {
+		if e.Class() == "Array" {
 			total += r.items(e)
 		}
 	}
 	if total > maxItems {
 		r.rangeError("the result would have %.0f elements, the limit is %d", total, maxItems)
 	}
-	return js.Value{}
 }
 
 // checkLong checks the target of a write through .length or a computed key.
 func (r *runtime) checkLong(call js.FunctionCall) js.Value {
 	v := call.Argument(0)
 	r.checkLength(v)
+	if r.holder(v) != nil {
+		panic(r.vm.MakeTypeError("the members of the object are read-only"))
+	}
 	return v
 }
 
@@ -247,44 +349,66 @@ func (r *runtime) checkLength(v js.Value) {
 
 // checkDefining checks Object.defineProperty, which can set the length of an
 // array.
-func (r *runtime) checkDefining(call js.FunctionCall) js.Value {
-	if o := call.Argument(0); o.Class() == "Array" && r.items(o) > maxSparse && r.text(call.Argument(1)) == "length" {
+func (r *runtime) checkDefining(o, key js.Value) {
+	if o.Class() == "Array" && r.items(o) > maxSparse && r.text(key) == "length" {
 		r.checkLength(o)
 	}
-	return js.Value{}
 }
 
-func (r *runtime) checkPattern(call js.FunctionCall) js.Value {
-	if v := call.Argument(0); v.IsDefined() {
+func (r *runtime) checkPattern(v js.Value) {
+	if v.IsDefined() {
 		if n := len(r.text(v)); n > maxPattern {
 			panic(r.vm.MakeSyntaxError(fmt.Sprintf("a regular expression of %d characters, the limit is %d", n, maxPattern)))
 		}
 	}
-	return js.Value{}
 }
 
-func (r *runtime) checkMatched(call js.FunctionCall) js.Value {
-	if n := len(r.text(call.Argument(0))); n > maxMatched {
-		r.rangeError("a string of %d bytes cannot be searched for all matches, the limit is %d", n, maxMatched)
+func (r *runtime) checkMatched(s string) {
+	if len(s) > maxMatched {
+		r.rangeError("a string of %d bytes cannot be searched for all matches, the limit is %d", len(s), maxMatched)
 	}
-	return js.Value{}
 }
 
-// expands reports whether the result of replace could be too long to be made
-// without looking.
-func (r *runtime) expands(call js.FunctionCall) js.Value {
-	text, by := len(call.Argument(0).String()), call.Argument(1).String()
-	each := float64(len(by)) + float64(strings.Count(by, "$"))*float64(text)
-	if truth(call.Argument(2)) {
-		each *= float64(text) + 1
+// split is String.prototype.split with a limit of the result.
+func (r *runtime) split(old js.Value, call js.FunctionCall) js.Value {
+	separator, limit := call.Argument(0), float64(maxItems+1)
+	if separator.Class() == "RegExp" {
+		r.checkMatched(r.text(call.This))
 	}
-	return boolean(each+float64(text) > maxResult)
+	if l := call.Argument(1); l.IsDefined() {
+		limit = min(limit, unsigned(number(l)))
+	}
+	v := r.call(old, call.This, separator, fromNumber(limit))
+	r.checkItems(v)
+	return v
+}
+
+// replaceText is String.prototype.replace. When the result could be too long to be
+// made without looking, a function expands the replacement and counts.
+func (r *runtime) replaceText(old js.Value, call js.FunctionCall) js.Value {
+	s, p, by := r.text(call.This), call.Argument(0), call.Argument(1)
+	every := p.Class() == "RegExp" && truth(r.get(p, "global"))
+	if every {
+		r.checkMatched(s)
+	}
+	if !by.IsFunction() {
+		t := r.text(by)
+		by = fromText(t)
+		each := float64(len(t)) + float64(strings.Count(t, "$"))*float64(len(s))
+		if every {
+			each *= float64(len(s)) + 1
+		}
+		if each+float64(len(s)) > maxResult {
+			by = r.expander(t)
+		}
+	}
+	return r.call(old, fromText(s), p, by)
 }
 
 // expander makes the function that replace calls for each match in place of a
 // text with $ in it. It counts what it returns.
-func (r *runtime) expander(call js.FunctionCall) js.Value {
-	e := &expansion{by: call.Argument(0).String()}
+func (r *runtime) expander(by string) js.Value {
+	e := &expansion{by: by}
 	total := 0
 	return r.function(func(call js.FunctionCall) js.Value {
 		out := e.expand(call.ArgumentList, maxResult-total)
@@ -400,7 +524,7 @@ func (r *runtime) sort(call js.FunctionCall) js.Value {
 	if compare.IsDefined() && !compare.IsFunction() {
 		panic(r.vm.MakeTypeError("the comparison of sort is not a function"))
 	}
-	r.checkItems(js.FunctionCall{ArgumentList: []js.Value{this}})
+	r.checkItems(this)
 	n := int(r.items(this))
 	type element struct {
 		v    js.Value
@@ -447,24 +571,6 @@ func (r *runtime) sort(call js.FunctionCall) js.Value {
 	return this
 }
 
-// now is Date.now.
-func (r *runtime) now(js.FunctionCall) js.Value { return fromNumber(float64(r.cfg.Now().UnixMilli())) }
-
-// hide defines a property that is not enumerable.
-func (r *runtime) hide(call js.FunctionCall) js.Value {
-	r.SetHidden(call.Argument(0), call.Argument(1).String(), call.Argument(2))
-	return js.Value{}
-}
-
-// legacy forwards RegExp.$1 and the like to the constructor that has them.
-func (r *runtime) legacy(call js.FunctionCall) js.Value {
-	from := call.Argument(1).Object()
-	for _, name := range []string{"$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$_", "input"} {
-		r.define(call.Argument(0).Object(), name, r.accessor(func(js.FunctionCall) js.Value { return r.member(from, name) }, false, true))
-	}
-	return js.Value{}
-}
-
 // compileFunction is the constructor Function.
 func (r *runtime) compileFunction(call js.FunctionCall) js.Value {
 	var params []string
@@ -476,7 +582,11 @@ func (r *runtime) compileFunction(call js.FunctionCall) js.Value {
 			params = append(params, r.text(a))
 		}
 	}
-	return r.runText("(function (" + strings.Join(params, ",") + "\n) {\n" + body + "\n})")
+	f := r.runText("(function (" + strings.Join(params, ",") + "\n) {\n" + body + "\n})")
+	if f.IsFunction() {
+		r.capture(r.text(r.must(r.native.functionText.Call(f))), "it was made by Function")
+	}
+	return f
 }
 
 // evaluate is eval; it is always indirect.

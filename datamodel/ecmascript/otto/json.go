@@ -59,15 +59,15 @@ func (r *runtime) fromJSON(data datamodel.Value) js.Value {
 
 func (r *runtime) revive(reviver, holder js.Value, key string) js.Value {
 	v := r.get(holder, key)
-	if o := v.Object(); o != nil {
-		keys := o.Keys()
+	if v.IsObject() {
+		names := keys(v)
 		if v.Class() == "Array" {
-			keys = make([]string, min(int(r.items(v)), maxItems))
-			for i := range keys {
-				keys[i] = strconv.Itoa(i)
+			names = make([]string, min(int(r.items(v)), maxItems))
+			for i := range names {
+				names[i] = strconv.Itoa(i)
 			}
 		}
-		for _, k := range keys {
+		for _, k := range names {
 			if e := r.revive(reviver, v, k); e.IsDefined() {
 				r.setMember(v, k, e)
 			} else {
@@ -206,7 +206,7 @@ func (w *jsonWriter) object(v js.Value) {
 	} else {
 		names := w.names
 		if names == nil {
-			names = v.Object().Keys()
+			names = keys(v)
 		}
 		w.dst = append(w.dst, '{')
 		n := 0

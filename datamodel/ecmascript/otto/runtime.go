@@ -38,18 +38,21 @@ type runtime struct {
 	interrupts chan func()
 	halted     atomic.Pointer[halt]
 
-	running   bool             // within Run
-	dirty     bool             // functions of the document may be called implicitly
-	hardened  bool             // see harden.go
-	weight    int              // greatest weight of a program that has run
-	limit     int              // present limit of the stack depth
-	readOnly  map[string]bool  // names of the Scope
-	funcs     map[string]error // errors of host functions in this evaluation, by message
-	getters   map[string]js.Value
-	setter    js.Value             // throws: shared by all read-only members
-	thrown    js.Value             // exception on its way through a built-in function
-	joining   []js.Value           // objects that join is working on
-	functions map[string]*function // by text
+	running  bool              // within Run
+	dirty    bool              // functions of the document may be called implicitly
+	hardened groups            // see harden.go
+	weight   int               // greatest weight of a program that has run
+	limit    int               // present limit of the stack depth
+	readOnly map[string]bool   // names of the Scope; true when the global object has it
+	helpers  map[string]bool   // functions for rewritten code that the global object has
+	captures map[string]string // functions that cannot be saved, by text: why
+	seen     map[*code]bool    // programs that have run
+	funcs    map[string]error  // errors of host functions in this evaluation, by message
+	getters  map[string]js.Value
+	named    js.Value   // the prototype of what NewDynamic makes; see dynamic.go
+	setter   js.Value   // throws: shared by all read-only members
+	thrown   js.Value   // exception on its way through a built-in function
+	joining  []js.Value // objects that join is working on
 }
 
 // halt is why a runtime was interrupted.
@@ -120,19 +123,22 @@ func (r *runtime) overflow() {
 // prepare readies the runtime for a program.
 func (r *runtime) prepare(c *code) error {
 	for _, name := range c.vars {
-		if r.readOnly[name] {
+		if r.isReadOnly(name) {
 			return &ecmascript.Exception{Message: "TypeError: " + name + " is read-only and cannot be declared"}
 		}
 	}
 	if c.weight > r.weight {
 		r.setWeight(c.weight)
 	}
-	if c.hard && !r.hardened {
-		if err := r.harden(); err != nil {
+	if err := r.harden(c.hard); err != nil {
+		return err
+	}
+	r.dirty = r.dirty || c.functions || c.hard != 0
+	if !r.seen[c] {
+		if err := r.meet(c); err != nil {
 			return err
 		}
 	}
-	r.dirty = r.dirty || c.functions || c.hard
 	// Without a channel otto is twice as fast.
 	if !r.running {
 		r.vm.Interrupt = nil
@@ -142,6 +148,46 @@ func (r *runtime) prepare(c *code) error {
 		r.cfg.Arm()
 	}
 	return nil
+}
+
+// meet learns what it must know of a program that it sees for the first time.
+func (r *runtime) meet(c *code) error {
+	if r.seen == nil {
+		r.seen = map[*code]bool{}
+	}
+	r.seen[c] = true
+	for text, why := range c.captures {
+		r.capture(text, why)
+	}
+	return r.Protect(func() error {
+		for _, name := range c.helpers {
+			r.help(name)
+		}
+		// A read-only name is there when a program can read it.
+		for _, name := range c.free {
+			r.offer(name)
+		}
+		for _, name := range c.members {
+			r.offer(name)
+		}
+		if c.hard == all {
+			for _, name := range r.cfg.Scope.Names() {
+				r.offer(name)
+			}
+		}
+		if r.named.IsDefined() {
+			r.name(c.members)
+		}
+		return nil
+	})
+}
+
+// capture notes why a function cannot be saved.
+func (r *runtime) capture(text, why string) {
+	if r.captures == nil {
+		r.captures = map[string]string{}
+	}
+	r.captures[text] = why
 }
 
 // Run runs a program.

@@ -36,7 +36,7 @@ func (r *runtime) Inspect(obj ecmascript.Value) (*ecmascript.Shape, error) {
 	if err := r.inspectPrototype(v, s); err != nil {
 		return nil, err
 	}
-	if r.hardened && !truth(r.must(r.native.extensible.Call(js.Value{}, v))) {
+	if r.careful() && !truth(r.must(r.native.extensible.Call(js.Value{}, v))) {
 		return nil, errors.New("it is frozen, sealed or not extensible")
 	}
 	switch s.Class {
@@ -98,21 +98,14 @@ func (r *runtime) inspectFunction(v js.Value, s *ecmascript.Shape) error {
 	if strings.HasSuffix(s.Text, "{ [native code] }") {
 		return errors.New("it is a built-in, bound or host function")
 	}
-	if r.functions == nil {
-		r.functions = map[string]*function{}
+	if why := r.captures[s.Text]; why != "" {
+		return errors.New(why)
 	}
-	f := r.functions[s.Text]
-	if f == nil {
+	s.Strict = strings.Contains(s.Text, "use strict")
+	if s.Strict {
 		var err error
-		if f, err = r.engine.inspect(s.Text); err != nil {
-			return fmt.Errorf("its source text cannot be used: %w", err)
-		}
-		r.functions[s.Text] = f
-	}
-	s.Strict = f.strict
-	for _, name := range f.free {
-		if !r.readOnly[name] && !r.has(name) {
-			return fmt.Errorf("it uses %s, which is not global: a variable of a function around it cannot be saved", name)
+		if s.Strict, err = strictFunction(s.Text); err != nil {
+			return err
 		}
 	}
 	p := r.get(v, "prototype")
@@ -137,7 +130,8 @@ func (r *runtime) names(v js.Value) []string {
 
 func (r *runtime) inspectProps(v js.Value, s *ecmascript.Shape) error {
 	names := v.Object().Keys()
-	if r.hardened { // there may be properties of other kinds
+	careful := r.careful() || s.Class == ecmascript.Error
+	if careful { // there may be properties of other kinds
 		names = r.names(v)
 	}
 	skip := implied[s.Class]
@@ -157,17 +151,17 @@ func (r *runtime) inspectProps(v js.Value, s *ecmascript.Shape) error {
 			continue
 		}
 		p := ecmascript.Property{Name: name}
-		if s.Class == ecmascript.Error && (name == "message" || name == "name") {
-			p.Hidden = true // otto makes both enumerable
+		if s.Class == ecmascript.Error && name == "message" {
+			p.Hidden = true // otto makes it enumerable
 		}
-		if !r.hardened {
+		if !careful {
 			p.Value = r.get(v, name)
 		} else {
 			d := r.must(r.native.descriptor.Call(js.Value{}, v, name))
 			if r.get(d, "get").IsDefined() || r.get(d, "set").IsDefined() {
 				return fmt.Errorf("its member %q is an accessor", name)
 			}
-			if !truth(r.get(d, "writable")) || !truth(r.get(d, "configurable")) || !truth(r.get(d, "enumerable")) {
+			if !truth(r.get(d, "writable")) || !truth(r.get(d, "configurable")) || !p.Hidden && !truth(r.get(d, "enumerable")) {
 				return fmt.Errorf("its member %q is read-only or hidden", name)
 			}
 			p.Value = r.get(d, "value")
@@ -242,7 +236,7 @@ func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if err := ecmascript.CheckSource(s.Text, maxSource); err != nil {
 		return nil, err
 	}
-	if _, err := r.engine.inspect(s.Text); err != nil {
+	if _, err := strictFunction(s.Text); err != nil {
 		return nil, err
 	}
 	c, err := r.engine.compile(ecmascript.Unit{Text: "(" + s.Text + "\n)", Name: "snapshot", Strict: s.Strict}, false)

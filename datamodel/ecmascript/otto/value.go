@@ -3,6 +3,7 @@ package otto
 import (
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -123,12 +124,40 @@ func (r *runtime) text(v js.Value) string {
 	return s
 }
 
-// Keys lists the own enumerable keys.
-func (r *runtime) Keys(obj ecmascript.Value) []string {
-	if o := value(obj).Object(); o != nil {
-		return o.Keys()
+// Keys lists the own enumerable keys, indexes first as ECMAScript 2015 has it.
+func (r *runtime) Keys(obj ecmascript.Value) []string { return keys(value(obj)) }
+
+func keys(v js.Value) []string {
+	o := v.Object()
+	if o == nil {
+		return nil
 	}
-	return nil
+	list := o.Keys()
+	if v.Class() == "Error" { // otto shows what is hidden elsewhere
+		list = slices.DeleteFunc(list, func(name string) bool { return name == "message" || name == "name" && isDefaultName(o) })
+	}
+	before := func(a, b string) int {
+		i, j := arrayIndex(a), arrayIndex(b)
+		switch {
+		case i >= 0 && j >= 0:
+			return i - j
+		case i >= 0:
+			return -1
+		case j >= 0:
+			return 1
+		}
+		return 0
+	}
+	if !slices.IsSortedFunc(list, before) {
+		slices.SortStableFunc(list, before)
+	}
+	return list
+}
+
+// isDefaultName reports whether the own name of an error is one that otto gave.
+func isDefaultName(o *js.Object) bool {
+	name, err := o.Get("name")
+	return err == nil && name.IsString() && slices.Contains(errorNames, name.String())
 }
 
 // Get reads a property.
@@ -190,7 +219,7 @@ func (r *runtime) NewDate(ms float64) ecmascript.Value {
 // construct calls a constructor as new does.
 func (r *runtime) construct(name string, args ...js.Value) js.Value {
 	if r.native.make.IsUndefined() {
-		r.native.make = r.must(r.vm.Run("(function (C, n, a, b) { return n === 0 ? new C() : n === 1 ? new C(a) : new C(a, b) })"))
+		r.native.make = r.own("(function () { return function (C, n, a, b) { return n === 0 ? new C() : n === 1 ? new C(a) : new C(a, b) } })")
 	}
 	list := append([]js.Value{r.native.constructors[name], fromNumber(float64(len(args)))}, args...)
 	return r.must(r.native.make.Call(js.Value{}, list))
@@ -228,7 +257,7 @@ func (r *runtime) setMember(obj js.Value, key string, v js.Value) {
 	if o == nil {
 		return
 	}
-	if !r.hardened { // no script has put a setter anywhere
+	if !r.careful() { // no script has put a setter anywhere
 		r.set(o, key, v)
 		return
 	}
