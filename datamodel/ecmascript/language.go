@@ -78,7 +78,7 @@ func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
 			p.code, err = l.wrapped(src, "(", "\n) = "+assigned)
 		}
 	default:
-		p.code, err = l.expression(src)
+		p.code, err = l.expression(terminated(src))
 	}
 	if err != nil {
 		return nil, err
@@ -89,6 +89,7 @@ func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
 // CompileAssign compiles location = expr.
 func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Program, error) {
 	location.Kind = datamodel.LocationExpression
+	expr = terminated(expr)
 	if _, err := l.Compile(location); err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Pro
 // variables.
 func (l *language) CompileForeach(array, item, index datamodel.Source) (datamodel.Program, error) {
 	array.Kind = datamodel.ValueExpression
-	code, err := l.expression(array)
+	code, err := l.expression(terminated(array))
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +134,13 @@ func (l *language) variable(src datamodel.Source) (string, error) {
 		return "", err
 	}
 	return name, nil
+}
+
+// terminated drops semicolons behind an expression: authors write them, and the
+// standard's own tests do.
+func terminated(src datamodel.Source) datamodel.Source {
+	src.Text = strings.TrimRight(src.Text, " \t\r\n;")
+	return src
 }
 
 // expression compiles a value expression or condition and checks that it is one
