@@ -19,6 +19,7 @@ import (
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript/otto"
 	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
@@ -41,6 +42,7 @@ type w3cLanguage struct {
 func w3cLanguages() []w3cLanguage {
 	return []w3cLanguage{
 		{"goja", goja.New(nil)},
+		{"otto", otto.New(nil)},
 	}
 }
 
