@@ -3,5 +3,68 @@
 //
 // [New] turns an Engine into a [datamodel.Language]. Two engines exist, each in
 // a package of its own so that a program links only what it uses:
-// datamodel/ecmascript/goja, the default, and datamodel/ecmascript/otto.
+// datamodel/ecmascript/goja, the default, and datamodel/ecmascript/otto. What an
+// engine cannot do stands in its [Features]; both run one conformance suite,
+// datamodel/ecmascript/ecmatest, which asks for everything else.
+//
+// # Expressions and scripts
+//
+// Value expressions, conditions and locations are strict mode code: an
+// assignment to an undeclared name, or to something read-only, is an error. An
+// expression is one expression and nothing else; {a: 1} is an object, and
+// semicolons behind it are dropped. Scripts are sloppy mode code, as browsers
+// run them; their var, function, let, const and class at the top level are
+// visible to everything that runs later. An assignment is compiled as a whole,
+// so that identity and type of the value are kept.
+//
+// <foreach> goes through a shallow copy of an array, and of nothing else; item
+// and index are names of variables, which are declared when they do not exist.
+//
+// # System variables
+//
+// _event, _sessionid, _name, _ioprocessors, _x, In and the names in
+// Host.Globals are read-only: to write to them, or to declare them, throws, in
+// sloppy mode too. _event is one object until the next event, with the members
+// name, type, sendid, origin, origintype, invokeid and data (undefined when the
+// event has none), and raw when the event has it. The data of an event belongs
+// to the session, which may change it. An event that a script stores keeps its
+// values. The name _assigned is reserved.
+//
+// # Data across the border
+//
+// What enters is copied; objects, arrays and dates become those of the script.
+// XML becomes a read-only document of the DOM, level 2 core, with element access
+// by getElementsByTagName, childNodes, attributes and the like. What leaves is
+// copied in the manner of JSON: functions and symbols inside of objects are
+// dropped, in arrays they are undefined; a Date becomes a time.Time, a node
+// becomes XML, a typed array an array of numbers; cycles, more than a million
+// values and a nesting of more than datamodel.MaxDepth are errors.
+//
+// # Limits
+//
+// Source text is checked for length ([Options]), nesting of brackets and chains
+// of operators before an engine's parser sees it. Evaluations are limited by
+// Host.Limits in time, call depth and memory; going beyond one gives an error
+// that matches datamodel.ErrLimit, which no script can catch, and ends the
+// session. Time and memory are watched by a timer that runs only while a script
+// may be running. Memory is measured for the whole process and counts only when
+// the heap has grown, and is still alive after a collection, while a script has
+// been running for some milliseconds: a safety net, not an account. Within a
+// testing/synctest bubble the timer follows the clock of the bubble, which
+// stands still while a script runs, so that a script without end has none there.
+//
+// Built-ins that neither notice an interrupt nor fit into the limits are
+// bounded by each engine. Documents of strangers belong into a process of their
+// own with a memory limit all the same.
+//
+// # Snapshots
+//
+// A snapshot holds the variables of a session with shared and cyclic references,
+// dates, regular expressions, errors, collections, typed arrays, nodes, and
+// functions by their source. It is the same on every engine, equal data gives
+// equal bytes, and every later version reads it. What it cannot hold is an error
+// that names the path and matches datamodel.ErrNotSerializable: accessors,
+// frozen objects, objects made by new, classes, symbols, proxies, promises,
+// running generators, built-ins, and functions that use variables of a function
+// or block around them. _event is not part of it.
 package ecmascript

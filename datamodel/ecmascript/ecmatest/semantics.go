@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -554,4 +555,22 @@ func sharing(t *testing.T, s *suite) {
 		})
 	}
 	wg.Wait()
+}
+
+// bubble runs a session within a synctest bubble, which fails by itself when a
+// goroutine is left behind.
+func bubble(t *testing.T, s *suite) {
+	synctest.Test(t, func(t *testing.T) {
+		v := s.new(t, datamodel.Host{Now: time.Now})
+		begun := v.eval("Date.now()").(float64)
+		for range 3 {
+			v.m.BeginStep()
+			v.script("var list = []; for (var i = 0; i < 1000; i++) list.push(i)").is("list.length", 1000.0)
+			v.m.EndStep()
+			time.Sleep(time.Hour)
+		}
+		if got := v.eval("Date.now()").(float64) - begun; got != 3*3600_000 {
+			t.Error(got)
+		}
+	})
 }

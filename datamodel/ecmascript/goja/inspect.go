@@ -186,6 +186,9 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 		return fmt.Errorf("it is a function that uses %s of the function or block around it", fact.capture)
 	}
 	s.Strict = fact.strict
+	if !r.wild {
+		return nil // no program has mentioned a prototype
+	}
 	if p, ok := o.Get("prototype").(*goja.Object); ok {
 		if len(p.Keys()) > 0 || p.Prototype() != nil && p.Prototype() != r.known().object && !strings.HasPrefix(s.Text, "function*") {
 			return errors.New("it is a constructor whose prototype has members")
