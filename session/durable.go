@@ -283,10 +283,7 @@ func (s *session) acceptAll(events []persistence.Event) error {
 func (s *session) take(q *queuedEvent) {
 	s.saved.tail = q.number
 	if q.stop != 0 {
-		if s.stopping == 0 {
-			s.stopping = q.stop
-		}
-		s.engine.schedule(s)
+		s.halt(q.stop)
 	} else {
 		s.insert(q)
 	}

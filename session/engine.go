@@ -179,7 +179,7 @@ func (e *Engine) admit(s *session) error {
 	if err == nil && e.closed.Load() {
 		// Shutdown may have listed the sessions before this one was added.
 		s.mu.Lock()
-		s.stopping = ShutDown
+		s.halt(ShutDown)
 		s.mu.Unlock()
 	}
 	if err != nil {
@@ -401,11 +401,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 func (e *Engine) stopSession(s *session, reason EndReason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended.Load() || s.stopping != 0 {
-		return
-	}
-	s.stopping = reason
-	e.schedule(s)
+	s.halt(reason)
 }
 
 // stopByID asks the session with the given id to end because of an effect of s.

@@ -34,17 +34,20 @@ func (q *inbox) push(e *queuedEvent) {
 	q.count++
 }
 
-// pop returns nil when the inbox is empty.
-func (q *inbox) pop() *queuedEvent {
-	e := q.head
-	if e == nil {
-		return nil
+// take removes up to limit entries from the head of the queue and returns them
+// as a linked list.
+func (q *inbox) take(limit int) (first *queuedEvent, n int) {
+	if q.count <= limit {
+		first, n = q.head, q.count
+		*q = inbox{}
+		return first, n
 	}
-	q.head = e.next
-	if q.head == nil {
-		q.tail = nil
+	first = q.head
+	last := first
+	for n = 1; n < limit; n++ {
+		last = last.next
 	}
-	e.next = nil
-	q.count--
-	return e
+	q.head, last.next = last.next, nil
+	q.count -= n
+	return first, n
 }

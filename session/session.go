@@ -28,6 +28,7 @@ type session struct {
 	timerCount int    // likewise
 
 	finishing atomic.Bool // it has come to its end by itself, and is telling so
+	urgent    atomic.Bool // stopping is set
 	ended     atomic.Bool // set with mu held
 
 	// What follows is guarded by mu. machine and step are used without it by

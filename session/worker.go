@@ -9,7 +9,8 @@ import (
 	"github.com/seed-ff723688/ors/scxml"
 )
 
-// turnEvents is how many events a session may handle before others have a turn.
+// turnEvents is how many entries of its inbox a session may handle before others
+// have a turn.
 const turnEvents = 64
 
 // schedule puts s into the run queue if it is idle. s.mu is held.
@@ -59,16 +60,11 @@ func (e *Engine) work() {
 	}
 }
 
-// turn lets s handle what waits for it, up to turnEvents events.
+// turn lets s handle what waits for it, up to turnEvents entries of its inbox.
 func (e *Engine) turn(s *session) {
 	s.mu.Lock()
 	s.phase = running
-turn:
-	for n := 0; ; n++ {
-		if s.ended.Load() {
-			s.inbox = inbox{}
-			break
-		}
+	for left := turnEvents; !s.ended.Load(); {
 		t := task{stopping: s.stopping, begin: s.begin, resume: s.revival}
 		switch {
 		case t.stopping == ShutDown || t.stopping == Failed || t.stopping == Lost:
@@ -79,32 +75,31 @@ turn:
 			// onexit handlers run.
 			s.begin = nil
 		case t.stopping != 0:
-		default:
-			if n >= turnEvents && s.inbox.len() > 0 {
-				s.release(queued)
+		case s.inbox.len() == 0:
+			if s.saved == nil || len(s.saved.confirmed) == 0 {
+				s.release(idle)
 				s.mu.Unlock()
-				e.mu.Lock()
-				e.enqueue(s)
-				e.mu.Unlock()
 				return
 			}
-			if t.entry = s.inbox.pop(); t.entry == nil {
-				if s.saved != nil && len(s.saved.confirmed) > 0 {
-					s.mu.Unlock()
-					e.durable.flush(s)
-					s.mu.Lock()
-					continue turn
-				}
-				break turn
-			}
-			if t.entry.number != 0 {
-				s.saved.handled = t.entry.number
-			}
+			t.flush = true
+		case left == 0:
+			s.release(queued)
+			s.mu.Unlock()
+			e.mu.Lock()
+			e.enqueue(s)
+			e.mu.Unlock()
+			return
+		default:
+			// Several at once, so that senders and the worker seldom meet.
+			var n int
+			t.entries, n = s.inbox.take(left)
+			left -= n
 		}
 		s.mu.Unlock()
 		e.do(s, t)
 		s.mu.Lock()
 	}
+	s.inbox = inbox{}
 	s.release(idle)
 	s.mu.Unlock()
 }
@@ -115,7 +110,8 @@ type task struct {
 	resume   *revival
 	begin    *beginning
 	stopping EndReason
-	entry    *queuedEvent
+	flush    bool
+	entries  *queuedEvent // linked
 }
 
 // release ends a turn. s.mu is held.
@@ -147,10 +143,16 @@ func (e *Engine) do(s *session, t task) {
 		e.start(s, t.begin)
 	case t.stopping != 0:
 		e.stop(s, t.stopping)
-	case t.entry.timer != nil:
-		e.fireStored(s, t.entry.timer)
+	case t.flush:
+		e.durable.flush(s)
 	default:
-		e.handle(s, t.entry)
+		// What is left when the session ends, or is to end, is dropped.
+		for q := t.entries; q != nil && !s.ended.Load() && !s.urgent.Load(); {
+			next := q.next
+			q.next = nil // an event may live on as _event; what came after it should not
+			e.handle(s, q)
+			q = next
+		}
 	}
 }
 
@@ -171,8 +173,15 @@ func (e *Engine) start(s *session, begin *beginning) {
 	e.macrostep(s, effects, err)
 }
 
-// handle runs the macrostep of one event.
+// handle works on one entry of the inbox: for an event it runs a macrostep.
 func (e *Engine) handle(s *session, q *queuedEvent) {
+	if q.number != 0 {
+		s.saved.handled = q.number
+	}
+	if q.timer != nil {
+		e.fireStored(s, q.timer)
+		return
+	}
 	var effects []scxml.Effect
 	var err error
 	if q.forwarded {
@@ -210,9 +219,7 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 // position, timers and outbox in one step; in memory there is nothing to write
 // and nothing is serialised.
 func (e *Engine) commit(s *session, effects []scxml.Effect) (to []string, err error) {
-	s.mu.Lock()
 	s.step++
-	s.mu.Unlock()
 	if e.durable == nil {
 		return nil, nil
 	}
@@ -225,9 +232,7 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 	if s.machine != nil {
 		r.Configuration, r.Active = s.machine.Configuration(), s.machine.Active()
 	}
-	s.mu.Lock()
 	s.step++
-	s.mu.Unlock()
 	if r.Reason == Finished || r.Reason == Failed {
 		s.finishing.Store(true)
 	}
@@ -393,15 +398,22 @@ func (s *session) push(q *queuedEvent, must bool) error {
 			return ErrInboxFull
 		}
 		if n >= 2*e.opts.Inbox+turnEvents {
-			if s.stopping == 0 {
-				s.stopping = Failed
-				e.schedule(s)
-			}
+			s.halt(Failed)
 			return ErrInboxFull
 		}
 	}
 	s.insert(q)
 	return nil
+}
+
+// halt asks for the session's end, unless that has been done. s.mu is held.
+func (s *session) halt(reason EndReason) {
+	if s.stopping != 0 || s.ended.Load() {
+		return
+	}
+	s.stopping = reason
+	s.urgent.Store(true)
+	s.engine.schedule(s)
 }
 
 // insert puts an entry into the inbox, unless it is of an invoked session that
