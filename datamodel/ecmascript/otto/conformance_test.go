@@ -7,3 +7,5 @@ import (
 )
 
 func TestConformance(t *testing.T) { ecmatest.Run(t, Engine()) }
+
+func TestHostile(t *testing.T) { ecmatest.Hostile(t, Engine()) }

@@ -89,6 +89,8 @@ func (r *runtime) fill() error {
 	r.setter = r.function(func(js.FunctionCall) js.Value {
 		panic(r.vm.MakeTypeError("the name or member is read-only"))
 	})
+	// Every conversion of an array to a string goes through join.
+	r.SetHidden(n.prototypes["Array"], "join", r.function(r.join))
 	r.readOnly = map[string]bool{}
 	for _, name := range r.cfg.Scope.Names() {
 		r.readOnly[name] = false

@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	js "github.com/robertkrimen/otto"
 
@@ -22,7 +20,8 @@ import (
 // is made before the first program runs that mentions the name. Programs that
 // compute the names of properties get all of them.
 const (
-	maxItems   = 1 << 20  // elements that a built-in function goes through or makes
+	maxItems   = 1 << 20  // elements that a built-in function goes through
+	maxMade    = 1 << 18  // elements that split and JSON.parse make
 	maxPattern = 16 << 10 // bytes of the pattern of a regular expression made at run time
 	maxMatched = 1 << 20  // bytes of a string that is searched for all matches
 	maxResult  = 32 << 20 // bytes of a string that a built-in function makes
@@ -48,8 +47,8 @@ const (
 
 // groupNames are the names that make a program need a group, by bit.
 var groupNames = [...]string{
-	"Array apply concat join sort " + arrayMethods,
-	"RegExp match search replace split parseFloat",
+	"Array apply concat sort " + arrayMethods,
+	"RegExp exec test match search replace split parseFloat",
 	legacyNames,
 	"Date",
 	"eval Function constructor",
@@ -152,7 +151,6 @@ func (r *runtime) hardenArrays() {
 		r.checkTotal(call)
 		return r.pass(old, call)
 	})
-	r.replace(proto, "join", func(_ js.Value, call js.FunctionCall) js.Value { return r.join(call) })
 	r.replace(proto, "sort", func(_ js.Value, call js.FunctionCall) js.Value { return r.sort(call) })
 	r.replace(r.prototype("Function"), "apply", func(old js.Value, call js.FunctionCall) js.Value {
 		r.checkItems(call.Argument(1))
@@ -160,53 +158,11 @@ func (r *runtime) hardenArrays() {
 	})
 }
 
-func (r *runtime) hardenTexts() {
-	proto := r.prototype("String")
-	for _, name := range []string{"match", "search"} {
-		r.replace(proto, name, func(old js.Value, call js.FunctionCall) js.Value {
-			if p := call.Argument(0); p.Class() != "RegExp" {
-				r.checkPattern(p)
-			} else if name == "match" && truth(r.get(p, "global")) {
-				r.checkMatched(r.text(call.This))
-			}
-			v := r.pass(old, call)
-			if v.IsUndefined() { // for otto, no match of a global expression
-				v = js.NullValue()
-			}
-			return v
-		})
-	}
-	r.replace(proto, "split", r.split)
-	r.replace(proto, "replace", r.replaceText)
-	r.SetHidden(r.global.Value(), "parseFloat", r.function(r.parseFloat))
-
-	regexp := r.own(`(function (RE, check) {
-	var flags = function (p) { return (p.global ? "g" : "") + (p.ignoreCase ? "i" : "") + (p.multiline ? "m" : ""); };
-	return function RegExp(p, f) {
-		if (p instanceof RE && f === undefined) return this instanceof RegExp ? new RE(p.source, flags(p)) : p;
-		check(p);
-		return f === undefined ? new RE(p) : new RE(p, f);
-	};
-})`, r.native.constructors["RegExp"], r.function(func(call js.FunctionCall) js.Value {
-		r.checkPattern(call.Argument(0))
-		return js.Value{}
-	}))
-	r.replaceConstructor("RegExp", regexp)
-}
-
 // replaceConstructor puts a function in the place of a constructor.
 func (r *runtime) replaceConstructor(name string, f js.Value) {
 	r.set(f.Object(), "prototype", r.native.prototypes[name])
 	r.SetHidden(r.native.prototypes[name], "constructor", f)
 	r.SetHidden(r.global.Value(), name, f)
-}
-
-// hardenLegacy forwards RegExp.$1 and the like to the constructor that has them.
-func (r *runtime) hardenLegacy() {
-	from, to := r.native.constructors["RegExp"].Object(), r.member(r.global, "RegExp").Object()
-	for name := range strings.FieldsSeq(legacyNames) {
-		r.define(to, name, r.accessor(func(js.FunctionCall) js.Value { return r.member(from, name) }, false, true))
-	}
 }
 
 func (r *runtime) hardenDates() {
@@ -355,121 +311,6 @@ func (r *runtime) checkDefining(o, key js.Value) {
 	}
 }
 
-func (r *runtime) checkPattern(v js.Value) {
-	if v.IsDefined() {
-		if n := len(r.text(v)); n > maxPattern {
-			panic(r.vm.MakeSyntaxError(fmt.Sprintf("a regular expression of %d characters, the limit is %d", n, maxPattern)))
-		}
-	}
-}
-
-func (r *runtime) checkMatched(s string) {
-	if len(s) > maxMatched {
-		r.rangeError("a string of %d bytes cannot be searched for all matches, the limit is %d", len(s), maxMatched)
-	}
-}
-
-// split is String.prototype.split with a limit of the result.
-func (r *runtime) split(old js.Value, call js.FunctionCall) js.Value {
-	separator, limit := call.Argument(0), float64(maxItems+1)
-	if separator.Class() == "RegExp" {
-		r.checkMatched(r.text(call.This))
-	}
-	if l := call.Argument(1); l.IsDefined() {
-		limit = min(limit, unsigned(number(l)))
-	}
-	v := r.call(old, call.This, separator, fromNumber(limit))
-	r.checkItems(v)
-	return v
-}
-
-// replaceText is String.prototype.replace. When the result could be too long to be
-// made without looking, a function expands the replacement and counts.
-func (r *runtime) replaceText(old js.Value, call js.FunctionCall) js.Value {
-	s, p, by := r.text(call.This), call.Argument(0), call.Argument(1)
-	every := p.Class() == "RegExp" && truth(r.get(p, "global"))
-	if every {
-		r.checkMatched(s)
-	}
-	if !by.IsFunction() {
-		t := r.text(by)
-		by = fromText(t)
-		each := float64(len(t)) + float64(strings.Count(t, "$"))*float64(len(s))
-		if every {
-			each *= float64(len(s)) + 1
-		}
-		if each+float64(len(s)) > maxResult {
-			by = r.expander(t)
-		}
-	}
-	return r.call(old, fromText(s), p, by)
-}
-
-// expander makes the function that replace calls for each match in place of a
-// text with $ in it. It counts what it returns.
-func (r *runtime) expander(by string) js.Value {
-	e := &expansion{by: by}
-	total := 0
-	return r.function(func(call js.FunctionCall) js.Value {
-		out := e.expand(call.ArgumentList, maxResult-total)
-		if total += len(out); total > maxResult {
-			r.rangeError("the result of replace is longer than the limit of %d bytes", maxResult)
-		}
-		r.poll()
-		return fromText(out)
-	})
-}
-
-var dollar = regexp.MustCompile("\\$(?:[$&'`]|[1-9][0-9]|0[1-9]|[1-9])")
-
-// expansion is a text with $ in it. Matches come in order, so that it keeps the
-// place up to which it has counted characters.
-type expansion struct {
-	by           string
-	chars, bytes int
-}
-
-// expand expands the text (ECMAScript 5.1, table 22). args are the match, its
-// groups, its position in characters and the whole string. Beyond the limit the
-// result is not complete.
-func (e *expansion) expand(args []js.Value, limit int) string {
-	if len(args) < 3 {
-		return e.by
-	}
-	match, groups := args[0].String(), args[1:len(args)-2]
-	whole := args[len(args)-1].String()
-	for at := int(number(args[len(args)-2])); e.chars < at && e.bytes < len(whole); e.chars++ {
-		_, size := utf8.DecodeRuneInString(whole[e.bytes:])
-		e.bytes += size
-	}
-	var b strings.Builder
-	rest := e.by
-	for b.Len() <= limit {
-		at := dollar.FindStringIndex(rest)
-		if at == nil {
-			b.WriteString(rest)
-			break
-		}
-		b.WriteString(rest[:at[0]])
-		switch s := rest[at[0]+1 : at[1]]; s {
-		case "$":
-			b.WriteByte('$')
-		case "&":
-			b.WriteString(match)
-		case "`":
-			b.WriteString(whole[:e.bytes])
-		case "'":
-			b.WriteString(whole[min(e.bytes+len(match), len(whole)):])
-		default:
-			if n, _ := strconv.Atoi(s); n <= len(groups) && groups[n-1].IsDefined() {
-				b.WriteString(groups[n-1].String())
-			}
-		}
-		rest = rest[at[1]:]
-	}
-	return b.String()
-}
-
 // join is Array.prototype.join with a limit of the result.
 func (r *runtime) join(call js.FunctionCall) js.Value {
 	this, separator := call.This, ","
@@ -486,6 +327,7 @@ func (r *runtime) join(call js.FunctionCall) js.Value {
 	if slices.Contains(r.joining, this) { // a cycle
 		return fromText("")
 	}
+	r.poll()
 	r.joining = append(r.joining, this)
 	defer func() { r.joining = r.joining[:len(r.joining)-1] }()
 	var b strings.Builder
@@ -626,17 +468,4 @@ func (r *runtime) runText(text string) js.Value {
 		r.throw(err)
 	}
 	return v
-}
-
-// floats is the part of a string that parseFloat takes.
-var floats = regexp.MustCompile(`^[+-]?(Infinity|([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?)`)
-
-// parseFloat is the global function; otto's needs quadratic time.
-func (r *runtime) parseFloat(call js.FunctionCall) js.Value {
-	s := strings.TrimLeft(r.text(call.Argument(0)), "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff")
-	f, err := strconv.ParseFloat(floats.FindString(s), 64)
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		f = math.NaN()
-	}
-	return fromNumber(f)
 }

@@ -17,7 +17,7 @@ const maxDepth = datamodel.MaxDepth
 
 // parseJSON is JSON.parse. otto's puts members into a random order.
 func (r *runtime) parseJSON(call js.FunctionCall) js.Value {
-	limits := &datamodel.JSONLimits{Bytes: maxResult, Depth: maxDepth, Values: maxItems}
+	limits := &datamodel.JSONLimits{Bytes: maxResult, Depth: maxDepth, Values: maxMade}
 	data, err := datamodel.DecodeJSON([]byte(r.text(call.Argument(0))), limits)
 	if err != nil {
 		panic(r.vm.MakeSyntaxError("JSON.parse: " + strings.TrimPrefix(err.Error(), "datamodel: ")))

@@ -38,21 +38,22 @@ type runtime struct {
 	interrupts chan func()
 	halted     atomic.Pointer[halt]
 
-	running  bool              // within Run
-	dirty    bool              // functions of the document may be called implicitly
-	hardened groups            // see harden.go
-	weight   int               // greatest weight of a program that has run
-	limit    int               // present limit of the stack depth
-	readOnly map[string]bool   // names of the Scope; true when the global object has it
-	helpers  map[string]bool   // functions for rewritten code that the global object has
-	captures map[string]string // functions that cannot be saved, by text: why
-	seen     map[*code]bool    // programs that have run
-	funcs    map[string]error  // errors of host functions in this evaluation, by message
-	getters  map[string]js.Value
-	named    js.Value   // the prototype of what NewDynamic makes; see dynamic.go
-	setter   js.Value   // throws: shared by all read-only members
-	thrown   js.Value   // exception on its way through a built-in function
-	joining  []js.Value // objects that join is working on
+	running     bool              // within Run
+	dirty       bool              // functions of the document may be called implicitly
+	hardened    groups            // see harden.go
+	weight      int               // greatest weight of a program that has run
+	limit       int               // present limit of the stack depth
+	readOnly    map[string]bool   // names of the Scope; true when the global object has it
+	helpers     map[string]bool   // functions for rewritten code that the global object has
+	captures    map[string]string // functions that cannot be saved, by text: why
+	seen        map[*code]bool    // programs that have run
+	funcs       map[string]error  // errors of host functions in this evaluation, by message
+	getters     map[string]js.Value
+	named       js.Value               // the prototype of what NewDynamic makes; see dynamic.go
+	setter      js.Value               // throws: shared by all read-only members
+	thrown      js.Value               // exception on its way through a built-in function
+	expressions map[string]*expression // by flags and source
+	joining     []js.Value             // objects that join is working on
 }
 
 // halt is why a runtime was interrupted.
