@@ -163,6 +163,7 @@ func (m *model) EvalString(p datamodel.Program) (s string, err error) {
 
 // Assign copies v into a location.
 func (m *model) Assign(location datamodel.Program, v datamodel.Value) error {
+	defer m.settle()
 	q, ok := location.(*program)
 	if ok && q.ident != "" && m.dead == nil {
 		if _, exists := m.rt.Global(q.ident); !exists {
@@ -177,7 +178,6 @@ func (m *model) Assign(location datamodel.Program, v datamodel.Value) error {
 	if q.kind != datamodel.LocationExpression {
 		return &datamodel.EvalError{Text: q.text, Message: "not a location"}
 	}
-	defer m.settle()
 	m.staged, err = m.in(v)
 	if err == nil {
 		_, err = m.rt.Run(q.code)
@@ -194,6 +194,7 @@ func (m *model) Declare(id string) error {
 	if err := m.writable(id); err != nil {
 		return err
 	}
+	defer m.settle()
 	if err := m.rt.Declare(id); err != nil {
 		return m.failed(id, err)
 	}
@@ -234,11 +235,11 @@ func (m *model) Get(id string) (datamodel.Value, error) {
 	if m.dead != nil {
 		return nil, &datamodel.EvalError{Text: id, Message: m.dead.Error(), Err: m.dead}
 	}
+	defer m.settle()
 	v, ok := m.rt.Global(id)
 	if !ok {
 		return nil, &datamodel.EvalError{Text: id, Message: id + " is not declared"}
 	}
-	defer m.settle()
 	out, err := m.out(v)
 	if err != nil {
 		return nil, m.failed(id, err)

@@ -572,5 +572,33 @@ func bubble(t *testing.T, s *suite) {
 		if got := v.eval("Date.now()").(float64) - begun; got != 3*3600_000 {
 			t.Error(got)
 		}
+
+		// Outside of macrosteps nothing goes on being watched.
+		v = s.new(t, datamodel.Host{Limits: datamodel.Limits{Time: 50 * time.Millisecond}})
+		v.script("var o = {get x() { return 1 }}, key = 'k'; o[key] = 2; function f() { return 1 }")
+		for _, f := range []func(){
+			func() { v.declare("fresh", "o") },
+			func() { v.set("fresh", obj("a", noon)) },
+			func() { v.is("o", obj("x", 1.0, "k", 2.0)) },
+			func() { _, _ = v.m.Get("o"); _, _ = v.m.Get("none") },
+			func() {
+				_ = v.m.Assign(v.compile(datamodel.LocationExpression, "fresh"), 1.0)
+				_ = v.m.Assign(v.compile(datamodel.LocationExpression, "none"), 1.0)
+				_ = v.m.Assign(v.compile(datamodel.LocationExpression, "o.k"), list(1.0))
+			},
+			func() { v.holds("o.x === 1") },
+			func() { _, _ = v.m.EvalString(v.compile(datamodel.ValueExpression, "o")) },
+			func() { _, _ = v.m.Snapshot(nil) },
+			func() { v.m.SetEvent(&datamodel.Event{Name: "e", Data: obj("x", 1.0)}) },
+			func() {
+				v.m.BeginStep()
+				v.script("f()")
+				v.m.EndStep()
+			},
+		} {
+			f()
+			time.Sleep(time.Hour)
+			v.is("f()", 1.0)
+		}
 	})
 }
