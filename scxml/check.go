@@ -1,6 +1,11 @@
 package scxml
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/antchfx/xmlquery"
+)
 
 // resolve looks up the states that transitions name, and judges each list.
 func (p *parser) resolve() {
@@ -31,7 +36,7 @@ func (p *parser) resolveOne(r *reference, ids []string) {
 		target, ok := p.ids[w.text]
 		if !ok {
 			known = false
-			p.report(Error, p.atWord(r.node, r.attr, w), section, fmt.Sprintf("there is no state %q", w.text), didYouMean(w.text, ids, ""))
+			p.report(Error, p.atWord(r.node, r.attr, w), section, fmt.Sprintf("there is no state %q", w.text), p.otherState(r.node, w.text, ids))
 			continue
 		}
 		if seen[target] {
@@ -48,6 +53,22 @@ func (p *parser) resolveOne(r *reference, ids []string) {
 	if known {
 		p.legalSpecification(r)
 	}
+}
+
+// otherState is the hint for a state that does not exist.
+func (p *parser) otherState(n *xmlquery.Node, id string, ids []string) string {
+	if strings.Contains(id, prefixToken) {
+		return prefixToken + " has a meaning in what an <xi:include> with resolveid includes"
+	}
+	for ; n != nil; n = n.Parent {
+		if prefix, ok := p.prefixes[n]; ok {
+			if _, ok := p.ids[prefix+"."+id]; ok {
+				return fmt.Sprintf("the ids of an included part have a prefix; write %q", prefixToken+"."+id)
+			}
+			break
+		}
+	}
+	return didYouMean(id, ids, "")
 }
 
 // allowedTarget checks that a default entry leads down into its own state.

@@ -2,6 +2,7 @@ package scxml
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -161,16 +162,27 @@ func (c *collector) add(d Diagnostic) {
 	}
 }
 
-// sorted returns all diagnostics in order of position.
+// sorted returns all diagnostics in order of position, those of the document
+// file before those of others. Of equal ones, as a part has them that is included
+// twice, there is one.
 func (c *collector) sorted(file string) []Diagnostic {
 	all := make([]Diagnostic, 0, len(c.errors)+len(c.warnings)+2)
 	all = append(append(all, c.errors...), c.warnings...)
 	sort.SliceStable(all, func(i, j int) bool {
 		a, b := all[i].Pos, all[j].Pos
+		if a.File != b.File {
+			return a.File == file || b.File != file && a.File < b.File
+		}
 		if a.Line != b.Line {
 			return a.Line < b.Line
 		}
 		return a.Column < b.Column
+	})
+	seen := make(map[Diagnostic]bool, len(all))
+	all = slices.DeleteFunc(all, func(d Diagnostic) bool {
+		known := seen[d]
+		seen[d] = true
+		return known
 	})
 	if c.dropped > 0 {
 		all = append(all, Diagnostic{

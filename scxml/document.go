@@ -45,8 +45,9 @@ func (d *Document) Settings() Settings { return d.settings }
 // DataModel returns the name of the document's data model.
 func (d *Document) DataModel() string { return d.language.Name() }
 
-// Digest returns the SHA-256 of the document's source. It identifies the
-// document in snapshots.
+// Digest returns the SHA-256 of the document's source; with included files
+// it covers their URLs and contents as well. It identifies the document in
+// snapshots.
 func (d *Document) Digest() [32]byte { return d.digest }
 
 // Source returns the text that was parsed. What it refers to is not part of it.
@@ -78,9 +79,10 @@ type ParseOptions struct {
 	// Modules give meaning to elements of further namespaces.
 	Modules []Module
 
-	// Fetch reads the resource at an absolute URL, for src of <script> and <data>.
-	// nil: such a reference is an error of the document (<script>) or
-	// error.execution when the data is initialized (<data>). The URL is what
+	// Fetch reads the resource at an absolute URL, for src of <script> and <data>
+	// and href of <xi:include>. nil: such a reference is an error of the document
+	// (<script>, <xi:include>) or error.execution when the data is initialized
+	// (<data>). The URL is what
 	// ResolveURL makes of URL and the reference. It returns at most limit bytes or
 	// an error.
 	Fetch func(ctx context.Context, url string, limit int64) ([]byte, error)
@@ -97,4 +99,8 @@ type ParseLimits struct {
 	Fetches     int   // references to resources; default 100
 	FetchBytes  int64 // size of one fetched resource, all together 8 times as much; default 4 MiB
 	Expression  int   // length of one expression or script; default 1 MiB
+
+	Includes     int   // <xi:include> elements that are carried out, repetitions counted; default 500
+	IncludeDepth int   // nesting of inclusions; default 16
+	IncludeBytes int64 // size of all included files, and of what is included of them with repetitions; default 16 MiB
 }

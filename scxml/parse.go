@@ -21,6 +21,9 @@ const (
 	defaultFetches     = 100
 	defaultFetchBytes  = 4 << 20
 	defaultExpression  = 1 << 20
+	defaultIncludes    = 500
+	defaultIncludeDeep = 16
+	defaultIncludeSize = 16 << 20
 	maxDepth           = 10_000
 )
 
@@ -45,9 +48,25 @@ func Parse(ctx context.Context, source []byte, opts *ParseOptions) (*Document, e
 	}
 	p.doc.warnings = diagnostics
 	p.doc.source = string(source)
-	p.doc.digest = sha256.Sum256(source)
+	p.doc.digest = p.digest(source)
 	p.doc.link()
 	return p.doc, nil
+}
+
+// includedResource is a file that the document includes.
+type includedResource struct {
+	url  string
+	body []byte
+}
+
+// digest identifies the document together with what it includes.
+func (p *parser) digest(source []byte) [32]byte {
+	sum := sha256.Sum256(source)
+	for _, r := range p.included {
+		part := sha256.Sum256(r.body)
+		sum = sha256.Sum256(slices.Concat(sum[:], []byte(r.url), part[:]))
+	}
+	return sum
 }
 
 func (l ParseLimits) withDefaults() ParseLimits {
@@ -62,6 +81,11 @@ func (l ParseLimits) withDefaults() ParseLimits {
 	set(&l.Diagnostics, defaultDiagnostics)
 	set(&l.Fetches, defaultFetches)
 	set(&l.Expression, defaultExpression)
+	set(&l.Includes, defaultIncludes)
+	set(&l.IncludeDepth, defaultIncludeDeep)
+	if l.IncludeBytes <= 0 {
+		l.IncludeBytes = defaultIncludeSize
+	}
 	if l.FetchBytes <= 0 {
 		l.FetchBytes = defaultFetchBytes
 	}
@@ -81,14 +105,17 @@ type parser struct {
 	nodes      []*xmlquery.Node // the element of each state
 	ids        map[string]int32 // states by the ids that the document gives
 	dataIDs    map[string]Position
-	references []reference // state ids to be looked up
-	fetches    []fetch     // resources to be fetched
-	scope      int32       // the innermost state around what is being read
+	references []reference               // state ids to be looked up
+	fetches    []fetch                   // resources to be fetched
+	scope      int32                     // the innermost state around what is being read
+	prefixes   map[*xmlquery.Node]string // of the ids in an included element (resolveid)
+	included   []includedResource
+	compiled   map[datamodel.Source]compiled // what stands in included files, which may be included again
 	inFinalize bool
 }
 
 func newParser(opts *ParseOptions) *parser {
-	p := &parser{doc: &Document{}, dialect: w3cDialect, ids: map[string]int32{}, dataIDs: map[string]Position{}, modules: map[string]Module{}}
+	p := &parser{doc: &Document{}, dialect: w3cDialect, ids: map[string]int32{}, dataIDs: map[string]Position{}, modules: map[string]Module{}, prefixes: map[*xmlquery.Node]string{}}
 	if opts != nil {
 		p.opts = *opts
 	}
@@ -119,6 +146,9 @@ func (p *parser) parse(ctx context.Context, source []byte) error {
 		return nil
 	}
 	p.dialect = p.chooseDialect(p.tree.root)
+	if err := p.expand(ctx); err != nil {
+		return err
+	}
 	p.root(p.tree.root)
 	if err := p.fetchAll(ctx); err != nil {
 		return err

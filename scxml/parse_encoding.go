@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/net/html/charset"
 	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -41,6 +42,26 @@ func toUTF8(source []byte) ([]byte, error) {
 		return source, errInvalidUTF8
 	}
 	return source, nil
+}
+
+// textToUTF8 is toUTF8 for a text that is included, in the given encoding; empty:
+// UTF-8, or what the text itself says. A text in UTF-8 that is none is read as
+// windows-1252, and guessed is true.
+func textToUTF8(source []byte, encoding string) (text []byte, guessed bool, err error) {
+	if encoding != "" && encoding != "utf-8" && encoding != "utf8" && encoding != "utf-16" {
+		enc, canonical := charset.Lookup(encoding)
+		if enc == nil || canonical == "replacement" {
+			return nil, false, fmt.Errorf("unknown encoding %q", encoding)
+		}
+		text, err = decode(source, enc, encoding)
+		return text, false, err
+	}
+	text, err = toUTF8(source)
+	if errors.Is(err, errInvalidUTF8) {
+		text, err = decode(text, charmap.Windows1252, "windows-1252")
+		return text, true, err
+	}
+	return text, false, err
 }
 
 var errInvalidUTF8 = errors.New("the document is not valid UTF-8")

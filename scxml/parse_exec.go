@@ -1,8 +1,10 @@
 package scxml
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/antchfx/xmlquery"
 
@@ -199,13 +201,22 @@ func (p *parser) script(n *xmlquery.Node) *scriptAction {
 // scriptText returns the text of a script and its offset in the document.
 func (p *parser) scriptText(n *xmlquery.Node) (text string, offset int) {
 	offset = -1
+	end := 0 // of the text before
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		switch c.Type {
 		case xmlquery.TextNode, xmlquery.CharDataNode:
-			if offset < 0 || trimSpace(text) == "" && c.Type == xmlquery.CharDataNode {
-				text, offset = "", p.at(c) // blanks before <![CDATA[ do not count
+			s, blank := p.tree.spans[c], trimSpace(text) == ""
+			switch {
+			case offset < 0 || blank && c.Type == xmlquery.CharDataNode || blank && p.tree.rewritten[n]:
+				text, offset = "", s.start // blanks before <![CDATA[ and <xi:include> do not count
+			case p.tree.rewritten[n] && trimSpace(c.Data) == "":
+				continue // nor those behind
+			case p.ors() && s.start > end && p.tree.fileAt(end) == p.tree.fileAt(s.start):
+				// The lines of a comment count, so that later ones keep their numbers.
+				text += strings.Repeat("\n", bytes.Count(p.tree.text[end:s.start], []byte("\n")))
 			}
 			text += c.Data
+			end = s.end
 		case xmlquery.ElementNode:
 			p.report(Error, p.at(c), "5.8", fmt.Sprintf("<%s> in <script>", qname(c)), "write < as &lt;, or put the script into <![CDATA[ … ]]>")
 		}
@@ -271,9 +282,32 @@ var expressionSections = [...]string{
 func (p *parser) compileQuietly(text string, kind datamodel.Kind, pos Position, n *xmlquery.Node) *expression {
 	e := p.newExpression(text, pos)
 	if p.fits(e, n) {
-		e.program, e.err = p.doc.language.Compile(p.sourceAt(text, kind, pos))
+		e.program, e.err = p.compileOnce(p.sourceAt(text, kind, pos))
 	}
 	return e
+}
+
+// compiled is the result of Language.Compile.
+type compiled struct {
+	program datamodel.Program
+	err     error
+}
+
+// compileOnce compiles an expression. What stands in an included file is compiled
+// once, however often it is included.
+func (p *parser) compileOnce(src datamodel.Source) (datamodel.Program, error) {
+	if len(p.included) == 0 || src.File == p.doc.url {
+		return p.doc.language.Compile(src)
+	}
+	c, ok := p.compiled[src]
+	if !ok {
+		c.program, c.err = p.doc.language.Compile(src)
+		if p.compiled == nil {
+			p.compiled = map[datamodel.Source]compiled{}
+		}
+		p.compiled[src] = c
+	}
+	return c.program, c.err
 }
 
 // fits reports an expression that is too long.

@@ -103,6 +103,11 @@ func (p *parser) invoke(n *xmlquery.Node, s *state) {
 		v.typ, v.src = p.text(n, "type"), p.text(n, "src")
 		v.id, v.idlocation = p.identifier(n)
 	}
+	if file := p.tree.fileAt(p.at(n)).name; file != p.doc.url && v.src.given && v.src.expr == nil {
+		if url, err := ResolveURL(file, v.src.literal); err == nil {
+			v.src.literal = url // the interpreter knows the URL of the document only
+		}
+	}
 	if af, ok := p.attr(n, "autoforward"); ok {
 		switch trimSpace(af) {
 		case "1":
@@ -180,6 +185,9 @@ func (p *parser) content(n *xmlquery.Node) *content {
 	c := &content{pos: p.pos(n)}
 	body, raw, hasBody := p.body(n)
 	c.expr = p.attrExpression(n, "expr", datamodel.ValueExpression)
+	if c.expr == nil && p.ors() {
+		c.expr = p.attrExpression(n, "_expr", datamodel.ValueExpression)
+	}
 	switch {
 	case c.expr != nil && hasBody:
 		p.report(Error, p.at(n), "5.6", "<content> has both expr and content", "keep one of them")
@@ -264,7 +272,7 @@ func (p *parser) data(n *xmlquery.Node) *data {
 		if p.ors() && first == p.pos(n) {
 			return nil // of a part that is included more than once
 		}
-		p.report(Error, p.atAttr(n, "id"), "5.3", fmt.Sprintf("the data %q is declared twice", id), fmt.Sprintf("the first is at line %d; all data of a document share one scope", first.Line))
+		p.report(Error, p.atAttr(n, "id"), "5.3", fmt.Sprintf("the data %q is declared twice", id), fmt.Sprintf("the first is at %s; all data of a document share one scope", p.lineOf(first)))
 		return nil
 	}
 	p.dataIDs[id] = p.pos(n)
@@ -347,7 +355,11 @@ func (p *parser) fetchAll(ctx context.Context) error {
 		if p.found.full() {
 			return nil
 		}
-		body, url, err := p.fetch(ctx, f.ref, min(p.opts.Limits.FetchBytes, budget))
+		var body []byte
+		url, err := ResolveURL(p.tree.fileAt(f.offset).name, f.ref)
+		if err == nil {
+			body, err = p.fetch(ctx, url, min(p.opts.Limits.FetchBytes, budget))
+		}
 		budget -= int64(len(body))
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -375,22 +387,19 @@ const fetchedTotal = 8
 
 var errNoFetch = errors.New("nothing is set up for fetching (ParseOptions.Fetch)")
 
-func (p *parser) fetch(ctx context.Context, ref string, limit int64) (body []byte, url string, err error) {
-	url, err = ResolveURL(p.doc.url, ref)
-	if err != nil {
-		return nil, "", err
-	}
+// fetch reads the resource at an absolute URL.
+func (p *parser) fetch(ctx context.Context, url string, limit int64) ([]byte, error) {
 	if p.opts.Fetch == nil {
-		return nil, url, errNoFetch
+		return nil, errNoFetch
 	}
-	body, err = p.opts.Fetch(ctx, url, limit)
+	body, err := p.opts.Fetch(ctx, url, limit)
 	if err != nil {
-		return nil, url, err
+		return nil, err
 	}
 	if int64(len(body)) > limit {
-		return nil, url, fmt.Errorf("it has more than %d bytes", limit)
+		return nil, fmt.Errorf("it has more than %d bytes", limit)
 	}
-	return body, url, nil
+	return body, nil
 }
 
 // fetchedValue is body for a fetched resource: JSON, XML or text.

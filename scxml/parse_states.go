@@ -26,7 +26,7 @@ const (
 
 // state reads <state>, <parallel>, <final> or <history>.
 func (p *parser) state(n *xmlquery.Node, parent *state) {
-	s := &state{index: int32(len(p.doc.states)), parent: parent.index, pos: p.pos(n), attrs: p.extraAttributes(n)}
+	s := &state{index: int32(len(p.doc.states)), parent: parent.index, pos: p.pos(n), attrs: p.extraAttributes(n), prefix: p.prefixes[n]}
 	switch n.Data {
 	case "state":
 		s.kind = atomicState // until a child is seen
@@ -72,12 +72,28 @@ func (p *parser) stateID(n *xmlquery.Node, s *state) {
 	}
 	if first, ok := p.ids[id]; ok {
 		p.report(Error, p.atAttr(n, "id"), "3.14", fmt.Sprintf("the id %q is given twice", id),
-			fmt.Sprintf("the first is at line %d; ids are unique in a document", p.doc.states[first].pos.Line))
+			p.sameID(p.doc.states[first].pos, s.pos))
 		s.noID = true
 		return
 	}
 	s.id = id
 	p.ids[id] = s.index
+}
+
+// sameID is what to do about an id that is given at two places.
+func (p *parser) sameID(first, second Position) string {
+	if first.File != p.doc.url || second.File != p.doc.url {
+		return fmt.Sprintf("the first is at %s; an <xi:include> gives the ids a prefix of their own with resolveid", p.lineOf(first))
+	}
+	return fmt.Sprintf("the first is at %s; ids are unique in a document", p.lineOf(first))
+}
+
+// lineOf names the line of a position in a hint.
+func (p *parser) lineOf(pos Position) string {
+	if pos.File != p.doc.url {
+		return fmt.Sprintf("line %d of %s", pos.Line, pos.File)
+	}
+	return fmt.Sprintf("line %d", pos.Line)
 }
 
 // stateContent reads what stands in <scxml>, <state>, <parallel> and <final>.
@@ -112,7 +128,7 @@ func (p *parser) stateContent(n *xmlquery.Node, s *state) {
 			}
 			s.donedata = p.donedata(c)
 		case "script":
-			if count[c.Data] > 1 {
+			if count[c.Data] > 1 && !p.ors() {
 				p.report(Warning, p.at(c), "3.2", "<scxml> has more than one <script>; they run in document order", "put them into one")
 			}
 			p.doc.scripts = append(p.doc.scripts, p.script(c))

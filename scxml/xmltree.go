@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sort"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/antchfx/xmlquery"
 )
@@ -19,19 +16,26 @@ const (
 	scxmlNS = "http://www.w3.org/2005/07/scxml"
 	xmlNS   = "http://www.w3.org/XML/1998/namespace"
 	xmlnsNS = "http://www.w3.org/2000/xmlns/"
+
+	xincludeNS = "http://www.w3.org/2001/XInclude"
 )
 
 // span is where an element stands in the UTF-8 text: from its "<" to the end of
-// its start tag, and to the end of its end tag.
+// its start tag, and to the end of its end tag. Text has start and end only.
 type span struct{ start, open, end int }
 
 // xmlTree is a document as a tree, with the place of everything in the source.
+// Offsets count over all files: that of the document and those it includes.
 type xmlTree struct {
-	file  string
-	text  []byte // UTF-8
-	lines []int  // offset of the first byte of each line
+	files []sourceFile // in the order of their offsets; the document is the first
+	text  []byte       // of all files, in UTF-8
+	lines []int        // offset of the first byte of each line
 	root  *xmlquery.Node
-	spans map[*xmlquery.Node]span // of elements; start only for text
+	spans map[*xmlquery.Node]span // of elements and text
+
+	includes  bool                         // there is an element of XInclude
+	rewritten map[*xmlquery.Node]bool      // elements in which something was included: the source has not all of their content
+	inherited map[*xmlquery.Node][]binding // of an included element: the namespaces declared around it in its file
 
 	attrNode   *xmlquery.Node // whose attribute offsets attrStarts holds
 	attrStarts []int
@@ -46,51 +50,49 @@ type xmlError struct {
 // parseXML builds the tree. The error is that of ctx. With problems, which are
 // reported to report, the tree has no root.
 func parseXML(ctx context.Context, file string, source []byte, limits ParseLimits, report func(Diagnostic)) (*xmlTree, error) {
-	t := &xmlTree{file: file, text: source, spans: map[*xmlquery.Node]span{}}
-	fail := func(e *xmlError) {
-		t.root = nil
-		d := t.diagnostic(e.offset)
-		d.Severity, d.Message, d.Hint = Error, e.message, e.hint
-		report(d)
-	}
+	t := &xmlTree{spans: map[*xmlquery.Node]span{}}
+	var err error
+	t.root, err = t.read(ctx, file, source, limits, report)
+	return t, err
+}
+
+// read adds a file and returns the root of its tree, which stands by itself.
+// The root is nil after a problem, which was reported, and an error, which is
+// that of ctx.
+func (t *xmlTree) read(ctx context.Context, file string, source []byte, limits ParseLimits, report func(Diagnostic)) (*xmlquery.Node, error) {
 	if len(source) > limits.Bytes {
 		report(Diagnostic{Severity: Error, Pos: Position{File: file},
 			Message: fmt.Sprintf("the document has %d bytes, more than the limit of %d", len(source), limits.Bytes),
 			Hint:    "raise ParseLimits.Bytes when such documents are meant to be accepted"})
-		return t, nil
+		return nil, nil
 	}
 	text, err := toUTF8(source)
-	if errors.Is(err, errInvalidUTF8) {
-		t.setText(text)
-		fail(&xmlError{invalidUTF8(text), err.Error(), "save the document as UTF-8, or name its encoding in the XML declaration"})
-		return t, nil
+	if err != nil && !errors.Is(err, errInvalidUTF8) {
+		report(Diagnostic{Severity: Error, Pos: Position{File: file}, Message: err.Error(), Hint: "save the document as UTF-8"})
+		return nil, nil
 	}
-	if err != nil {
-		report(Diagnostic{Severity: Error, Pos: Position{File: file}, Message: err.Error(),
-			Hint: "save the document as UTF-8"})
-		return t, nil
-	}
-	t.setText(text)
-	b := &treeBuilder{t: t, limits: limits}
-	problem, err := b.build(ctx)
-	if err != nil {
-		t.root = nil
-		return t, err
-	}
-	if problem != nil {
-		fail(problem)
-	}
-	return t, nil
+	return t.build(ctx, file, text, limits, report)
 }
 
-func (t *xmlTree) setText(text []byte) {
-	t.text = text
-	t.lines = append(t.lines[:0], 0)
-	for i, c := range text {
-		if c == '\n' {
-			t.lines = append(t.lines, i+1)
+// build is read for a text in UTF-8.
+func (t *xmlTree) build(ctx context.Context, file string, text []byte, limits ParseLimits, report func(Diagnostic)) (*xmlquery.Node, error) {
+	b := &treeBuilder{t: t, limits: limits, base: t.addFile(file, text)}
+	var problem *xmlError
+	if i := invalidUTF8(text); i < len(text) {
+		problem = &xmlError{b.base + i, errInvalidUTF8.Error(), "save the document as UTF-8, or name its encoding in the XML declaration"}
+	} else {
+		var err error
+		if problem, err = b.build(ctx); err != nil {
+			return nil, err
 		}
 	}
+	if problem != nil {
+		d := t.diagnosticAt(t.position(problem.offset))
+		d.Severity, d.Message, d.Hint = Error, problem.message, problem.hint
+		report(d)
+		return nil, nil
+	}
+	return b.root, nil
 }
 
 // treeBuilder turns the tokens of encoding/xml into a tree. It resolves
@@ -99,6 +101,8 @@ func (t *xmlTree) setText(text []byte) {
 type treeBuilder struct {
 	t        *xmlTree
 	limits   ParseLimits
+	base     int // offset of the file
+	root     *xmlquery.Node
 	node     *xmlquery.Node // the open element
 	depth    int
 	elements int
@@ -110,8 +114,7 @@ type treeBuilder struct {
 type binding struct{ prefix, uri string }
 
 func (b *treeBuilder) build(ctx context.Context) (*xmlError, error) {
-	t := b.t
-	d := xml.NewDecoder(bytes.NewReader(t.text))
+	d := xml.NewDecoder(bytes.NewReader(b.t.text[b.base:]))
 	d.Strict = true
 	// The text has been decoded; whatever the declaration says is no news.
 	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
@@ -123,9 +126,9 @@ func (b *treeBuilder) build(ctx context.Context) (*xmlError, error) {
 				return nil, err
 			}
 		}
-		start := int(d.InputOffset())
+		start := b.base + int(d.InputOffset())
 		token, err := d.RawToken()
-		end := int(d.InputOffset())
+		end := b.base + int(d.InputOffset())
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -139,11 +142,11 @@ func (b *treeBuilder) build(ctx context.Context) (*xmlError, error) {
 		case xml.EndElement:
 			problem = b.close(tok, start, end)
 		case xml.CharData:
-			problem = b.chars(tok, start)
+			problem = b.chars(tok, start, end)
 		case xml.Directive:
 			problem = b.directive(tok, start)
 		case xml.ProcInst:
-			if tok.Target == "xml" && start != 0 {
+			if tok.Target == "xml" && start != b.base {
 				problem = &xmlError{start, "the XML declaration must be the very first thing of the document", "remove what stands before it"}
 			}
 		}
@@ -153,10 +156,10 @@ func (b *treeBuilder) build(ctx context.Context) (*xmlError, error) {
 	}
 	switch {
 	case b.node != doc:
-		s := t.spans[b.node]
+		s := b.t.spans[b.node]
 		return &xmlError{s.start, fmt.Sprintf("<%s> is never closed", qname(b.node)), fmt.Sprintf("add </%s>", qname(b.node))}, nil
-	case t.root == nil:
-		return &xmlError{0, "the document has no element", "an SCXML document is one <scxml> element"}, nil
+	case b.root == nil:
+		return &xmlError{b.base, "the document has no element", "an SCXML document is one <scxml> element"}, nil
 	}
 	return nil, nil
 }
@@ -169,7 +172,7 @@ func (b *treeBuilder) broken(start, end int, err error) *xmlError {
 		message = syntax.Msg
 	}
 	message = strings.TrimPrefix(message, "xml: ")
-	offset := max(end-1, 0)
+	offset := max(end-1, b.base)
 	switch {
 	case strings.Contains(message, "invalid character entity"):
 		hint = "only &lt; &gt; &amp; &apos; &quot; and character numbers such as &#10; exist; write & as &amp;"
@@ -201,7 +204,7 @@ func (b *treeBuilder) broken(start, end int, err error) *xmlError {
 
 func (b *treeBuilder) open(tok xml.StartElement, start, end int) *xmlError {
 	t := b.t
-	if b.node.Type == xmlquery.DocumentNode && t.root != nil {
+	if b.node.Type == xmlquery.DocumentNode && b.root != nil {
 		return &xmlError{start, "a document has one root element; this is a second one", "put everything inside one <scxml>"}
 	}
 	b.depth++
@@ -234,12 +237,15 @@ func (b *treeBuilder) open(tok xml.StartElement, start, end int) *xmlError {
 	xmlquery.AddChild(b.node, n)
 	b.node = n
 	t.spans[n] = span{start: start, open: end}
-	if t.root == nil {
-		t.root = n
+	if b.root == nil {
+		b.root = n
 	}
 	var ok bool
 	if n.NamespaceURI, ok = b.lookup(n.Prefix); !ok {
 		return &xmlError{start, fmt.Sprintf("the prefix of <%s> is not declared", qname(n)), fmt.Sprintf(`add xmlns:%s="…"`, n.Prefix)}
+	}
+	if n.NamespaceURI == xincludeNS {
+		t.includes = true
 	}
 	return b.attributes(n, tok.Attr)
 }
@@ -311,7 +317,7 @@ func (b *treeBuilder) close(tok xml.EndElement, start, end int) *xmlError {
 	return nil
 }
 
-func (b *treeBuilder) chars(tok xml.CharData, start int) *xmlError {
+func (b *treeBuilder) chars(tok xml.CharData, start, end int) *xmlError {
 	t := b.t
 	cdata := bytes.HasPrefix(t.text[start:], []byte("<![CDATA["))
 	if b.node.Type == xmlquery.DocumentNode {
@@ -324,9 +330,10 @@ func (b *treeBuilder) chars(tok xml.CharData, start int) *xmlError {
 	if cdata {
 		n.Type = xmlquery.CharDataNode
 		start += len("<![CDATA[")
+		end -= len("]]>")
 	}
 	xmlquery.AddChild(b.node, n)
-	t.spans[n] = span{start: start}
+	t.spans[n] = span{start: start, end: end}
 	return nil
 }
 
@@ -336,7 +343,7 @@ func (b *treeBuilder) directive(tok xml.Directive, start int) *xmlError {
 	if bytes.ContainsRune(tok, '[') || !bytes.HasPrefix(bytes.ToUpper(tok[:min(len(tok), 7)]), []byte("DOCTYPE")) {
 		return &xmlError{start, "a DTD with declarations is not accepted", "remove the part in [ ] and write the entities out"}
 	}
-	if b.t.root != nil {
+	if b.root != nil {
 		return &xmlError{start, "broken XML: <!DOCTYPE> after the root element", "remove it"}
 	}
 	return nil
@@ -359,149 +366,3 @@ func qname(n *xmlquery.Node) string {
 	}
 	return n.Prefix + ":" + n.Data
 }
-
-// line returns the number of the line of an offset, from 0.
-func (t *xmlTree) line(offset int) int {
-	return max(sort.SearchInts(t.lines, offset+1)-1, 0)
-}
-
-func (t *xmlTree) position(offset int) Position {
-	if len(t.lines) == 0 {
-		return Position{File: t.file}
-	}
-	line := t.line(offset)
-	return Position{File: t.file, Line: line + 1, Column: offset - t.lines[line] + 1}
-}
-
-// diagnostic returns a Diagnostic with the place filled in.
-func (t *xmlTree) diagnostic(offset int) Diagnostic {
-	return t.diagnosticAt(t.position(offset))
-}
-
-// diagnosticAt does the same for a position, which may be in another file.
-func (t *xmlTree) diagnosticAt(pos Position) Diagnostic {
-	d := Diagnostic{Pos: pos}
-	if pos.File != t.file || pos.Line < 1 || pos.Line > len(t.lines) {
-		return d
-	}
-	from, to := t.lines[pos.Line-1], len(t.text)
-	if pos.Line < len(t.lines) {
-		to = t.lines[pos.Line]
-	}
-	d.Line, d.Caret = excerpt(bytes.TrimRight(t.text[from:to], "\r\n"), pos.Column-1)
-	return d
-}
-
-// attrStart returns the offset of the value of the i-th attribute of n.
-func (t *xmlTree) attrStart(n *xmlquery.Node, i int) int {
-	if t.attrNode != n {
-		t.attrNode, t.attrStarts = n, scanAttributes(t.text, t.spans[n], t.attrStarts[:0])
-	}
-	if i < len(t.attrStarts) {
-		return t.attrStarts[i]
-	}
-	return t.spans[n].start
-}
-
-// scanAttributes finds the values in a start tag that is known to be well-formed.
-func scanAttributes(text []byte, s span, starts []int) []int {
-	for i := s.start; i < s.open; i++ {
-		quote := text[i]
-		if quote != '"' && quote != '\'' {
-			continue
-		}
-		starts = append(starts, i+1)
-		n := bytes.IndexByte(text[i+1:s.open], quote)
-		if n < 0 {
-			return starts
-		}
-		i += 1 + n
-	}
-	return starts
-}
-
-// inAttribute corrects a position that was counted in the value of an attribute
-// beginning at start: a character reference is longer in the source than in the
-// value.
-func (t *xmlTree) inAttribute(start, pos Position) Position {
-	if start.File != t.file || pos.Line != start.Line || start.Line > len(t.lines) {
-		return pos
-	}
-	offset := t.lines[start.Line-1] + start.Column - 1
-	if offset < 1 || offset > len(t.text) || t.text[offset-1] != '"' && t.text[offset-1] != '\'' {
-		return pos // text of a <script>
-	}
-	i := offset
-	for n := pos.Column - start.Column; n > 0 && i < len(t.text) && t.text[i] != '\n'; n-- {
-		if t.text[i] != '&' {
-			i++
-			continue
-		}
-		end := bytes.IndexByte(t.text[i:], ';')
-		if end < 0 {
-			break
-		}
-		if ref := string(t.text[i+1 : i+end]); strings.HasPrefix(ref, "#") {
-			r, _ := strconv.ParseInt("0"+ref[1:], 0, 32)
-			n -= max(utf8.RuneLen(rune(r)), 1) - 1
-		}
-		i += end + 1
-	}
-	pos.Column = start.Column + i - offset
-	return pos
-}
-
-// fragment returns the markup of an element with all namespaces in force
-// declared on it, so that it can be read on its own.
-func (t *xmlTree) fragment(n *xmlquery.Node) string {
-	s := t.spans[n]
-	raw := string(t.text[s.start:s.end])
-	declared := map[string]bool{"xml": true}
-	mark := func(n *xmlquery.Node, add func(prefix, uri string)) {
-		for _, a := range n.Attr {
-			prefix := a.Name.Local
-			if a.Name.Space == "" && a.Name.Local == "xmlns" {
-				prefix = ""
-			} else if a.Name.Space != "xmlns" {
-				continue
-			}
-			if !declared[prefix] {
-				declared[prefix] = true
-				add(prefix, a.Value)
-			}
-		}
-	}
-	mark(n, func(string, string) {})
-	var extra strings.Builder
-	for p := n.Parent; p != nil; p = p.Parent {
-		mark(p, func(prefix, uri string) {
-			if prefix == "" && uri == "" {
-				return
-			}
-			extra.WriteString(" xmlns")
-			if prefix != "" {
-				extra.WriteString(":" + prefix)
-			}
-			extra.WriteString(`="` + escapeAttr(uri) + `"`)
-		})
-	}
-	if extra.Len() == 0 {
-		return raw
-	}
-	name := len("<") + len(qname(n))
-	return raw[:name] + extra.String() + raw[name:]
-}
-
-// inner returns the markup between the tags of an element.
-func (t *xmlTree) inner(n *xmlquery.Node) string {
-	s := t.spans[n]
-	body := t.text[s.open:s.end]
-	if i := bytes.LastIndex(body, []byte("</")); i >= 0 {
-		body = body[:i]
-	}
-	return string(body)
-}
-
-var attrEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", `"`, "&quot;", "\n", "&#10;", "\t", "&#9;", "\r", "&#13;")
-
-func escapeAttr(s string) string { return attrEscaper.Replace(s) }

@@ -30,7 +30,7 @@ var rules = []rule{
 	{"datamodel/ecmascript/goja", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/dop251/goja", "github.com/dlclark/regexp2"}},
 	{"datamodel/ecmascript/otto", []string{"datamodel", "datamodel/ecmascript"}, []string{"github.com/robertkrimen/otto"}},
 	{"datamodel/ecmascript/ecmatest", []string{"datamodel", "datamodel/ecmascript"}, nil},
-	{"scxml", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery", "golang.org/x/net", "golang.org/x/text"}},
+	{"scxml", []string{"datamodel"}, []string{"github.com/antchfx/xmlquery", "github.com/antchfx/xpath", "golang.org/x/net", "golang.org/x/text"}},
 	{"scxml/scxmltest", []string{"datamodel", "scxml", "session"}, nil},
 	{"persistence", nil, nil},
 	{"persistence/memstore", []string{"persistence"}, nil},

@@ -1,0 +1,1 @@
+const day = 86400; // seconds
