@@ -72,6 +72,28 @@
 // accepted always begins, even when it is to end at once; one whose document is
 // still being fetched does not.
 //
+// # Durability
+//
+// With Options.Store sessions outlive the process. After [New] the host calls
+// [Engine.Recover], which brings back what the store has. From then on:
+//
+//   - Send returning nil means that the event is in the store;
+//   - what a macrostep changes, the events it has handled, the delayed sends it
+//     has started or cancelled and the effects it has decided on are written in
+//     one atomic step, so that each accepted event moves the session exactly once;
+//   - effects are carried out after that, at least once; a repeat after a crash has
+//     the same [EffectID]. Events between sessions carry it as a key by which the
+//     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key.
+//
+// An engine owns buckets of the store, by leases that it renews. Where another
+// engine has taken a bucket over, the store refuses what the first one writes; it
+// drops the session, with reason [Lost]. The same happens when the store stays
+// away; the session is then loaded again as soon as possible.
+//
+// A session resumes on the text of the document with which it began. What that
+// refers to by src is read again. Data that no snapshot can hold, such as a
+// function in a variable, ends the session with an error that names it.
+//
 // # Time
 //
 // All time comes from one [Clock]. With a [VirtualClock] a test runs a week in a

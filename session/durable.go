@@ -289,21 +289,29 @@ func (s *session) take(q *queuedEvent) {
 	}
 }
 
+// snapshotError says that a session holds what cannot be saved. Nothing has
+// been written, and trying again would not help.
+type snapshotError struct{ err error }
+
+func (e *snapshotError) Error() string { return "session: " + e.err.Error() }
+func (e *snapshotError) Unwrap() error { return e.err }
+
 // commit writes the outcome of a macrostep.
 func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err error) {
-	c := d.newCommit(s)
-	to = d.plan(s, c, effects)
+	machine, err := s.machine.Snapshot(s.saved.revision[:0])
+	if err != nil {
+		return nil, &snapshotError{err}
+	}
+	s.saved.revision = machine
 	if s.saved.digest == (persistence.Digest{}) {
 		if err := d.keepDocument(s); err != nil {
 			return nil, err
 		}
 	}
+	c := d.newCommit(s)
+	to = d.plan(s, c, effects)
 	rec := d.record(s)
-	rec.begun = true
-	if rec.machine, err = s.machine.Snapshot(s.saved.revision[:0]); err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-	s.saved.revision = rec.machine
+	rec.begun, rec.machine = true, machine
 	c.Snapshot = rec.append(nil)
 	return to, d.write(s, c)
 }

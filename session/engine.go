@@ -27,6 +27,7 @@ type Engine struct {
 	sessions   *registry
 	documents  *documents
 	durable    *durable // nil: in memory
+	recovered  atomic.Bool
 	timers     timers
 	processors map[string]IOProcessor // by type; the SCXML processor is not in it
 	slots      chan struct{}          // one for each send to a processor under way
@@ -189,12 +190,14 @@ func (e *Engine) admit(s *session) error {
 }
 
 // Send appends an event to a session's inbox; nil means that it will be
-// handled, if the session does not end before. The event is copied and its data
-// brought into canonical form (datamodel.From), so that the caller may go on
-// using both.
+// handled, if the session does not end before; with a store, also when the
+// process does not live to see it. The event is copied and its data and context
+// are brought into canonical form (datamodel.From), so that the caller may go on
+// using them.
 //
-// The errors are ErrNotFound, ErrInboxFull, ErrClosed, and what datamodel.From
-// has against the data.
+// The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, what
+// datamodel.From has against the data, and those of the store; after
+// persistence.ErrOutcomeUnknown the event may have been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -207,14 +210,17 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 		return fmt.Errorf("%w: %q", ErrNotFound, id)
 	}
 	q := &queuedEvent{event: *ev}
+	var err error
 	if ev.Data != nil {
-		data, err := datamodel.From(ev.Data)
-		if err != nil {
+		if q.event.Data, err = datamodel.From(ev.Data); err != nil {
 			return fmt.Errorf("session: data of event %q: %w", ev.Name, err)
 		}
-		q.event.Data = data
 	}
-	var err error
+	if ev.Context != nil {
+		if q.event.Context, err = datamodel.From(ev.Context); err != nil {
+			return fmt.Errorf("session: context of event %q: %w", ev.Name, err)
+		}
+	}
 	if e.durable == nil {
 		err = s.push(q, false)
 	} else {

@@ -170,7 +170,7 @@ func TestTargets(t *testing.T) {
 
 // TestManyFamilies starts and cancels children on several workers.
 func TestManyFamilies(t *testing.T) {
-	b := newBench(t, &session.Options{Workers: 4})
+	b := newBench(t, &session.Options{Workers: 4, Retain: 1 << 20})
 	doc := parse(t, chart(`<state id="s"><invoke type="scxml" id="c">`+
 		child(`<state id="x"><onentry><send target="#_parent" event="up"/></onentry><transition event="down" target="f"/></state><final id="f"/>`)+`</invoke>
 		<transition event="up"><send target="#_c" event="down"/></transition>

@@ -181,7 +181,7 @@ func positive[T int | time.Duration](v *T, def T) {
 // the same session (Query, Wait).
 type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
-	SessionEnded   func(Info, Result) // a session that had started has ended
+	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown)
 }
 
 // Info says what a session is.

@@ -21,11 +21,12 @@ type revival struct {
 // holds, and brings the sessions in them back: each goes on after its last
 // committed macrostep, with the events and delayed sends that were accepted.
 // Effects that had not been confirmed are carried out, perhaps a second time. It
-// is called once, after New, and returns the number of sessions.
+// is called once, after New, and returns the number of sessions; after an error
+// it may be called again.
 //
 // StartRequest.Value is not kept. A session that cannot be brought back, as when
 // its document does not compile any more, is logged and stays in the store.
-func (e *Engine) Recover(ctx context.Context) (int, error) {
+func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
 	if d == nil {
 		return 0, errors.New("session: Options.Store is not set")
@@ -33,10 +34,21 @@ func (e *Engine) Recover(ctx context.Context) (int, error) {
 	if e.closed.Load() {
 		return 0, ErrClosed
 	}
+	if e.recovered.Swap(true) {
+		return 0, errors.New("session: Recover was called before")
+	}
+	var sessions []*session
+	defer func() {
+		if err != nil { // it may be tried again
+			for _, s := range sessions {
+				e.forget(s, err)
+			}
+			e.recovered.Store(false)
+		}
+	}()
 	if err := d.acquire(ctx); err != nil {
 		return 0, err
 	}
-	var sessions []*session
 	for bucket := range d.epochs {
 		if d.epochs[bucket].Load() == 0 {
 			continue

@@ -203,7 +203,12 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 		e.finish(s, effects, Result{Reason: Finished, Data: s.machine.DoneData()})
 	default:
 		to, err := e.commit(s, effects)
-		if err != nil {
+		var unsavable *snapshotError
+		switch {
+		case errors.As(err, &unsavable):
+			e.fail(s, err)
+			return
+		case err != nil:
 			e.lose(s, err)
 			return
 		}

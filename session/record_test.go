@@ -1,0 +1,132 @@
+package session
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+func someObject() *datamodel.Object {
+	return datamodel.NewObject(datamodel.Member{Name: "a", Value: []datamodel.Value{1.0, "x", datamodel.Null{}}})
+}
+
+func someRecords() []*record {
+	return []*record{
+		{url: "file:///a.scxml"},
+		{begun: true, url: "u", digest: persistence.DigestOf([]byte("x")), macrosteps: 7, machine: []byte("machine"), x: someObject(),
+			lineage: &lineage{"p", "r", "i", 3}, children: []child{{"i1", "s1"}, {"i2", "s2"}}},
+		{content: "<scxml/>", params: someObject()},
+		{begun: true, ended: true, result: Result{Reason: Failed, Data: someObject(), Err: errors.New("broken"), Configuration: []string{"a", "b"}, Active: []string{"b"}}},
+	}
+}
+
+func someItems() []*queuedEvent {
+	return []*queuedEvent{
+		{stop: Cancelled},
+		{event: scxml.Event{Name: "e", Type: datamodel.Platform, SendID: "s", Data: someObject(), Raw: "raw", Context: "c"}, from: "c1", last: true, forwarded: true},
+		{event: scxml.Event{}},
+	}
+}
+
+func someErrands() []errand {
+	ev := &scxml.Event{Name: "e", InvokeID: "i", Data: 1.0}
+	return []errand{
+		{to: "t", effect: &scxml.Send{ID: "id", Type: "y", Target: "#_t", Delay: time.Second, HasContent: true, Event: ev,
+			Params: []datamodel.Member{{Name: "a", Value: 1.0}, {Name: "a", Value: nil}}}},
+		{to: "c", effect: &scxml.Invoke{ID: "i", Type: "scxml", Src: "s", Content: datamodel.XML{Text: "<a/>"}, Params: someObject(), Autoforward: true}},
+		{to: "c", effect: &scxml.Forward{InvokeID: "i", Event: ev}},
+		{effect: &scxml.ModuleCall{Namespace: "n", Name: "m", RequestID: "r", Args: someObject()}},
+		{to: "p", last: ev},
+		{to: "c"},
+	}
+}
+
+func TestRecordsRoundTrip(t *testing.T) {
+	for _, want := range someRecords() {
+		got, err := readRecord(want.append(nil))
+		require.NoError(t, err)
+		if len(got.machine) == 0 {
+			got.machine = nil
+		}
+		assert.Equal(t, want, got)
+	}
+	for _, want := range someItems() {
+		got, err := readItem(appendItem(nil, want))
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	for _, want := range someErrands() {
+		got, err := readErrand(appendErrand(nil, &want))
+		require.NoError(t, err)
+		assert.Equal(t, want, got)
+	}
+	stop, err := readErrand(appendErrand(nil, &errand{to: "c", effect: &scxml.CancelInvoke{ID: "i"}}))
+	require.NoError(t, err)
+	assert.Equal(t, errand{to: "c"}, stop, "a cancellation is stored as what it comes to")
+
+	id := EffectID{Session: "s.1", Macrostep: 12, Index: 3}
+	got, err := effectID("s.1", id.local())
+	require.NoError(t, err)
+	assert.Equal(t, id, got)
+	assert.Equal(t, "s.1.12.3", id.String())
+}
+
+// TestRecordsCutOff: no beginning of a record is one.
+func TestRecordsCutOff(t *testing.T) {
+	for _, r := range someRecords() {
+		r.machine = nil
+		b := r.append(nil)
+		for n := range b {
+			_, err := readRecord(b[:n])
+			assert.ErrorIs(t, err, ErrRecord, "%d of %d bytes", n, len(b))
+		}
+	}
+	for _, x := range someErrands() {
+		b := appendErrand(nil, &x)
+		for n := range b {
+			_, err := readErrand(b[:n])
+			assert.ErrorIs(t, err, ErrRecord)
+		}
+		_, err := readErrand(append(b, 0))
+		assert.ErrorIs(t, err, ErrRecord)
+	}
+	_, err := readRecord([]byte{recordVersion + 1})
+	assert.ErrorContains(t, err, "version 2")
+	_, err = effectID("s", "x.1")
+	assert.ErrorIs(t, err, ErrRecord)
+}
+
+// FuzzRecords: what a store hands back may be anything.
+func FuzzRecords(f *testing.F) {
+	for _, r := range someRecords() {
+		f.Add(r.append(nil))
+	}
+	for _, q := range someItems() {
+		f.Add(appendItem(nil, q))
+	}
+	for _, x := range someErrands() {
+		f.Add(appendErrand(nil, &x))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if r, err := readRecord(b); err == nil {
+			again, err := readRecord(r.append(nil))
+			require.NoError(t, err)
+			require.Equal(t, r.append(nil), again.append(nil))
+		}
+		if q, err := readItem(b); err == nil {
+			_, err := readItem(appendItem(nil, q))
+			require.NoError(t, err)
+		}
+		if x, err := readErrand(b); err == nil {
+			_, err := readErrand(appendErrand(nil, &x))
+			require.NoError(t, err)
+		}
+	})
+}
