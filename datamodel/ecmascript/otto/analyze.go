@@ -41,6 +41,7 @@ type facts struct {
 	vars      []string // declared by var and function at the top
 	free      []string // names that nothing in it declares
 	members   []string // names of members that it mentions
+	below     []member // those below free names
 	helpers   []string // functions that its rewritten code calls
 	functions bool     // function literals, accessors included
 	calls     bool     // calls and new, but for In(…)
@@ -54,6 +55,13 @@ type facts struct {
 	// captures says, by its text, why a function cannot be made anew from it: it
 	// uses variables of a function, catch clause or with statement around it.
 	captures map[string]string
+}
+
+// member is the name of a member in a chain that begins with a free name: in
+// _x.a().b the name b has the root _x and the depth 2.
+type member struct {
+	root, name string
+	depth      int
 }
 
 // analyzer walks a tree, resolves names and rewrites, in place,
@@ -330,12 +338,12 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 			return a.call(e.Left.Idx0(), fnIn, e.Left, e.Right)
 		}
 	case *ast.BracketExpression:
+		a.key(e)
 		e.Left = a.expression(e.Left)
-		a.key(e.Member)
 		e.Member = a.expression(e.Member)
 	case *ast.DotExpression:
+		a.named(e.Left, e.Identifier.Name)
 		e.Left = a.expression(e.Left)
-		a.named(e.Identifier.Name)
 	case *ast.CallExpression:
 		if id, ok := e.Callee.(*ast.Identifier); !ok || id.Name != "In" {
 			a.calls = true
@@ -377,9 +385,14 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 	return e
 }
 
-// named looks at the name of a member.
-func (a *analyzer) named(name string) {
+// named looks at the name of a member of an expression.
+func (a *analyzer) named(of ast.Expression, name string) {
 	a.hard |= sensitive[name]
+	if root, depth := rootOf(of); root != "" {
+		if _, declared := a.local(root); !declared {
+			a.below = append(a.below, member{root, name, depth + 1})
+		}
+	}
 	if a.mentions == nil {
 		a.mentions = map[string]bool{}
 	}
@@ -403,13 +416,34 @@ func (a *analyzer) delete(e *ast.UnaryExpression) ast.Expression {
 	return e
 }
 
+// rootOf returns the name at the beginning of a chain of members and the number
+// of members; an empty name when there is none.
+func rootOf(e ast.Expression) (name string, depth int) {
+	for {
+		switch o := e.(type) {
+		case *ast.Identifier:
+			return o.Name, depth
+		case *ast.DotExpression:
+			e = o.Left
+			depth++
+		case *ast.BracketExpression:
+			e = o.Left
+			depth++
+		case *ast.CallExpression:
+			e = o.Callee
+		default:
+			return "", 0
+		}
+	}
+}
+
 // key looks at the key of a computed access.
-func (a *analyzer) key(e ast.Expression) {
-	switch e := e.(type) {
+func (a *analyzer) key(e *ast.BracketExpression) {
+	switch k := e.Member.(type) {
 	case *ast.StringLiteral:
-		a.named(e.Value)
+		a.named(e.Left, k.Value)
 	case *ast.NumberLiteral:
-		n, ok := e.Value.(int64)
+		n, ok := k.Value.(int64)
 		if !ok || n > maxLiteralIndex {
 			a.hard |= arrays
 		}
@@ -439,7 +473,7 @@ func (a *analyzer) assign(e *ast.AssignExpression) ast.Expression {
 			at := left.Identifier.Idx
 			return a.call(at, fnPut, object, literal(at, left.Identifier.Name), a.expression(e.Right))
 		case *ast.BracketExpression:
-			a.key(left.Member)
+			a.key(left)
 			object := a.expression(left.Left)
 			key := a.expression(left.Member)
 			return a.call(left.LeftBracket, fnPut, object, key, a.expression(e.Right))
@@ -470,7 +504,7 @@ func (a *analyzer) target(e ast.Expression) ast.Expression {
 		return e
 	case *ast.BracketExpression:
 		defer a.enter(weightExpression)()
-		a.key(e.Member)
+		a.key(e)
 		e.Left = a.expression(e.Left)
 		e.Member = a.expression(e.Member)
 		if _, number := e.Member.(*ast.NumberLiteral); !number {
@@ -482,7 +516,7 @@ func (a *analyzer) target(e ast.Expression) ast.Expression {
 }
 
 func (a *analyzer) member(e *ast.DotExpression) {
-	a.named(e.Identifier.Name)
+	a.named(e.Left, e.Identifier.Name)
 	if e.Identifier.Name == "length" {
 		a.hard |= arrays
 	}

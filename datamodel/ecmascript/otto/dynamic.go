@@ -10,9 +10,9 @@ import (
 
 // otto cannot be asked for a member when a script reads it, so that a Dynamic is
 // an object with an accessor for each of its keys. What it has beside these is
-// found through its prototype, which has a hidden accessor for every name of a
-// member that a program of the session mentions. Its setter refuses to create
-// members.
+// found through its prototype, which has a hidden accessor for each of Hidden and
+// for the names that programs of the session mention below a read-only name. The
+// setters refuse to create members.
 
 // holderName is the hidden property of such an object that holds the Dynamic. A
 // script can find it and sees an empty object.
@@ -35,19 +35,24 @@ type holder struct {
 func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	if r.named.IsUndefined() {
 		r.named = r.newObject()
-		for c := range r.seen {
-			r.name(c.members)
+		for _, c := range r.met {
+			r.nameBelow(c)
 		}
 	}
-	fixed, _ := d.(ecmascript.Fixed)
+	listed, _ := d.(ecmascript.Listed)
+	if listed != nil {
+		for _, name := range listed.Hidden() {
+			r.name(name)
+		}
+	}
 	h := &holder{
 		dynamic: d,
 		self:    r.must(r.native.create.Call(js.Value{}, r.named)),
 		names:   d.Keys(),
-		fixed:   fixed != nil && fixed.Fixed(),
+		fixed:   listed != nil && listed.Fixed(),
 	}
 	o := h.self.Object()
-	hold := r.newObject()
+	hold := r.bare()
 	r.set(hold.Object(), "value", r.must(r.vm.ToValue(h)))
 	r.define(o, holderName, hold)
 	for _, name := range h.names {
@@ -59,15 +64,28 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	return h.self
 }
 
-// name gives the prototype the names of members.
-func (r *runtime) name(members []string) {
-	o := r.named.Object()
-	for _, name := range members {
-		// What every object has stays as it is.
-		if v, err := o.Get(name); err != nil || v.IsDefined() || truth(r.must(r.native.hasOwn.Call(r.named, name))) {
-			continue
+// name gives the prototype a name.
+func (r *runtime) name(name string) {
+	if r.names[name] {
+		return
+	}
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	r.names[name] = true
+	// What every object has stays as it is.
+	if v, err := r.native.prototypes["Object"].Object().Get(name); err == nil && v.IsUndefined() {
+		r.define(r.named.Object(), name, r.accessor(func(call js.FunctionCall) js.Value { return r.read(call.This, name) }, false, false))
+	}
+}
+
+// nameBelow gives the prototype the names that a program mentions below a
+// read-only name. What is below the members of _event is ordinary data.
+func (r *runtime) nameBelow(c *code) {
+	for _, m := range c.below {
+		if r.isReadOnly(m.root) && (m.depth == 1 || m.root != "_event") {
+			r.name(m.name)
 		}
-		r.define(o, name, r.accessor(func(call js.FunctionCall) js.Value { return r.read(call.This, name) }, false, false))
 	}
 }
 

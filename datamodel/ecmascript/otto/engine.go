@@ -36,8 +36,9 @@ func (*engine) Features() ecmascript.Features {
 // code is a compiled program.
 type code struct {
 	facts
-	script  *js.Script   // of the text as it is
-	program *ast.Program // of the text as it was rewritten; script is nil
+	evaluated bool         // it is the text of an eval
+	script    *js.Script   // of the text as it is
+	program   *ast.Program // of the text as it was rewritten; script is nil
 }
 
 // source is what an otto runs.
@@ -80,7 +81,7 @@ func (e *engine) compile(u ecmascript.Unit, noted bool) (c *code, err error) {
 	if noted {
 		a.note(program)
 	}
-	c = &code{facts: a.facts}
+	c = &code{facts: a.facts, evaluated: noted}
 	if c.rewritten {
 		c.program = program
 		return c, nil

@@ -77,7 +77,7 @@ func (r *runtime) fill() error {
 
 	n.create = r.member(object.Object(), "create")
 	descriptor := func(enumerable, configurable bool) js.Value {
-		d := r.must(n.create.Call(js.Value{}, js.NullValue()))
+		d := r.bare()
 		r.set(d.Object(), "value", js.Value{})
 		r.set(d.Object(), "writable", js.TrueValue())
 		r.set(d.Object(), "enumerable", boolean(enumerable))
@@ -115,7 +115,7 @@ func (r *runtime) help(name string) {
 		r.helpers = map[string]bool{}
 	}
 	r.helpers[name] = true
-	d := r.newObject()
+	d := r.bare()
 	r.set(d.Object(), "value", r.function(map[string]func(js.FunctionCall) js.Value{
 		fnCaught: r.caught, fnNote: r.note, fnIn: r.in, fnDelete: r.remove, fnSet: r.strictSet, fnPut: r.strictPut, fnLong: r.checkLong,
 	}[name]))
@@ -146,7 +146,7 @@ func (r *runtime) define(o *js.Object, key string, descriptor js.Value) {
 
 // accessor makes the descriptor of a read-only accessor.
 func (r *runtime) accessor(get func(js.FunctionCall) js.Value, enumerable, configurable bool) js.Value {
-	d := r.must(r.native.object.Call(js.Value{}))
+	d := r.bare()
 	r.set(d.Object(), "get", r.function(get))
 	r.set(d.Object(), "set", r.setter)
 	r.set(d.Object(), "enumerable", boolean(enumerable))

@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
-	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
 
 // session is one session and the language it belongs to.
@@ -159,75 +158,41 @@ func TestHardened(t *testing.T) {
 	require.ErrorContains(t, err, "TypeError: boo")
 }
 
+// What the suite does not have: scripts that go against how this package keeps
+// otto in its limits.
 var hostile = []string{
-	"while(true){}", "for(;;);", "do {} while(1)",
-	"while(true){ try { try { while(true){} } catch(e){} } catch(e){} }",
 	"while(true){ try { while(true){} } finally { continue } }",
 	"function f(){ try { f() } finally { f() } } f()",
-	"function f(){ try { f() } catch (e) { f() } } f()",
-	"function f(){ f() } f()", "function f(){ try { f() } catch (e) { return 1 } } f(); while(1){}",
 	"(function f(n){ [1].map(function(){ f(n+1) }) })(0)",
-	"var o={toString:function(){ return ''+o }}; ''+o",
-	"var o={get x(){ return o.x }}; o.x",
-	"[3,2,1].sort(function(){ for(;;); })",
-	"var s='x'; for(;;) s+=s", "var a=[]; for(;;) a.push(a.length)", "var o={}; for(var i=0;;i++) o['k'+i]=i",
-	"new Array(1e9).join('x')", "Array(4294967295).join()", "[].join.call({length:4294967295})", "Array(4e9).reverse()",
-	"Array(4e9).indexOf(1)", "Array(4e9).forEach(function(){})", "Array(4e9).sort()", "var a=[];a.length=4294967295;a.length=0",
-	"var a=[];a[4294967294]=1;a['len'+'gth']=0", "var a=[];a[4294967294]=1;Object.defineProperty(a,'length',{value:0})",
-	"Math.max.apply(null,{length:4e9})", "''+Array(4e9)", "[].concat(Array(4e9))", "Array(4e9).map(function(x){return x})",
-	"Array(1e6).join('xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx')",
-	"var s='('; for(var i=0;i<24;i++) s+=s; new RegExp(s)", "var s='('; for(var i=0;i<24;i++) s+=s; ''.match(s)",
-	"var s='('; for(var i=0;i<24;i++) s+=s; eval(s)", "var s='['; for(var i=0;i<24;i++) s+=s; JSON.parse(s)",
-	"var s='('; for(var i=0;i<24;i++) s+=s; Function(s)", "var s='('; for(var i=0;i<24;i++) s+=s; (function(){}).constructor(s)",
-	"var s='x'; for(var i=0;i<20;i++) s+=s; s.replace(/x/g,s)", "var s='x'; for(var i=0;i<18;i++) s+=s; s.replace(/x/g,'$`$`$`')",
-	"var s='x'; for(var i=0;i<22;i++) s+=s; s.split('')", "var s='1'; for(var i=0;i<20;i++) s+=s; parseFloat(s+'x');while(1);",
-	"var a=[]; for(var i=0;i<100000;i++) a=[a]; JSON.stringify(a)", "var a=[]; for(var i=0;i<100000;i++) a=[a]; ''+a",
-	"var o=new Object(42); o.charAt=String.prototype.charAt; o.charAt(0)",
+	"function f(){ try { f() } catch (e) { return 1 } } f(); while(1){}",
+	"with({'%caught':function(){}}){ (function f(){ try { f() } catch(e) { f() } })() }",
 	"function f(){ return f()" + strings.Repeat("+1", 5000) + "} f()",
 	"function f(){ " + strings.Repeat("if(1){", 400) + "f()" + strings.Repeat("}", 400) + "} f()",
-	"var e=eval; e('while(true){}')", "setTimeout(function(){},1)", "for(;;){ try { throw 1 } catch(e) { continue } }",
-	"l: for(;;){ for(;;){ continue l } }", "var f=function(){}; for(;;) f=f.bind(null)",
-	"for(;;){ JSON.parse('[' + Array(1000).join('1,') + '1]') }",
-	"with({'%caught':function(){}}){ (function f(){ try { f() } catch(e) { f() } })() }",
-	"var o={}; for(;;) o=Object.create(o)", "for(var i=0;;i++) this['v'+i]=i", "Object.defineProperty(this,'x',{get:function(){for(;;);}}); x",
-	"Object.prototype.get=5; Object.prototype.set=5; for(;;);", "Array.prototype.join=function(){for(;;);}; ''+[1]",
-	"Function.prototype.call=null; Function.prototype.apply=null; for(;;);", "RegExp.prototype.exec=null; for(;;) 'a'.replace(/a/,'b')",
-	"throw {toString:function(){ for(;;); }}", "throw {toString:function(){ throw this }}",
-	"var d=new Date(); for(;;) d.setTime(d.getTime()+1)", "for(;;) 'x'.localeCompare('y')",
-	"(function(){ return arguments.callee() })()", "var x=''; for(;;) x=x.concat(x,'a')",
+	"var a=[];a.length=4294967295;a.length=0", "var a=[];a[4294967294]=1;a['len'+'gth']=0",
+	"var a=[];a[4294967294]=1;Object.defineProperty(a,'length',{value:0})", "var a=[];a[4294967294]=1;a.length-=4e9", "''+Array(4e9)",
+	"var s='('; for(var i=0;i<24;i++) s+=s; new RegExp(s)", "var s='('; for(var i=0;i<24;i++) s+=s; ''.match(s)",
+	"var s='x'; for(var i=0;i<22;i++) s+=s; s.split('')", "var s='1'; for(var i=0;i<20;i++) s+=s; parseFloat(s+'x');while(1);",
+	"var s='a'; for(var i=0;i<20;i++) s+=s; s.replace(/a*b|a/g,'')", "var s='a'; for(var i=0;i<20;i++) s+=s; s.split(/a*b|a/)",
+	"var s='a'; for(var i=0;i<18;i++) s+=s; s.match(/a*b|a/g)", "Object.prototype.get=5; Object.prototype.set=5; for(;;);",
+	"Function.prototype.call=null; Function.prototype.apply=null; for(;;) [1].map(String)", "throw {toString:function(){ throw this }}",
+	"this['%caught']=1; delete this['%set']; for(;;) try { throw 1 } catch(e) {}", "for(;;) 'x'.localeCompare('y')",
+	"_event['%dynamic'].x=1; var d=_event['%dynamic']; d.self=d; var o={'%dynamic':o}; o['%dynamic']=o; o.x; for(;;);",
+	"x=1;eval('for(;;){ try { throw 1 } catch(e) { continue } }')", "(function(){ return arguments.callee() })()",
+	"Array.prototype.sort=null; Date.prototype.getTime=function(){ for(;;); }; JSON.stringify([new Date()]); for(;;);",
 }
 
 func TestMoreHostile(t *testing.T) {
-	contained := 0
 	for _, text := range hostile {
-		s := start(t, datamodel.Limits{Time: 300 * time.Millisecond})
+		s := start(t, datamodel.Limits{Time: 50 * time.Millisecond})
+		s.SetEvent(&datamodel.Event{Name: "e"})
 		begin := time.Now()
 		s.BeginStep()
 		err := s.exec(text)
 		s.EndStep()
 		took := time.Since(begin)
-		name := text
-		if len(name) > 70 {
-			name = name[:70]
-		}
-		msg := "ok"
-		if err != nil {
-			msg = err.Error()
-			if i := strings.LastIndex(msg, "\": "); i >= 0 {
-				msg = msg[i+3:]
-			}
-		}
-		if len(msg) > 90 {
-			msg = msg[:90]
-		}
-		t.Logf("%6d ms  %-70s %s", took.Milliseconds(), name, msg)
-		if took < 3*time.Second {
-			contained++
-		}
-		s2 := start(t, datamodel.Limits{})
-		s2.is(3, "1+2")
+		require.Error(t, err, text)
+		require.Less(t, took, 10*time.Second, text)
+		t.Logf("%5d ms  %-60.60s  %.120s", took.Milliseconds(), text, err.Error()[max(0, len(err.Error())-120):])
+		start(t, datamodel.Limits{}).is(3, "1+2")
 	}
-	t.Logf("contained: %d of %d", contained, len(hostile))
-	require.Equal(t, len(hostile), contained)
-	_ = ecmascript.Object
 }

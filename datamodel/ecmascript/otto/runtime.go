@@ -38,23 +38,34 @@ type runtime struct {
 	interrupts chan func()
 	halted     atomic.Pointer[halt]
 
-	running     bool              // within Run
-	dirty       bool              // functions of the document may be called implicitly
-	hardened    groups            // see harden.go
-	weight      int               // greatest weight of a program that has run
-	limit       int               // present limit of the stack depth
-	readOnly    map[string]bool   // names of the Scope; true when the global object has it
-	helpers     map[string]bool   // functions for rewritten code that the global object has
-	captures    map[string]string // functions that cannot be saved, by text: why
-	seen        map[*code]bool    // programs that have run
-	funcs       map[string]error  // errors of host functions in this evaluation, by message
-	getters     map[string]js.Value
-	named       js.Value               // the prototype of what NewDynamic makes; see dynamic.go
-	setter      js.Value               // throws: shared by all read-only members
+	running  bool   // within Run
+	dirty    bool   // functions of the document may be called implicitly
+	hardened groups // see harden.go
+	weight   int    // greatest weight of a program that has run
+	limit    int    // present limit of the stack depth
+
+	seen     map[*code]bool    // programs that have run
+	met      []*code           // the same, in order
+	readOnly map[string]bool   // names of the Scope; true when the global object has it
+	helpers  map[string]bool   // functions for rewritten code that the global object has
+	many     bool              // functions that cannot be saved, more than captures has
+	captures map[string]string // functions that cannot be saved, by text: why
+	setter   js.Value          // throws: shared by all read-only members
+
+	// See dynamic.go.
+	named   js.Value            // the prototype of what NewDynamic makes
+	names   map[string]bool     // that it has
+	getters map[string]js.Value // descriptors of the accessors of keys
+
+	funcs       map[string]error       // errors of host functions in this evaluation, by message
 	thrown      js.Value               // exception on its way through a built-in function
-	expressions map[string]*expression // by flags and source
 	joining     []js.Value             // objects that join is working on
+	expressions map[string]*expression // regular expressions, by flags and source
 }
+
+// maxMet is how many programs, and functions that cannot be saved, are kept in
+// mind. Only eval and Function can exceed it.
+const maxMet = 4096
 
 // halt is why a runtime was interrupted.
 type halt struct{ cause error }
@@ -153,10 +164,15 @@ func (r *runtime) prepare(c *code) error {
 
 // meet learns what it must know of a program that it sees for the first time.
 func (r *runtime) meet(c *code) error {
+	if len(r.met) < maxMet {
+		r.met = append(r.met, c)
+	}
 	if r.seen == nil {
 		r.seen = map[*code]bool{}
 	}
-	r.seen[c] = true
+	if !c.evaluated {
+		r.seen[c] = true
+	}
 	for text, why := range c.captures {
 		r.capture(text, why)
 	}
@@ -177,7 +193,7 @@ func (r *runtime) meet(c *code) error {
 			}
 		}
 		if r.named.IsDefined() {
-			r.name(c.members)
+			r.nameBelow(c)
 		}
 		return nil
 	})
@@ -188,7 +204,11 @@ func (r *runtime) capture(text, why string) {
 	if r.captures == nil {
 		r.captures = map[string]string{}
 	}
-	r.captures[text] = why
+	if len(r.captures) < maxMet {
+		r.captures[text] = why
+	} else {
+		r.many = true
+	}
 }
 
 // Run runs a program.

@@ -98,6 +98,9 @@ func (r *runtime) inspectFunction(v js.Value, s *ecmascript.Shape) error {
 	if strings.HasSuffix(s.Text, "{ [native code] }") {
 		return errors.New("it is a built-in, bound or host function")
 	}
+	if r.many {
+		return errors.New("the session has made too many functions that cannot be saved to tell them apart")
+	}
 	if why := r.captures[s.Text]; why != "" {
 		return errors.New(why)
 	}
@@ -109,14 +112,14 @@ func (r *runtime) inspectFunction(v js.Value, s *ecmascript.Shape) error {
 		}
 	}
 	p := r.get(v, "prototype")
-	if names := r.names(p); p.IsObject() && (len(names) != 1 || names[0] != "constructor" || r.get(p, "constructor") != v) {
+	if names := r.ownNames(p); p.IsObject() && (len(names) != 1 || names[0] != "constructor" || r.get(p, "constructor") != v) {
 		return errors.New("its prototype has members")
 	}
 	return nil
 }
 
-// names lists all own properties.
-func (r *runtime) names(v js.Value) []string {
+// ownNames lists all own properties.
+func (r *runtime) ownNames(v js.Value) []string {
 	if !v.IsObject() {
 		return nil
 	}
@@ -132,7 +135,7 @@ func (r *runtime) inspectProps(v js.Value, s *ecmascript.Shape) error {
 	names := v.Object().Keys()
 	careful := r.careful() || s.Class == ecmascript.Error
 	if careful { // there may be properties of other kinds
-		names = r.names(v)
+		names = r.ownNames(v)
 	}
 	skip := implied[s.Class]
 	dense := s.Class == ecmascript.Array && s.Length <= 2*len(names)+8
@@ -195,7 +198,7 @@ func (r *runtime) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
 	case ecmascript.Object:
 		o := r.newObject()
 		if s.NullProt {
-			o = r.must(r.native.create.Call(js.Value{}, js.NullValue()))
+			o = r.bare()
 		}
 		return o, nil
 	case ecmascript.Array:
@@ -237,7 +240,7 @@ func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 		return nil, err
 	}
 	if _, err := strictFunction(s.Text); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("a function whose text is not ECMAScript 5, which is what the otto engine runs: %w", err)
 	}
 	c, err := r.engine.compile(ecmascript.Unit{Text: "(" + s.Text + "\n)", Name: "snapshot", Strict: s.Strict}, false)
 	if err != nil {

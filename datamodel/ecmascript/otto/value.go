@@ -193,6 +193,10 @@ func (r *runtime) NewObject() ecmascript.Value { return r.newObject() }
 
 func (r *runtime) newObject() js.Value { return r.must(r.native.object.Call(js.Value{})) }
 
+// bare makes an object without a prototype. Scripts cannot change what it is as a
+// descriptor of a property.
+func (r *runtime) bare() js.Value { return r.must(r.native.create.Call(js.Value{}, js.NullValue())) }
+
 // NewArray makes an array.
 func (r *runtime) NewArray(items []ecmascript.Value) ecmascript.Value {
 	list := make([]js.Value, len(items))
