@@ -69,6 +69,9 @@ func (r *runtime) hardenTexts() {
 // hardenLegacy forwards RegExp.$1 and the like to the constructor that has them.
 func (r *runtime) hardenLegacy() {
 	from, to := r.native.constructors["RegExp"].Object(), r.member(r.global, "RegExp").Object()
+	if to == nil { // a script has put something else there
+		return
+	}
 	for name := range strings.FieldsSeq(legacyNames) {
 		r.define(to, name, r.accessor(func(js.FunctionCall) js.Value { return r.member(from, name) }, false, true))
 	}
