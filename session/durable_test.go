@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -144,20 +145,23 @@ type family struct {
 	engine *session.Engine
 	store  *mortal
 
+	workers int
+	lives   func() (writes int, after bool)
+
 	mu    sync.Mutex
-	ended []session.Result
+	ended map[string][]session.Result // of root sessions that finished
 }
 
 // boot makes an engine; it dies at its n-th write.
 func (f *family) boot(n int, after bool) {
 	f.store = newMortal(f.under, n, after)
 	e, err := session.New(&session.Options{
-		Store: f.store, Owner: "node", Lease: 1000 * time.Hour, Workers: 1, Clock: f.clock, Parse: f.parse,
+		Store: f.store, Owner: "node", Lease: 1000 * time.Hour, Workers: f.workers, Clock: f.clock, Parse: f.parse,
 		NewID: func() string { return fmt.Sprint("kid", f.ids.Add(1)) },
 		Observer: session.Observer{SessionEnded: func(i session.Info, r session.Result) {
-			if i.ID == "root" && r.Reason == session.Finished {
+			if i.Parent == "" && i.URL == "counting" && r.Reason == session.Finished {
 				f.mu.Lock()
-				f.ended = append(f.ended, r)
+				f.ended[i.ID] = append(f.ended[i.ID], r)
 				f.mu.Unlock()
 			}
 		}},
@@ -170,11 +174,16 @@ func (f *family) boot(n int, after bool) {
 	require.NoError(f.t, err)
 }
 
-// reboot takes the place of an engine that was killed.
+// reboot takes the place of an engine that was killed. It dies in turn after
+// lives writes, if that is set.
 func (f *family) reboot() {
 	require.NoError(f.t, f.engine.Settle(deadline(f.t)))
 	_ = f.engine.Shutdown(deadline(f.t)) // nothing of it reaches the store any more
-	f.boot(1<<30, false)
+	if f.lives == nil {
+		f.boot(1<<30, false)
+		return
+	}
+	f.boot(f.lives())
 }
 
 // insist does something until it is done, whatever dies meanwhile.
@@ -185,26 +194,44 @@ func (f *family) insist(op func() error) {
 	}
 }
 
-// live runs the whole life of the counting chart.
-func (f *family) live(doc *scxml.Document) {
+// live runs the whole life of the counting chart, in as many sessions as asked.
+func (f *family) live(doc *scxml.Document, roots int) {
 	ctx := deadline(f.t)
-	f.insist(func() error {
-		_, err := f.engine.Start(ctx, session.StartRequest{Document: doc, SessionID: "root"})
-		if errors.Is(err, session.ErrExists) {
-			return nil
-		}
-		return err
-	})
+	for i := range roots {
+		f.insist(func() error {
+			_, err := f.engine.Start(ctx, session.StartRequest{Document: doc, SessionID: fmt.Sprint("root", i)})
+			if errors.Is(err, session.ErrExists) {
+				return nil
+			}
+			return err
+		})
+	}
 	step := func(op func() error) {
 		require.NoError(f.t, f.engine.Settle(ctx))
-		if f.store.dead() {
+		for f.store.dead() {
 			f.reboot()
 			require.NoError(f.t, f.engine.Settle(ctx))
 		}
 		f.insist(op)
 	}
 	send := func(key, event string) {
-		step(func() error { return session.SendKeyed(f.engine, "root", key, &scxml.Event{Name: event}) })
+		for i := range roots {
+			id := fmt.Sprint("root", i)
+			send := func() error {
+				err := session.SendKeyed(f.engine, id, key, &scxml.Event{Name: event})
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				if errors.Is(err, session.ErrNotFound) && len(f.ended[id]) > 0 {
+					return nil // an earlier try has ended it
+				}
+				return err
+			}
+			if i == 0 {
+				step(send)
+			} else {
+				f.insist(send)
+			}
+		}
 	}
 	send("1", "add")
 	send("2", "add")
@@ -213,16 +240,18 @@ func (f *family) live(doc *scxml.Document) {
 		step(func() error { f.clock.Advance(500 * time.Millisecond); return nil })
 	}
 	send("4", "end")
-	require.NoError(f.t, f.engine.Settle(ctx))
-	if f.store.dead() {
+	step(func() error { return f.engine.Settle(ctx) })
+	for f.store.dead() {
 		f.reboot()
 		require.NoError(f.t, f.engine.Settle(ctx))
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	require.NotEmpty(f.t, f.ended)
-	for _, r := range f.ended {
-		require.Equal(f.t, counted, r.Data)
+	require.Len(f.t, f.ended, roots)
+	for id, results := range f.ended {
+		for _, r := range results {
+			require.Equal(f.t, counted, r.Data, id)
+		}
 	}
 	for bucket := range f.under.Buckets() {
 		for info, err := range f.under.List(ctx, bucket, "") {
@@ -235,8 +264,8 @@ func (f *family) live(doc *scxml.Document) {
 func newFamily(t *testing.T) (*family, *scxml.Document) {
 	store, err := memstore.New(&memstore.Options{Buckets: 4})
 	require.NoError(t, err)
-	f := &family{t: t, under: store, clock: session.NewVirtualClock(noon)}
-	f.parse = scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}
+	f := &family{t: t, under: store, clock: session.NewVirtualClock(noon), workers: 1, ended: make(map[string][]session.Result)}
+	f.parse = scxml.ParseOptions{URL: "counting", Languages: []datamodel.Language{goja.New(nil)}}
 	doc, err := scxml.Parse(t.Context(), []byte(counting), &f.parse)
 	require.NoError(t, err)
 	return f, doc
@@ -252,7 +281,7 @@ func TestKilledAtEveryWrite(t *testing.T) {
 			t.Run(fmt.Sprintf("after=%v/%d", after, n), func(t *testing.T) {
 				f, doc := newFamily(t)
 				f.boot(n, after)
-				f.live(doc)
+				f.live(doc, 1)
 				done = !f.store.dead() && f.store.left.Load() < 1<<29
 				require.NoError(t, f.engine.Shutdown(deadline(t)))
 			})
@@ -261,6 +290,22 @@ func TestKilledAtEveryWrite(t *testing.T) {
 				break
 			}
 		}
+	}
+}
+
+// TestKilledAtRandom kills process after process, while several workers run
+// several families.
+func TestKilledAtRandom(t *testing.T) {
+	for seed := range uint64(20) {
+		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 0))
+			f, doc := newFamily(t)
+			f.workers = 4
+			f.lives = func() (int, bool) { return 60 + random.IntN(200), random.IntN(2) == 0 }
+			f.boot(f.lives())
+			f.live(doc, 8)
+			_ = f.engine.Shutdown(deadline(t))
+		})
 	}
 }
 
@@ -276,7 +321,7 @@ func TestStoreHiccups(t *testing.T) {
 				f.under = faulty
 				f.boot(1<<30, false)
 				f.under = under
-				f.live(doc)
+				f.live(doc, 1)
 				require.NoError(t, f.engine.Shutdown(deadline(t)))
 				hit = faulty.Hit() != ""
 			})

@@ -91,8 +91,11 @@ func newSession(e *Engine, id string) *session {
 
 func (s *session) info() Info {
 	i := Info{ID: s.id, Root: s.id, Value: s.value}
-	if s.doc != nil {
+	switch {
+	case s.doc != nil:
 		i.URL, i.Name = s.doc.URL(), s.doc.Name()
+	case s.saved != nil:
+		i.URL = s.saved.url
 	}
 	if s.lineage != nil {
 		i.Parent, i.Root, i.InvokeID = s.lineage.parent, s.lineage.root, s.lineage.invokeID
