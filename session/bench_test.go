@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -85,6 +86,37 @@ func BenchmarkSendEvent(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkStoredEvent is BenchmarkSendEvent with a store in memory: what the
+// writing itself costs, without a disk.
+func BenchmarkStoredEvent(b *testing.B) {
+	ctx := context.Background()
+	doc := benchChart(b, "guarded.scxml")
+	store, err := memstore.New(nil)
+	require.NoError(b, err)
+	e := benchEngine(b, &session.Options{Store: store, Parse: scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}})
+	_, err = e.Recover(ctx)
+	require.NoError(b, err)
+	var ids []string
+	for range 100 {
+		id, err := e.Start(ctx, session.StartRequest{Document: doc})
+		require.NoError(b, err)
+		ids = append(ids, id)
+	}
+	require.NoError(b, e.Settle(ctx))
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		err := e.Send(ctx, ids[i%len(ids)], &scxml.Event{Name: "e"})
+		for errors.Is(err, session.ErrInboxFull) {
+			require.NoError(b, e.Settle(ctx))
+			err = e.Send(ctx, ids[i%len(ids)], &scxml.Event{Name: "e"})
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	require.NoError(b, e.Settle(ctx))
 }
 
 // BenchmarkStart measures starting a session and running its initial macrostep,
