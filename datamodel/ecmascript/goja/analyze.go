@@ -3,6 +3,7 @@ package goja
 import (
 	"math/big"
 	"reflect"
+	"strings"
 
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/token"
@@ -13,8 +14,7 @@ import (
 // facts is what the tree of a program tells about it.
 type facts struct {
 	system uint16  // the lazy system variables that it mentions
-	wild   bool    // it may make accessors, change attributes, or reach any built-in
-	evals  bool    // it mentions eval or a function constructor
+	shapes bool    // it may make accessors, change attributes or prototypes
 	limits limited // the built-ins that it mentions and that need a limit
 	bigInt bool    // it has a BigInt literal
 
@@ -44,16 +44,28 @@ var lazyBits = func() map[string]uint16 {
 	return m
 }()
 
-// wildNames are those through which a script gets at the attributes of
-// properties, at prototypes, or at code made from text.
-var wildNames = map[string]bool{
-	"Object": true, "Reflect": true, "Proxy": true, "Function": true, "eval": true, "globalThis": true, "Symbol": true,
-	"constructor": true, "prototype": true, "__proto__": true, "defineProperty": true, "defineProperties": true,
-	"freeze": true, "seal": true, "preventExtensions": true, "setPrototypeOf": true, "getPrototypeOf": true,
+// shapeNames are those through which a script gets at prototypes and at the
+// attributes of properties.
+var shapeNames = set("Object Reflect Proxy Symbol prototype __proto__ defineProperty defineProperties __defineGetter__ __defineSetter__ create " +
+	"freeze seal preventExtensions setPrototypeOf getPrototypeOf")
+
+// reachNames are those through which a script gets at a built-in without
+// mentioning its name, or runs text that has not been looked at.
+var reachNames = set("Reflect Function eval constructor getOwnPropertyDescriptor getOwnPropertyDescriptors")
+
+// plainMembers are the members of Object that do nothing of the kind.
+var plainMembers = set("keys values entries assign is hasOwn fromEntries")
+
+func set(names string) map[string]bool {
+	m := map[string]bool{}
+	for _, n := range strings.Fields(names) {
+		m[n] = true
+	}
+	return m
 }
 
 func analyze(tree *ast.Program, strict bool) facts {
-	a := &analyzer{strict: strict}
+	a := &analyzer{strict: strict, numeric: numericNames(tree)}
 	a.open()
 	a.hoist(tree.DeclarationList)
 	a.declareLexical(tree.Body)
@@ -61,11 +73,17 @@ func analyze(tree *ast.Program, strict bool) facts {
 		a.lexicalBinding(s)
 		a.walk(reflect.ValueOf(s))
 	}
-	if a.wild {
-		a.system = allLazy
+	a.finish()
+	return a.facts
+}
+
+// finish draws the conclusions.
+func (a *analyzer) finish() {
+	if a.reach {
+		a.shapes = true
+		a.system |= allLazy
 		a.limits = allLimits
 	}
-	return a.facts
 }
 
 // analyzer walks a tree. Nodes that open a scope are treated by hand, all
@@ -75,6 +93,10 @@ type analyzer struct {
 	strict bool
 	scopes []scope
 	inside []function // the functions around
+
+	written map[*ast.BracketExpression]bool
+	reach   bool // it may use built-ins that it does not mention
+	numeric numeric
 }
 
 type scope map[string]bool
@@ -122,12 +144,8 @@ func (a *analyzer) use(name string) {
 func (a *analyzer) mention(name string) {
 	a.system |= lazyBits[name]
 	a.limits |= limitOf[name]
-	if wildNames[name] {
-		a.wild = true
-		if name == "eval" || name == "Function" || name == "constructor" {
-			a.evals = true
-		}
-	}
+	a.shapes = a.shapes || shapeNames[name]
+	a.reach = a.reach || reachNames[name]
 }
 
 // targets calls f for each name that a binding target declares.
@@ -255,8 +273,7 @@ func (a *analyzer) node(n any) bool {
 	case *ast.Identifier:
 		a.use(n.Name.String())
 	case *ast.DotExpression:
-		a.mention(n.Identifier.Name.String())
-		visit(a, n.Left)
+		a.dot(n)
 	case *ast.BracketExpression:
 		a.bracket(n)
 	case *ast.LabelledStatement:
@@ -265,13 +282,16 @@ func (a *analyzer) node(n any) bool {
 	case *ast.ThisExpression:
 		// At the top level, and in a function called without an object, this is the
 		// global object.
-		a.system = allLazy
+		a.system |= allLazy
 		a.captureThis()
 	case *ast.AssignExpression:
 		a.target(n.Left)
 		return false
 	case *ast.UnaryExpression:
 		a.target(n.Operand)
+		return false
+	case *ast.ForIntoExpression:
+		a.target(n.Expression)
 		return false
 	case *ast.NumberLiteral:
 		if _, ok := n.Value.(*big.Int); ok {
@@ -290,7 +310,7 @@ func (a *analyzer) node(n any) bool {
 	case *ast.RegExpLiteral:
 		a.patterns = append(a.patterns, n.Pattern)
 	case *ast.WithStatement, *ast.ClassLiteral, *ast.MetaProperty:
-		a.wild = true
+		a.shapes = true
 		return a.scope(n)
 	case *ast.PropertyKeyed:
 		a.property(n)
@@ -313,15 +333,54 @@ func (a *analyzer) captureThis() {
 	}
 }
 
-// target notes a change of the length of what may be an array.
-func (a *analyzer) target(n ast.Expression) {
-	if d, ok := n.(*ast.DotExpression); ok && d.Identifier.Name == "length" {
-		a.limits |= arrayLimits
+// target notes what may change the length of an array.
+func (a *analyzer) target(n ast.Node) {
+	switch n := n.(type) {
+	case *ast.DotExpression:
+		if n.Identifier.Name == "length" {
+			a.limits |= arrayLimits
+		}
+	case *ast.BracketExpression:
+		if a.written == nil {
+			a.written = map[*ast.BracketExpression]bool{}
+		}
+		a.written[n] = true
+	case *ast.AssignExpression:
+		a.target(n.Left)
+	case *ast.ArrayPattern:
+		for _, e := range n.Elements {
+			if e != nil {
+				a.target(e)
+			}
+		}
+		if n.Rest != nil {
+			a.target(n.Rest)
+		}
+	case *ast.ObjectPattern:
+		for _, p := range n.Properties {
+			if p, ok := p.(*ast.PropertyKeyed); ok {
+				a.target(p.Value)
+			}
+		}
+		if n.Rest != nil {
+			a.target(n.Rest)
+		}
 	}
+}
+
+// dot judges a member access.
+func (a *analyzer) dot(n *ast.DotExpression) {
+	member := n.Identifier.Name.String()
+	a.mention(member)
+	if id, ok := n.Left.(*ast.Identifier); ok && id.Name == "Object" && plainMembers[member] {
+		return
+	}
+	visit(a, n.Left)
 }
 
 // bracket judges a member access with a computed name.
 func (a *analyzer) bracket(n *ast.BracketExpression) {
+	visit(a, n.Left, n.Member)
 	switch m := n.Member.(type) {
 	case *ast.StringLiteral:
 		a.mention(m.Value.String())
@@ -330,14 +389,16 @@ func (a *analyzer) bracket(n *ast.BracketExpression) {
 			a.limits |= arrayLimits
 		}
 	default:
-		a.wild = true
+		if a.written[n] || !a.plainKey(m) {
+			a.system |= keyBit
+			guardKey(n)
+		}
 	}
-	visit(a, n.Left, n.Member)
 }
 
 func (a *analyzer) property(n *ast.PropertyKeyed) {
 	if n.Kind == ast.PropertyKindGet || n.Kind == ast.PropertyKindSet {
-		a.wild = true
+		a.shapes = true
 	}
 	switch k := n.Key.(type) {
 	case *ast.StringLiteral:
@@ -346,7 +407,7 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 		a.mention(k.Name.String())
 	case *ast.NumberLiteral:
 	default:
-		a.wild = true
+		a.reach = true // in a pattern, it reads any member
 		visit(a, n.Key)
 	}
 	if n.Value != nil {

@@ -1,7 +1,9 @@
 package goja
 
 import (
+	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -183,16 +185,44 @@ func BenchmarkSnapshot(b *testing.B) {
 	must(b, err)
 	b.Run("save", func(b *testing.B) {
 		b.ReportAllocs()
-		b.ReportMetric(float64(len(snap)), "bytes")
 		var buf []byte
 		for b.Loop() {
 			if buf, err = m.Snapshot(buf[:0]); err != nil {
 				b.Fatal(err)
 			}
 		}
+		b.ReportMetric(float64(len(snap)), "bytes")
 	})
 	b.Run("restore", func(b *testing.B) {
 		b.ReportAllocs()
+		for b.Loop() {
+			must(b, newModel(b, l).Restore(snap))
+		}
+	})
+}
+
+// BenchmarkSnapshotFunctions saves and restores a session whose document has a
+// library of 100 functions.
+func BenchmarkSnapshotFunctions(b *testing.B) {
+	l := New(nil)
+	var library strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&library, "function lib%d(a, b) { var sum = 0; for (var i = 0; i < a.length; i++) { if (a[i].price > b) { sum += a[i].price * %d } } return sum }\n", i, i)
+	}
+	m := newModel(b, l)
+	must(b, m.Exec(mustCompile(b, l, datamodel.Script, library.String())))
+	snap, err := m.Snapshot(nil)
+	must(b, err)
+	b.Run("save", func(b *testing.B) {
+		var buf []byte
+		for b.Loop() {
+			if buf, err = m.Snapshot(buf[:0]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(len(snap)), "bytes")
+	})
+	b.Run("restore", func(b *testing.B) {
 		for b.Loop() {
 			must(b, newModel(b, l).Restore(snap))
 		}

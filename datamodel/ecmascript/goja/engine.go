@@ -1,35 +1,9 @@
-// Package goja is the default ECMAScript engine: github.com/dop251/goja, which
-// has ECMAScript 2015 and most of what came later. Each session has a runtime
-// of its own; compiled programs are shared by all sessions of a document.
-//
-//	language := goja.New(nil)
-//	doc, err := scxml.Parse(text, &scxml.ParseOptions{Languages: []datamodel.Language{language}})
-//
-// # Speed
-//
-// Guards and assignments of a simple form, such as n >= 0, _event.data.x === 'y'
-// or In('s1') && n < 10, run as Go closures over the engine's values, without
-// its virtual machine. Where a value is not a plain number, string or boolean
-// the program runs in the engine, so that the result is always the engine's.
-//
-// # Containment
-//
-// Time, call depth and memory of an evaluation are limited by the package
-// above. What no interrupt reaches is limited here: the depth of JSON text and
-// of source text given to eval and Function, the length of strings and arrays
-// that one call of a built-in makes or goes through, and the time of one match
-// of a regular expression that needs backtracking. For this, built-ins are
-// replaced in the runtimes of documents that mention them.
-//
-// Importing the package sets regexp2.DefaultMatchTimeout, a setting of the whole
-// process, to datamodel.DefaultTime. A match that is ended by it counts as no
-// match, but by then the limit of evaluation time, if it is not set higher, has
-// ended the session.
 package goja
 
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
@@ -52,19 +26,57 @@ func boundMatches() bool {
 func New(opts *ecmascript.Options) datamodel.Language { return ecmascript.New(Engine(), opts) }
 
 // Engine returns the engine itself, for ecmascript.New.
-func Engine() ecmascript.Engine { return engine{} }
+func Engine() ecmascript.Engine { return &engine{} }
 
-type engine struct{}
+// engine keeps the functions that were restored from snapshots last, since the
+// sessions of a document have the same ones.
+type engine struct {
+	mu        sync.Mutex
+	functions map[functionKey]*code
+	size      int // bytes of text
+}
+
+// maxFunctions is the number of bytes of source text that are kept compiled.
+const maxFunctions = 4 << 20
+
+type functionKey struct {
+	text   string
+	strict bool
+}
+
+// function compiles the source of a function, or takes it from the last time.
+func (e *engine) function(text string, strict bool) (*code, error) {
+	key := functionKey{text, strict}
+	e.mu.Lock()
+	c := e.functions[key]
+	e.mu.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	c, err := compileFunction(text, strict)
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.functions == nil || e.size+len(text) > maxFunctions {
+		e.functions, e.size = map[functionKey]*code{}, 0
+	}
+	e.functions[key] = c
+	e.size += len(text)
+	return c, nil
+}
 
 // Features says what goja can do.
-func (engine) Features() ecmascript.Features {
+func (*engine) Features() ecmascript.Features {
 	return ecmascript.Features{Name: "goja", ES2015: true, Strict: true, UTF16: true, Lookahead: true, KeyOrder: true}
 }
 
 // code is a compiled program and what is known of it.
 type code struct {
 	facts
-	prog *goja.Program
+	prog   *goja.Program
+	method bool // the source of a function, as a method of an object
 
 	cond  condFunc   // nil when the program is not of a simple form
 	value valueFunc  // likewise
@@ -72,7 +84,7 @@ type code struct {
 }
 
 // Compile compiles a program.
-func (engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
+func (*engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
 	c, err := compile(u.Name, u.Text, u.Strict)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // natives are built-ins that inspection uses. They are fetched before a script
-// can have replaced them only in a runtime without wild programs; what a script
+// can have replaced them only in a runtime without shapes programs; what a script
 // does to them harms its own snapshot alone.
 type natives struct {
 	object       *goja.Object // Object.prototype
@@ -26,7 +26,7 @@ func (r *realm) known() *natives {
 	if r.natives == nil {
 		r.natives = &natives{object: r.vm.NewObject().Prototype(), array: r.vm.NewArray().Prototype()}
 	}
-	if r.wild && r.natives.descriptor == nil {
+	if r.shapes && r.natives.descriptor == nil {
 		o := r.vm.Get("Object").ToObject(r.vm)
 		r.natives.descriptor, _ = goja.AssertFunction(o.Get("getOwnPropertyDescriptor"))
 		r.natives.isExtensible, _ = goja.AssertFunction(o.Get("isExtensible"))
@@ -93,7 +93,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.wild {
+	if r.shapes {
 		if err := r.ordinary(o, s, keys); err != nil {
 			return nil, err
 		}
@@ -186,7 +186,7 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 		return fmt.Errorf("it is a function that uses %s of the function or block around it", fact.capture)
 	}
 	s.Strict = fact.strict
-	if !r.wild {
+	if !r.shapes {
 		return nil // no program has mentioned a prototype
 	}
 	if p, ok := o.Get("prototype").(*goja.Object); ok {
@@ -363,35 +363,46 @@ func (r *realm) construct(name string, args ...goja.Value) (*goja.Object, error)
 	return o, nil
 }
 
-// buildFunction makes a function from its source: an expression, or the
+// compileFunction compiles the source of a function: an expression, or the
 // shorthand of a method.
-func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
-	if err := ecmascript.CheckSource(s.Text, ecmascript.DefaultMaxScript); err != nil {
+func compileFunction(text string, strict bool) (*code, error) {
+	if err := ecmascript.CheckSource(text, ecmascript.DefaultMaxScript); err != nil {
 		return nil, err
 	}
-	c, err := compile("", "("+s.Text+"\n)", s.Strict)
-	method := err != nil
-	if method {
-		if c, err = compile("", "({"+s.Text+"\n})", s.Strict); err != nil {
+	c, err := compile("", "("+text+"\n)", strict)
+	if err != nil {
+		if c, err = compile("", "({"+text+"\n})", strict); err != nil {
 			return nil, err
 		}
+		c.method = true
 	}
 	// A text that is more than a function would run here.
-	if _, ok := c.functions[s.Text]; !ok {
-		return nil, errors.New("goja: not the source of a function")
+	if _, ok := c.functions[text]; !ok {
+		return nil, errFunction
+	}
+	return c, nil
+}
+
+var errFunction = errors.New("goja: not the source of a function")
+
+// buildFunction makes a function from its source.
+func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
+	c, err := r.engine.function(s.Text, s.Strict)
+	if err != nil {
+		return nil, err
 	}
 	v, err := r.run(c)
 	if err != nil {
 		return nil, err
 	}
 	o, ok := v.(*goja.Object)
-	if ok && method {
+	if ok && c.method {
 		if keys := o.Keys(); len(keys) == 1 {
 			o, ok = o.Get(keys[0]).(*goja.Object)
 		}
 	}
 	if !ok || class(o) != ecmascript.Function {
-		return nil, errors.New("goja: not the source of a function")
+		return nil, errFunction
 	}
 	return o, nil
 }

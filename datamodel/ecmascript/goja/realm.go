@@ -16,12 +16,13 @@ import (
 
 // realm is the global scope of one session.
 type realm struct {
-	vm  *goja.Runtime
-	cfg ecmascript.Config
+	engine *engine
+	vm     *goja.Runtime
+	cfg    ecmascript.Config
 
 	system  uint16  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
-	wild    bool    // a program that has run may have made accessors and the like
+	shapes  bool    // a program that has run may have made accessors and the like
 	throws  goja.Value
 	lexical []ecmascript.Binding
 	ran     []*code // the programs with functions that have run
@@ -29,8 +30,8 @@ type realm struct {
 }
 
 // NewRuntime makes an empty global scope.
-func (engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
-	r := &realm{vm: goja.New(), cfg: cfg}
+func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
+	r := &realm{engine: e, vm: goja.New(), cfg: cfg}
 	if cfg.CallDepth > 0 {
 		r.vm.SetMaxCallStackSize(cfg.CallDepth)
 	}
@@ -67,6 +68,11 @@ func (r *realm) define(name string) error {
 func (r *realm) prepare(f *facts) error {
 	if missing := f.system &^ r.system; missing != 0 {
 		r.system |= missing
+		if missing&keyBit != 0 {
+			if err := r.defineKey(); err != nil {
+				return err
+			}
+		}
 		for i, name := range lazyNames {
 			if missing>>i&1 == 0 {
 				continue
@@ -84,14 +90,14 @@ func (r *realm) prepare(f *facts) error {
 			return err
 		}
 	}
-	r.wild = r.wild || f.wild
+	r.shapes = r.shapes || f.shapes
 	return nil
 }
 
 // Run runs a program.
 func (r *realm) Run(c ecmascript.Code) (ecmascript.Value, error) {
 	p := c.(*code)
-	if !r.wild && len(r.lexical) == 0 {
+	if !r.shapes && len(r.lexical) == 0 {
 		if p.value != nil {
 			if v := r.simple(p.value); v != nil {
 				return v, nil
@@ -106,7 +112,7 @@ func (r *realm) Run(c ecmascript.Code) (ecmascript.Value, error) {
 // Cond runs a program and converts its value to a boolean.
 func (r *realm) Cond(c ecmascript.Code) (bool, error) {
 	p := c.(*code)
-	if p.cond != nil && !r.wild && len(r.lexical) == 0 {
+	if p.cond != nil && !r.shapes && len(r.lexical) == 0 {
 		if t := r.simpleCond(p.cond); t != unknown {
 			return t == yes, nil
 		}
@@ -125,7 +131,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			v, err = goja.Undefined(), r.caught(x)
 		}
 	}()
-	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.wild && !r.wild {
+	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes {
 		if err := r.prepare(&p.facts); err != nil {
 			return goja.Undefined(), err
 		}
@@ -249,7 +255,7 @@ func (r *realm) has(name string) bool {
 
 // SetGlobal sets a global variable.
 func (r *realm) SetGlobal(name string, v ecmascript.Value) error {
-	if r.wild {
+	if r.shapes {
 		r.cfg.Arm()
 	}
 	if err := r.vm.Set(name, js(v)); err != nil {
@@ -263,7 +269,7 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 	if bit := lazyBits[name]; bit != 0 && r.system&bit == 0 {
 		return r.cfg.Scope.Lookup(name)
 	}
-	if r.wild || r.lexical != nil {
+	if r.shapes || r.lexical != nil {
 		// An accessor may run, or a let may not have its value yet.
 		r.cfg.Arm()
 		err := r.Protect(func() error {

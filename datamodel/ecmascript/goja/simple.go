@@ -46,7 +46,7 @@ const maxSimple = 20
 
 // simplify finds the closure of a program, if it is of a simple form.
 func (c *code) simplify(tree *ast.Program) {
-	if len(tree.Body) != 1 || c.wild || c.functions != nil || len(tree.DeclarationList) > 0 {
+	if len(tree.Body) != 1 || c.shapes || c.functions != nil || len(tree.DeclarationList) > 0 {
 		return
 	}
 	s, ok := tree.Body[0].(*ast.ExpressionStatement)

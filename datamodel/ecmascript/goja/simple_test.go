@@ -13,7 +13,7 @@ import (
 )
 
 // engineOnly is the engine without closures.
-type engineOnly struct{ engine }
+type engineOnly struct{ *engine }
 
 func (e engineOnly) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
 	c, err := e.engine.Compile(u)
@@ -46,7 +46,7 @@ func randomExpr(r *rand.Rand, depth int) string {
 // engine, on the same data.
 func TestSimpleAgainstEngine(t *testing.T) {
 	r := rand.New(rand.NewPCG(11, 12))
-	fast, slow := New(nil), ecmascript.New(engineOnly{}, nil)
+	fast, slow := New(nil), ecmascript.New(engineOnly{&engine{}}, nil)
 	closures := 0
 	for round := range 60 {
 		pick := func() datamodel.Value { return simpleValues[r.IntN(len(simpleValues))] }
@@ -150,7 +150,7 @@ func TestBuiltinsStayUnmade(t *testing.T) {
 	must(t, m.Exec(mustCompile(t, l, datamodel.Script, "function f(a) { return a.x + 1 } var y = f({x: 2})")))
 	_, err := m.Snapshot(nil)
 	must(t, err)
-	if a := analyzeText(t, "function f(a) { return a.x + 1 } var y = [1, 'a', true]; for (var i = 0; i < 3; i++) { y = i }"); a.limits != 0 || a.wild || a.system != 0 {
+	if a := analyzeText(t, "function f(a) { return a.x + 1 } var y = [1, 'a', true]; for (var i = 0; i < 3; i++) { y = i }"); a.limits != 0 || a.shapes || a.system != 0 {
 		t.Errorf("%+v", a)
 	}
 }

@@ -1,0 +1,33 @@
+// Package goja is the default ECMAScript engine: github.com/dop251/goja, which
+// has ECMAScript 2015 and most of what came later. Each session has a runtime
+// of its own; compiled programs are shared by all sessions of a document.
+//
+//	language := goja.New(nil)
+//	doc, err := scxml.Parse(text, &scxml.ParseOptions{Languages: []datamodel.Language{language}})
+//
+// # Speed
+//
+// Guards and assignments of a simple form, such as n >= 0, _event.data.x === 'y'
+// or In('s1') && n < 10, run as Go closures over the engine's values, without
+// its virtual machine. Where a value is not a plain number, string or boolean
+// the program runs in the engine, so that the result is always the engine's.
+//
+// # Differences
+//
+// BigInt is not available: its operators work for as long as they like. A direct
+// call of eval is an indirect one: the text sees the global scope only.
+//
+// # Containment
+//
+// Time, call depth and memory of an evaluation are limited by the package
+// above. What no interrupt reaches is limited here: the depth of JSON text and
+// of source text given to eval and Function, the length of strings and arrays
+// that one call of a built-in makes or goes through, and the time of one match
+// of a regular expression that needs backtracking. For this, built-ins are
+// replaced in the runtimes of documents that mention them.
+//
+// Importing the package sets regexp2.DefaultMatchTimeout, a setting of the whole
+// process, to datamodel.DefaultTime. A match that is ended by it counts as no
+// match, but by then the limit of evaluation time, if it is not set higher, has
+// ended the session.
+package goja
