@@ -67,7 +67,7 @@ type Options struct {
 	Timers int
 
 	// Retain is the number of ended sessions whose Status and Result can still be
-	// asked for; default 1,000. Negative: none.
+	// asked for; default 1,000, and as many invoked ones. Negative: none.
 	Retain int
 
 	// Processors are event I/O processors beside the SCXML one. The engine calls

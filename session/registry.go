@@ -14,9 +14,30 @@ type registry struct {
 	live   atomic.Int64
 	limit  int64
 
-	mu      sync.Mutex
-	retired []*session // a ring of ended sessions that are still known
-	oldest  int
+	// Ended sessions that are still known. Invoked ones are kept apart, so that
+	// they do not push out those that somebody may ask for.
+	roots, invoked ring
+}
+
+// ring keeps the last few sessions.
+type ring struct {
+	mu       sync.Mutex
+	sessions []*session
+	oldest   int
+}
+
+// put returns the session that s pushes out: s itself when there is no room at
+// all, nil while there is some.
+func (r *ring) put(s *session) *session {
+	if len(r.sessions) == 0 {
+		return s
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := r.sessions[r.oldest]
+	r.sessions[r.oldest] = s
+	r.oldest = (r.oldest + 1) % len(r.sessions)
+	return out
 }
 
 type shard struct {
@@ -29,7 +50,8 @@ func newRegistry(limit, retain int) *registry {
 	for i := range r.shards {
 		r.shards[i].byID = make(map[string]*session)
 	}
-	r.retired = make([]*session, max(retain, 0))
+	r.roots.sessions = make([]*session, max(retain, 0))
+	r.invoked.sessions = make([]*session, max(retain, 0))
 	return r
 }
 
@@ -74,13 +96,11 @@ func (r *registry) add(s *session) error {
 // is forgotten.
 func (r *registry) retire(s *session) {
 	r.live.Add(-1)
-	forget := s
-	if len(r.retired) > 0 {
-		r.mu.Lock()
-		forget, r.retired[r.oldest] = r.retired[r.oldest], s
-		r.oldest = (r.oldest + 1) % len(r.retired)
-		r.mu.Unlock()
+	kept := &r.roots
+	if s.lineage != nil {
+		kept = &r.invoked
 	}
+	forget := kept.put(s)
 	if forget == nil {
 		return
 	}
