@@ -249,7 +249,7 @@ func (x *includer) include(ctx context.Context, n *xmlquery.Node, at place) (*in
 		}
 	}
 	if inner.depth > limits.IncludeDepth {
-		return x.problem(n, "href", fmt.Sprintf("inclusions are nested more than %d deep: %s", limits.IncludeDepth, inner), "raise ParseLimits.IncludeDepth when such documents are meant to be accepted"), nil
+		return x.stop(n, fmt.Sprintf("inclusions are nested more than %d deep: %s", limits.IncludeDepth, inner), "ParseLimits.IncludeDepth"), nil
 	}
 	return x.includeXML(ctx, r, at, inner)
 }

@@ -33,7 +33,7 @@ func (f files) options() *ParseOptions {
 	return opts
 }
 
-func readFolder(t *testing.T, folder string) files {
+func readFolder(t testing.TB, folder string) files {
 	t.Helper()
 	f := files{}
 	require.NoError(t, fs.WalkDir(os.DirFS(folder), ".", func(path string, d fs.DirEntry, err error) error {

@@ -146,8 +146,8 @@ func (p *parser) parse(ctx context.Context, source []byte) error {
 		return nil
 	}
 	p.dialect = p.chooseDialect(p.tree.root)
-	if err := p.expand(ctx); err != nil {
-		return err
+	if err := p.expand(ctx); err != nil || len(p.found.errors) > 0 {
+		return err // what is missing would only cause further complaints
 	}
 	p.root(p.tree.root)
 	if err := p.fetchAll(ctx); err != nil {
