@@ -11,6 +11,48 @@
 // expression is such a warning: it raises error.execution when it is evaluated
 // (section 5.9).
 //
+// Documents may be put together of several files by XInclude
+// (http://www.w3.org/2001/XInclude): <xi:include> with parse="text", the default
+// parse="xml", xpointer (an id, element(), or xpointer() with XPath in it) and
+// <xi:fallback>. Diagnostics name the file that a place is in. Numbers, depth
+// and sizes have limits ([ParseLimits]), and cycles are found.
+//
+// # The ORS dialect
+//
+// Documents made for Orchestration Server are written in an earlier form of SCXML
+// with extensions ([ORS]). By default they are known by profile="ecmascript"
+// on <scxml>. Their data model is the language "ecmascript". What Parse reads in
+// another way there:
+//
+//   - <send event target type delay>, also targettype, and <cancel sendid>, also
+//     id, are expressions: event="'go'". What is a string in quotes costs nothing at
+//     run time. idlocation and sendid of <send> are places for a made-up id unless
+//     sendid is a string in quotes; id is the id itself, with or without quotes.
+//     The words scxml, basichttp and fm and URLs may stand in type without quotes.
+//     Sessions are named by their id alone; _internal and _parent are known.
+//   - <cancel> is answered by an event ([Cancel.Answer]).
+//   - <raise event="literal"> may have <param> or <content>; <event name> is an
+//     older name of it.
+//   - <log level> is 1 to 4, 1 without it ([LogEntry.Level]).
+//   - type and src of <invoke> are expressions or literal: src is literal when it
+//     has a slash, or ends in .scxml or .xml, and has neither quotes nor
+//     parentheses nor a plus sign.
+//   - Value expressions and conditions are programs, of which the completion value
+//     counts.
+//   - XML comments in <script> keep their lines.
+//   - Start parameters override every <data> of their name, not only top-level ones;
+//     ids of <data> are names of variables.
+//   - <initial> may stand in <scxml>. Attributes that begin with an underscore are
+//     kept, and unknown ones mean nothing; [Settings] has those of <scxml> that have
+//     a meaning.
+//   - <xi:include resolveid="P"> puts "P." before the ids of the states that it
+//     includes and P for $$_MY_PREFIX_$$ in attributes there. Nested, P.Q; a
+//     resolveid that begins with $$_MY_PREFIX_$$ is taken as it is. Where there is no
+//     prefix, as in a workflow that is loaded by itself, $$_MY_PREFIX_$$ and the point
+//     behind it vanish. What stands in <data>, <assign> and <content> is left alone.
+//
+// Everything else, <history> and <foreach> among it, is as in SCXML 1.0.
+//
 // # Machine
 //
 // A [Machine] is one instance of a document. It is pure: no I/O, no goroutine,

@@ -24,7 +24,7 @@ type Document struct {
 	modules     []Module        // registered ones, used or not
 	attrs       []Attr          // of <scxml>: in foreign namespaces, or beginning with '_'
 	warnings    []Diagnostic
-	source      string   // the text that was parsed
+	source      string   // the text that was parsed, with its files
 	digest      [32]byte // SHA-256 of the source
 
 	links // filled by link.go
@@ -45,12 +45,14 @@ func (d *Document) Settings() Settings { return d.settings }
 // DataModel returns the name of the document's data model.
 func (d *Document) DataModel() string { return d.language.Name() }
 
-// Digest returns the SHA-256 of the document's source; with included files
-// it covers their URLs and contents as well. It identifies the document in
+// Digest returns the SHA-256 of Source. It identifies the document in
 // snapshots.
 func (d *Document) Digest() [32]byte { return d.digest }
 
-// Source returns the text that was parsed. What it refers to is not part of it.
+// Source returns the text that was parsed. When files belong to it (what it
+// includes, src of <script> and <data>) they follow the document, in a form that
+// Parse reads: it makes the same Document of it, with the same Digest, and fetches
+// nothing.
 func (d *Document) Source() string { return d.source }
 
 // Warnings returns what Parse found questionable and accepted, in order of position.

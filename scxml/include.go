@@ -358,7 +358,6 @@ func (x *includer) fetch(ctx context.Context, url string) ([]byte, error) {
 		return nil, err
 	}
 	x.fetched += int64(len(body))
-	x.p.included = append(x.p.included, includedResource{url, body})
 	return body, nil
 }
 

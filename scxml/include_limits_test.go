@@ -235,7 +235,9 @@ func FuzzInclude(f *testing.F) {
 			}
 			return []byte(other), nil
 		}
+		began := time.Now()
 		doc, err := Parse(context.Background(), []byte(main), opts)
+		require.Less(t, time.Since(began), 10*time.Second)
 		if err != nil {
 			var p *ParseError
 			require.ErrorAs(t, err, &p)
@@ -245,4 +247,46 @@ func FuzzInclude(f *testing.F) {
 		requireConsistent(t, doc)
 		requireXML(t, doc)
 	})
+}
+
+// TestSource: a document with its files can be parsed again without them.
+func TestSource(t *testing.T) {
+	for _, folder := range []string{"workflow", "nested", "fallback", "text"} {
+		f := readFolder(t, "testdata/include/"+folder)
+		f["x.json"], f["x.js"] = "[1]\n<?ors-parts 3?>", "var x;"
+		main := strings.Replace(f["main.scxml"], "</scxml>", `<script src="x.js"/><datamodel><data id="fetched" src="x.json"/></datamodel></scxml>`, 1)
+		doc := mustParse(t, main, f.options())
+		assert.True(t, strings.HasPrefix(doc.Source(), main))
+		assert.Equal(t, sha256.Sum256([]byte(doc.Source())), doc.Digest())
+
+		opts := f.options()
+		opts.Fetch = nil
+		if folder == "fallback" {
+			opts.Fetch = func(_ context.Context, url string, _ int64) ([]byte, error) {
+				require.True(t, strings.HasPrefix(url, "lost."), url)
+				return nil, fmt.Errorf("still lost")
+			}
+		}
+		again := mustParse(t, doc.Source(), opts)
+		assert.Equal(t, doc.Digest(), again.Digest())
+		assert.Equal(t, doc.Warnings(), again.Warnings())
+		assert.Len(t, again.states, len(doc.states))
+		assert.Equal(t, doc.scripts[0].script.text, again.scripts[0].script.text)
+	}
+	plain := header + "<state/></scxml>"
+	assert.Equal(t, plain, mustParse(t, plain, fakeECMAScript()).Source())
+}
+
+func TestUnbundle(t *testing.T) {
+	for _, s := range []string{"", "<a/>", "<a/>\n<?ors-parts 4?>x", "<a/>\n<?ors-parts x?>", "<a/>\n<?ors-parts -1?>", "<a/>\n<?ors-parts 5?>", "<a/>\n<?ors-parts 2?>",
+		"<a/>\n<?ors-part 9 \"u\"?>\nbody\n<?ors-parts 4?>", "<a/>\n<?ors-part 4 u?>\nbody\n<?ors-parts 4?>", "<a/>\n<?ors-part 4 \"u\"?>\nbody", "\n<?ors-parts 99999999999999999999?>"} {
+		document, resources := unbundle([]byte(s))
+		assert.Equal(t, s, string(document))
+		assert.Empty(t, resources)
+	}
+	want := []resource{{"u?>\n", []byte("x\n<?ors-parts 1?>")}, {"v", nil}}
+	document, resources := unbundle([]byte(bundle([]byte("doc\n<?ors-parts 0?>"), want)))
+	assert.Equal(t, "doc\n<?ors-parts 0?>", string(document))
+	assert.Len(t, resources, 2)
+	assert.Equal(t, want[0].body, resources["u?>\n"])
 }

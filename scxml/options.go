@@ -12,7 +12,8 @@ type MachineOptions struct {
 	SessionID string
 
 	// Params override the initial values of top-level <data> items of the same
-	// name. Other names are ignored (section 6.4).
+	// name; in the ORS dialect, of all <data> items. Other names are ignored
+	// (section 6.4).
 	Params *datamodel.Object
 
 	// IOProcessors is the value of _ioprocessors: name to location.

@@ -39,6 +39,7 @@ const (
 // Parse does not read the documents that <invoke> refers to.
 func Parse(ctx context.Context, source []byte, opts *ParseOptions) (*Document, error) {
 	p := newParser(opts)
+	source, p.bundled = unbundle(source)
 	if err := p.parse(ctx, source); err != nil {
 		return nil, err
 	}
@@ -47,26 +48,10 @@ func Parse(ctx context.Context, source []byte, opts *ParseOptions) (*Document, e
 		return nil, &ParseError{URL: p.doc.url, Diagnostics: diagnostics}
 	}
 	p.doc.warnings = diagnostics
-	p.doc.source = string(source)
-	p.doc.digest = p.digest(source)
+	p.doc.source = bundle(source, p.resources)
+	p.doc.digest = sha256.Sum256([]byte(p.doc.source))
 	p.doc.link()
 	return p.doc, nil
-}
-
-// includedResource is a file that the document includes.
-type includedResource struct {
-	url  string
-	body []byte
-}
-
-// digest identifies the document together with what it includes.
-func (p *parser) digest(source []byte) [32]byte {
-	sum := sha256.Sum256(source)
-	for _, r := range p.included {
-		part := sha256.Sum256(r.body)
-		sum = sha256.Sum256(slices.Concat(sum[:], []byte(r.url), part[:]))
-	}
-	return sum
 }
 
 func (l ParseLimits) withDefaults() ParseLimits {
@@ -105,11 +90,12 @@ type parser struct {
 	nodes      []*xmlquery.Node // the element of each state
 	ids        map[string]int32 // states by the ids that the document gives
 	dataIDs    map[string]Position
-	references []reference               // state ids to be looked up
-	fetches    []fetch                   // resources to be fetched
-	scope      int32                     // the innermost state around what is being read
-	prefixes   map[*xmlquery.Node]string // of the ids in an included element (resolveid)
-	included   []includedResource
+	references []reference                   // state ids to be looked up
+	fetches    []fetch                       // resources to be fetched
+	scope      int32                         // the innermost state around what is being read
+	prefixes   map[*xmlquery.Node]string     // of the ids in an included element (resolveid)
+	bundled    map[string][]byte             // resources that came with the document, by URL
+	resources  []resource                    // what was fetched or came with the document
 	compiled   map[datamodel.Source]compiled // what stands in included files, which may be included again
 	inFinalize bool
 }

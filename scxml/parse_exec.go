@@ -296,7 +296,7 @@ type compiled struct {
 // compileOnce compiles an expression. What stands in an included file is compiled
 // once, however often it is included.
 func (p *parser) compileOnce(src datamodel.Source) (datamodel.Program, error) {
-	if len(p.included) == 0 || src.File == p.doc.url {
+	if src.File == p.doc.url {
 		return p.doc.language.Compile(src)
 	}
 	c, ok := p.compiled[src]

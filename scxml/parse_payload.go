@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/antchfx/xmlquery"
@@ -389,15 +390,22 @@ var errNoFetch = errors.New("nothing is set up for fetching (ParseOptions.Fetch)
 
 // fetch reads the resource at an absolute URL.
 func (p *parser) fetch(ctx context.Context, url string, limit int64) ([]byte, error) {
-	if p.opts.Fetch == nil {
+	body, ok := p.bundled[url]
+	switch {
+	case ok:
+	case p.opts.Fetch == nil:
 		return nil, errNoFetch
-	}
-	body, err := p.opts.Fetch(ctx, url, limit)
-	if err != nil {
-		return nil, err
+	default:
+		var err error
+		if body, err = p.opts.Fetch(ctx, url, limit); err != nil {
+			return nil, err
+		}
 	}
 	if int64(len(body)) > limit {
 		return nil, fmt.Errorf("it has more than %d bytes", limit)
+	}
+	if !slices.ContainsFunc(p.resources, func(r resource) bool { return r.url == url }) {
+		p.resources = append(p.resources, resource{url, body})
 	}
 	return body, nil
 }
