@@ -80,7 +80,8 @@ func hostileParent(t *testing.T, index int) (r hostileResult, err error) {
 	defer cancel()
 	top, _, _ := strings.Cut(t.Name(), "/")
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+top+"$", "-test.count=1")
-	cmd.Env = append(os.Environ(), hostileEnv+"="+strconv.Itoa(index))
+	// The race detector would wait for a second at the end of each process.
+	cmd.Env = append(os.Environ(), hostileEnv+"="+strconv.Itoa(index), "GORACE=atexit_sleep_ms=0")
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err = cmd.Run()

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/dop251/goja"
 
@@ -204,6 +205,8 @@ func FuzzCompileAndRun(f *testing.F) {
 	}
 	l := New(nil)
 	f.Fuzz(func(t *testing.T, text string) {
+		hang := time.AfterFunc(8*time.Second, func() { panic(fmt.Sprintf("%q hangs", text)) })
+		defer hang.Stop()
 		m, err := l.New(datamodel.Host{In: func(string) bool { return false }, Limits: datamodel.Limits{Time: 100e6, Memory: 32 << 20, CallDepth: 100}})
 		if err != nil {
 			t.Fatal(err)
