@@ -3,6 +3,7 @@ package scxml
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -308,4 +309,46 @@ func TestWorkflowAlone(t *testing.T) {
 	doc := mustParse(t, f["flow.scxml"], f.options())
 	assert.Equal(t, []int32{doc.byID["Greet"]}, doc.states[doc.byID["_entry"]].initial.targets)
 	assert.Empty(t, doc.states[doc.byID["_entry"]].prefix)
+}
+
+// TestIncludedData: data of a part that is included twice is declared once.
+func TestIncludedData(t *testing.T) {
+	f := files{"part.scxml": `<state xmlns="http://www.w3.org/2005/07/scxml" id="p"><datamodel><data id="d" expr="1"/></datamodel></state>`}
+	source := strings.Replace(orsHeader, "<scxml ", `<scxml xmlns:xi="http://www.w3.org/2001/XInclude" `, 1) +
+		`<xi:include href="part.scxml" resolveid="A"/><xi:include href="part.scxml" resolveid="B"/></scxml>`
+	doc := mustParse(t, source, f.options())
+	assert.Len(t, doc.states[1].data, 1)
+	assert.Empty(t, doc.states[2].data)
+
+	f["other.scxml"] = f["part.scxml"]
+	p := mustFail(t, strings.Replace(source, "part", "other", 1), f.options())
+	assert.Contains(t, p.Detail(), `part.scxml:1:76: error: the data "d" is declared twice`)
+	assert.Contains(t, p.Detail(), "hint: the first is at line 1 of other.scxml")
+}
+
+// BenchmarkParseWorkflow parses a frame with a workflow of 80 states and eight
+// libraries of 20 KB each.
+func BenchmarkParseWorkflow(b *testing.B) {
+	f := readFolder(b, "testdata/include/workflow")
+	var flow strings.Builder
+	flow.WriteString(orsHeader + `<state id="_entry" initial="$$_MY_PREFIX_$$.S0">`)
+	for i := range 80 {
+		fmt.Fprintf(&flow, `<state id="S%d"><onentry><log expr="'in S%d'"/><send event="'S%d.done'"><param name="resolveid" expr="_my_prefix"/></send></onentry>
+<transition event="S%d.done" cond="_event.data.resolveid == _my_prefix" target="$$_MY_PREFIX_$$.S%d"/></state>`, i, i, i, i, (i+1)%80)
+	}
+	flow.WriteString(`</state></scxml>`)
+	f["flow.scxml"] = flow.String()
+	libraries := ""
+	for i := range 8 {
+		f[fmt.Sprintf("%d.js", i)] = strings.Repeat("// a line of a library of functions\n", 600)
+		libraries += fmt.Sprintf(`<script><xi:include href="%d.js" parse="text"/></script>`, i)
+	}
+	main := []byte(strings.Replace(f["main.scxml"], "<script>", libraries+"<script>", 1))
+	opts := f.options()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse(context.Background(), main, opts); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
