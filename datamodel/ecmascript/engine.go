@@ -145,8 +145,7 @@ type Runtime interface {
 	Global(name string) (Value, bool)
 	// GlobalNames lists the bindings that the document made, in the order in
 	// which they were made: variables, functions, and after these let, const and
-	// class. The names of the Scope and built-ins are not among them, but a
-	// built-in that a script replaced is.
+	// class. The names of the Scope and built-ins are not among them.
 	GlobalNames() []Binding
 	// Bind recreates a binding of GlobalNames in an empty Runtime.
 	Bind(b Binding, v Value) error

@@ -3,7 +3,7 @@
 // of its own; compiled programs are shared by all sessions of a document.
 //
 //	language := goja.New(nil)
-//	doc, err := scxml.Parse(text, &scxml.ParseOptions{Languages: []datamodel.Language{language}})
+//	doc, err := scxml.Parse(ctx, text, &scxml.ParseOptions{Languages: []datamodel.Language{language}})
 //
 // # Speed
 //
@@ -29,5 +29,6 @@
 // Importing the package sets regexp2.DefaultMatchTimeout, a setting of the whole
 // process, to datamodel.DefaultTime. A match that is ended by it counts as no
 // match, but by then the limit of evaluation time, if it is not set higher, has
-// ended the session.
+// ended the session. While such expressions are in use, and for some seconds
+// after, regexp2 keeps one goroutine for its clock.
 package goja
