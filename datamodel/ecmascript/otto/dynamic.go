@@ -45,9 +45,14 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 			r.name(name)
 		}
 	}
+	w, _ := d.(ecmascript.Writable)
+	proto := r.named
+	if w != nil {
+		proto = r.native.prototypes["Object"] // all members are its own
+	}
 	h := &holder{
 		dynamic: d,
-		self:    r.must(r.native.create.Call(js.Value{}, r.named)),
+		self:    r.must(r.native.create.Call(js.Value{}, proto)),
 		names:   d.Keys(),
 		fixed:   listed != nil && listed.Fixed(),
 	}
@@ -55,7 +60,6 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	hold := r.bare()
 	r.set(hold.Object(), "value", r.must(r.vm.ToValue(h)))
 	r.define(o, holderName, hold)
-	w, _ := d.(ecmascript.Writable)
 	for _, name := range h.names {
 		if w != nil {
 			r.define(o, name, r.writable(w, name))
