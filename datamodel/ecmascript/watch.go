@@ -188,6 +188,9 @@ func (w *watch) weigh(a *alarm) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.weighing = false
+	if w.exceeded != nil {
+		w.rt.Interrupt(w.exceeded)
+	}
 	if ended() {
 		return
 	}
@@ -206,9 +209,13 @@ func (w *watch) exceedMemory() {
 	w.exceed(fmt.Errorf("%w: evaluation needed more than %d bytes of memory", datamodel.ErrLimit, w.limits.Memory))
 }
 
+// exceed ends the macrostep. An interruption writes what a weighing reads, so that
+// it waits for the end of one.
 func (w *watch) exceed(err error) {
 	w.exceeded = err
-	w.rt.Interrupt(err)
+	if !w.weighing {
+		w.rt.Interrupt(err)
+	}
 }
 
 // over returns the limit that has been exceeded, for what goes on for long
