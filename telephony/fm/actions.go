@@ -3,7 +3,6 @@ package fm
 import (
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -30,33 +29,32 @@ const (
 	codeState       = "invalidstate."
 )
 
-// act carries out the effect of an action.
-func (c *Connector) act(effect *session.ModuleCall) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.link == nil {
-		return errors.New("fm: the connector is not open")
-	}
-	p := &pending{session: effect.Session.ID, requestID: effect.RequestID}
+// interaction carries out the effect of an action of the interaction module.
+func (c *Connector) interaction(effect *session.ModuleCall) error {
+	p := &pending{session: effect.Session.ID, requestID: effect.RequestID, origin: interactionOrigin}
 	var perform func(*call, *pending, *datamodel.Object)
 	switch effect.Name {
 	case "redirect":
-		p.prefix, p.origin, perform = "interaction.redirect", interactionOrigin, c.redirect
-	case "play":
-		p.prefix, p.origin, perform = "dialog.play", dialogOrigin, c.play
+		p.prefix, perform = "interaction.redirect", c.redirect
 	default:
 		return fmt.Errorf("fm: no action %s", effect.Name)
 	}
-	k := c.callOf(p.session, text(effect.Args, "interactionid"))
+	c.onCall(p, effect.Args, perform)
+	return nil
+}
+
+// onCall performs an action on the call that its attribute interactionid names.
+// c.mu is held.
+func (c *Connector) onCall(p *pending, args *datamodel.Object, perform func(*call, *pending, *datamodel.Object)) {
+	k := c.callOf(p.session, text(args, "interactionid"))
 	switch {
 	case c.closed:
 		c.fail(k, p, codeUnknown, "there is no link to a switch")
 	case k == nil:
 		c.fail(k, p, codeState+"null", "the session has no such interaction")
 	default:
-		perform(k, p, effect.Args)
+		perform(k, p, args)
 	}
-	return nil
 }
 
 // callOf finds a call of a session, the first one when id is empty.
@@ -138,102 +136,6 @@ func extensions(args *datamodel.Object) telephony.KVList {
 	ext, _ := o.Get("extensions")
 	e, _ := ext.(*datamodel.Object)
 	return toList(e)
-}
-
-// play is <dialog:play>: RequestApplyTreatment.
-func (c *Connector) play(k *call, p *pending, args *datamodel.Object) {
-	c.emit(k, p.session, c.answer(k, p, p.prefix+".requestid"))
-	device := text(args, "device")
-	params, err := announcement(args)
-	switch {
-	case err != nil:
-		c.fail(k, p, codeAttribute, err.Error())
-	case k.waiting == "" || k.routing != nil:
-		c.fail(k, p, codeState+k.at(), "the call does not wait at a routing point")
-	case device != "" && device != k.waiting:
-		c.fail(k, p, codeAttribute, fmt.Sprintf("the call waits at %s, not at the device %s", k.waiting, device))
-	case !c.link.Capabilities().Has(telephony.CanTreat):
-		c.fail(k, p, codeUnknown, "the link cannot apply treatments")
-	default:
-		c.link.Send(&telephony.RequestApplyTreatment{
-			ThisDN: k.waiting, ConnID: k.conn, TreatmentType: telephony.TreatmentPlayAnnouncement, Parameters: params,
-			Extensions: extensions(args),
-		}, func(_ telephony.Event, err error) { c.played(k, p, err) })
-	}
-}
-
-func (c *Connector) played(k *call, p *pending, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.refuse(k, p, err)
-		return
-	}
-	c.cancelTreatment(k, "another treatment took its place")
-	k.treatment = p
-}
-
-// announcement makes the parameters of TreatmentPlayAnnouncement: LANGUAGE, and
-// PROMPT with a list for each prompt under the keys 1, 2, ….
-func announcement(args *datamodel.Object) (telephony.KVList, error) {
-	var params, prompts telephony.KVList
-	if language := text(args, "language"); language != "" {
-		params.Add("LANGUAGE", telephony.String(language))
-	}
-	list, _ := args.Get("prompts")
-	given, _ := list.([]datamodel.Value)
-	for i, v := range given {
-		o, _ := v.(*datamodel.Object)
-		interrupt, _ := o.Get("interrupt")
-		var prompt telephony.KVList
-		prompt.Add("INTERRUPT", telephony.Int(0))
-		if truth(interrupt) {
-			prompt.Set("INTERRUPT", telephony.Int(1))
-		}
-		key, value, err := promptOf(o)
-		if err != nil {
-			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
-		}
-		prompt.Add(key, value)
-		prompts.Add(strconv.Itoa(i+1), telephony.List(prompt))
-	}
-	params.Add("PROMPT", telephony.List(prompts))
-	return params, nil
-}
-
-func promptOf(o *datamodel.Object) (key string, value telephony.Value, err error) {
-	for _, m := range o.Members() {
-		s := asText(m.Value)
-		switch m.Name {
-		case "intid":
-			n, ok := telephony.String(s).Int()
-			if !ok {
-				return "", value, fmt.Errorf("intid %q is not an integer", s)
-			}
-			return "ID", telephony.Int(n), nil
-		case "number":
-			key = "DIGITS"
-		case "userannid":
-			key = "USER_ANN_ID"
-		case "text":
-			key = "TEXT"
-		default:
-			continue
-		}
-		if s == "" {
-			return "", value, errors.New(m.Name + " is empty")
-		}
-		return key, telephony.String(s), nil
-	}
-	return "", value, errors.New("there is nothing to play")
-}
-
-// cancelTreatment tells that a treatment ended before its time.
-func (c *Connector) cancelTreatment(k *call, why string) {
-	if t := k.treatment; t != nil {
-		k.treatment = nil
-		c.fail(k, t, codeCancelled, why)
-	}
 }
 
 // answer makes an event that answers an action. k may be nil.

@@ -123,9 +123,9 @@ func (c *Connector) Install(o *session.Options) {
 	for namespace, h := range o.Modules {
 		handlers[namespace] = h
 	}
-	for _, m := range Modules() {
-		for _, namespace := range m.Namespaces() {
-			handlers[namespace] = handler{c}
+	for _, p := range parts() {
+		for _, namespace := range p.spec.namespaces() {
+			handlers[namespace] = handler{c, p.perform}
 		}
 	}
 	o.Modules = handlers
@@ -142,10 +142,20 @@ func (c *Connector) Install(o *session.Options) {
 }
 
 // handler hides Call from the users of a Connector.
-type handler struct{ c *Connector }
+type handler struct {
+	c       *Connector
+	perform func(c *Connector, effect *session.ModuleCall) error
+}
 
 // Call implements session.ModuleHandler.
-func (h handler) Call(_ context.Context, call *session.ModuleCall) error { return h.c.act(call) }
+func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
+	h.c.mu.Lock()
+	defer h.c.mu.Unlock()
+	if h.c.link == nil {
+		return errors.New("fm: the connector is not open")
+	}
+	return h.perform(h.c, effect)
+}
 
 // Open begins: it subscribes to the link and registers Options.DNs, each time
 // that the link says it is connected. engine is the one whose options were given to
