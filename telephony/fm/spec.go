@@ -142,6 +142,7 @@ func (s *Spec) compile(e *scxml.Element, c *scxml.Compiler) *node {
 type node struct {
 	name      string
 	requestID *scxml.Expression // location; nil without
+	locations []value           // further ones, which the module writes
 	values    []value
 	tokens    []datamodel.Member
 	children  []*node
@@ -191,8 +192,10 @@ func (n *node) attribute(e *scxml.Element, a *AttributeSpec, c *scxml.Compiler) 
 		}
 		c.Problem(scxml.Error, e.Pos, fmt.Sprintf("<%s> needs the attribute %s", e.Name, a.Name), hint)
 	case !ok:
-	case a.Kind == LocationKind:
+	case a.Kind == LocationKind && a.Name == argRequest:
 		n.requestID = c.Location(at)
+	case a.Kind == LocationKind:
+		n.locations = append(n.locations, value{a.Name, c.Location(at)})
 	case a.Kind == TokenKind:
 		if a.Values != nil && !slices.Contains(a.Values, at.Value) {
 			c.Problem(scxml.Warning, at.Pos, fmt.Sprintf("%q is no value of the attribute %s", at.Value, a.Name),
