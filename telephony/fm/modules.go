@@ -22,22 +22,27 @@ func parts() []part {
 }
 
 // Modules returns the modules, for scxml.ParseOptions.Modules: enough to parse
-// and check documents. Connector.Install registers them with an engine.
+// and check documents. Connector.Install registers them with an engine; only then have
+// the functions of _genesys.session and _genesys.statistic something to ask.
 func Modules() []scxml.Module {
-	all := parts()
-	modules := make([]scxml.Module, len(all))
-	for i := range all {
-		modules[i] = all[i].module
+	var modules []scxml.Module
+	for _, p := range parts() {
+		modules = append(modules, p.module)
+	}
+	for _, p := range serviceParts(nil) {
+		modules = append(modules, p.module)
 	}
 	return modules
 }
 
 // Specs returns the tables of the modules, in the order of Modules.
 func Specs() []*Spec {
-	all := parts()
-	specs := make([]*Spec, len(all))
-	for i := range all {
-		specs[i] = all[i].spec
+	var specs []*Spec
+	for _, p := range parts() {
+		specs = append(specs, p.spec)
+	}
+	for _, p := range serviceParts(nil) {
+		specs = append(specs, p.spec)
 	}
 	return specs
 }
