@@ -51,7 +51,7 @@ const (
 
 func elasticPart() servicePart {
 	spec := elasticSpec()
-	return servicePart{spec: spec, module: serviceModule{spec: spec}, perform: (*Services).elastic}
+	return servicePart{spec: spec, module: serviceModule{spec: spec, wrap: withContent}, perform: (*Services).elastic}
 }
 
 func elasticSpec() *Spec {
