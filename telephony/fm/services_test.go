@@ -20,6 +20,7 @@ import (
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony/fm"
+	"github.com/seed-ff723688/ors/telephony/sim"
 )
 
 // office is an engine with Services and without telephony, under virtual time.
@@ -188,7 +189,7 @@ func TestScheduledStart(t *testing.T) {
 	o.log = nil
 	o.mu.Unlock()
 
-	id = o.run(service(start, states))
+	o.run(service(start, states))
 	o.expect("child", "started") // the time is over
 	id = o.run(service(strings.Replace(start, "2026-01-02T04", "2027-01-02T04", 1), states))
 	o.send(id, "kill")
@@ -541,7 +542,7 @@ func TestActionsEndWithTheirSession(t *testing.T) {
 		require.NoError(t, o.engine.Terminate(t.Context(), first))
 		synctest.Wait()
 		require.Len(t, a.ended, 2)
-		time.Sleep(time.Minute) // virtual: the default time-out
+		<-time.After(time.Minute) // of the bubble: the default time-out has passed
 		synctest.Wait()
 		o.expect(`error.agent.logout false {"error":"timeout","description":"context deadline exceeded"}`)
 		require.Len(t, a.ended, 3)
@@ -582,4 +583,59 @@ func TestUnknownServiceElements(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, fmt.Sprint(doc.Warnings()), want)
 	}
+}
+
+// What the tables say scripts see is what scripts see.
+func TestServiceTablesMatchObjects(t *testing.T) {
+	for _, spec := range fm.Specs() {
+		switch spec.Name {
+		case "session", "statistic", "resource":
+			var names []string
+			for _, m := range spec.Members {
+				name, _, _ := strings.Cut(m.Name, "(")
+				names = append(names, name)
+			}
+			doOnce(t, &fm.ServicesOptions{}, `<log expr="Object.keys(`+spec.Root+`).join()"/>`, strings.Join(names, ","))
+		}
+	}
+}
+
+// Every action of these modules is answered, also when the host has connected
+// nothing.
+func TestNothingConnected(t *testing.T) {
+	modules := []string{"session", "ws", "statistic", "classification", "resource", "agent", "elasticconnector"}
+	n := 0
+	for _, spec := range fm.Specs() {
+		if !slices.Contains(modules, spec.Name) {
+			continue
+		}
+		for _, e := range spec.Elements {
+			if e.Name == "terminate" {
+				continue // it can end its own session
+			}
+			n++
+			attributes := ""
+			for _, a := range e.Attributes {
+				switch {
+				case a.Name == "requestid" && a.Kind == fm.LocationKind:
+					attributes += ` requestid="req"`
+				case a.Required:
+					attributes += ` ` + a.Name + `="'1'"`
+				}
+			}
+			o := newOffice(t, &fm.ServicesOptions{})
+			o.run(service("<"+spec.Prefix+":"+e.Name+attributes+"/>", `<transition event="error"><log expr="_event.name + typeof _event.data.error + typeof _event.data.description"/></transition>`))
+			require.Len(t, o.log, 1, e.Name)
+			require.Contains(t, []string{"error." + e.Event + "stringstring", "error." + e.Event + "numberstring"}, o.log[0])
+		}
+	}
+	require.Equal(t, 17, n)
+}
+
+// A Connector brings the modules along.
+func TestConnectorHasServices(t *testing.T) {
+	w := newWorld(t, service(`<session:fetch requestid="req" src="'http://crm.example/'"/><log expr="_genesys.session.day.Monday"/>`,
+		`<transition event="interaction"/>`+onFetched))
+	w.call(sim.Caller{})
+	w.expect("s1: 1", "s1: true number 0 address is not allowed: FetchOptions.Allow has no entry for http://crm.example/")
 }
