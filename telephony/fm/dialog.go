@@ -1,9 +1,9 @@
 package fm
 
 import (
-	"errors"
 	"fmt"
-	"strconv"
+	"slices"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -27,41 +27,156 @@ func (dialogModule) NewState(*scxml.ModuleContext) scxml.ModuleState { return ni
 // Compile implements scxml.Module.
 func (m dialogModule) Compile(e *scxml.Element, c *scxml.Compiler) scxml.Action {
 	n := m.spec.compile(e, c)
-	if n == nil {
+	switch {
+	case n == nil:
+		return nil
+	case e.Name == actionRun:
+		c.Problem(scxml.Error, e.Pos, "<runtreatments> is no action of its own", "put it into <submit> or <update> of the queue module")
+		return nil
+	case e.Name == actionPause:
+		c.Problem(scxml.Error, e.Pos, "<pause> may stand inside <runtreatments> only", "to wait, use <send> with a delay")
 		return nil
 	}
 	checkPrompts(e, c)
 	return n
 }
 
-const maxPrompts = 10
+// The names of actions that are looked at.
+const (
+	actionPlay             = "play"
+	actionCollect          = "collect"
+	actionPlayAndCollect   = "playandcollect"
+	actionPlayAndVerify    = "playandverify"
+	actionPlaySound        = "playsound"
+	actionStart            = "start"
+	actionPause            = "pause"
+	actionRemote           = "remote"
+	actionCreateAnn        = "createann"
+	actionDeleteAnn        = "deleteann"
+	actionStop             = "stop"
+	actionSetDestination   = "setdialogdest"
+	actionRun              = "runtreatments"
+	maxPrompts             = 10
+	promptMessages         = "MSG_"
+	defaultPromptType      = "ann"
+	textToSpeechPromptType = "tts"
+)
+
+// promptTypes are the values of the attribute type of <prompts>, beside MSG_….
+func promptTypes() []string {
+	return []string{defaultPromptType, textToSpeechPromptType, "iretry", "ifailure", "isuccess", "itimeout"}
+}
+
+// dialogErrors are the codes of failed treatments.
+func dialogErrors() []string {
+	return []string{codeAttribute, codeUnknown, codeState + "null", codeState + "hold", codeState + "treating", codeState + "routed",
+		codeState + "ringing", codeRemote, codeCancelled, codeTimeout}
+}
 
 // dialogSpec is the table of the dialog module.
 func dialogSpec() *Spec {
-	return &Spec{
-		Name: "dialog", Prefix: "dialog", Namespace: DialogNamespace,
-		Elements: []ElementSpec{
-			{
-				Name: "play", Event: "dialog.play", Accepted: true, Data: []string{"interactionid"},
-				Attributes: append(values("interactionid", "device", "language", "hints"), requestID()),
-				Children: []ElementSpec{{
-					Name: "prompts", Min: 1, Max: 1,
-					Attributes: []AttributeSpec{{Name: "type", Kind: TokenKind, Default: "ann"}},
-					Children: []ElementSpec{{
-						Name: "prompt", Min: 1, Max: maxPrompts,
-						Attributes: values(append(promptSources(), "interrupt")...),
-					}},
-				}},
-			},
-		},
+	s := &Spec{Name: "dialog", Prefix: "dialog", Namespace: DialogNamespace}
+	for _, e := range treatmentSpecs() {
+		if e.Event != "" {
+			e.Errors = dialogErrors()
+		}
+		s.Elements = append(s.Elements, e)
 	}
+	s.Elements = append(s.Elements, ElementSpec{
+		Name: actionStop, Event: "dialog.stop", Errors: dialogErrors(), Data: []string{"interactionid"},
+		Attributes: append(values("interactionid"),
+			AttributeSpec{Name: "requestid", Note: "the id of the treatment to stop; without it the one that is running"}),
+		Note: "A silence takes the place of the treatment, which fails with the code cancelled.",
+	}, runSpec(""))
+	return s
+}
+
+// runSpec is <runtreatments>, in a parent of the given namespace.
+func runSpec(namespace string) ElementSpec {
+	run := ElementSpec{
+		Name: actionRun, Namespace: namespace, Max: 1,
+		Note: "Inside <submit> and <update> only. The treatments are played in turn, again from the first, until a target is found; no events tell of them.",
+	}
+	for _, e := range treatmentSpecs() {
+		switch e.Name {
+		case actionCreateAnn, actionDeleteAnn, actionSetDestination:
+			continue
+		}
+		run.Children = append(run.Children, e)
+	}
+	return run
+}
+
+// treatmentSpecs are the elements that stand for a treatment.
+func treatmentSpecs() []ElementSpec {
+	treatment := func(name string, data []string, children []ElementSpec, own ...AttributeSpec) ElementSpec {
+		return ElementSpec{
+			Name: name, Event: "dialog." + name, Accepted: true, Data: append([]string{"interactionid"}, data...),
+			Attributes: append(append(values("interactionid", "device", "language", "hints"), requestID()), own...), Children: children,
+		}
+	}
+	needed := func(name, note string) AttributeSpec { return AttributeSpec{Name: name, Required: true, Note: note} }
+	prompts := func(least, most int) ElementSpec {
+		return ElementSpec{
+			Name: "prompts", Min: least, Max: most,
+			Attributes: []AttributeSpec{{Name: "type", Kind: TokenKind, Default: defaultPromptType,
+				Note: "one of " + strings.Join(promptTypes(), ", ") + ", or MSG_ and a name"}},
+			Children: []ElementSpec{{
+				Name: "prompt", Min: 1, Max: maxPrompts, Attributes: values(append(promptSources(), "interrupt")...),
+			}},
+		}
+	}
+	input := ElementSpec{Name: "input", Min: 1, Max: 1}
+	for _, k := range inputKeys() {
+		input.Attributes = append(input.Attributes, AttributeSpec{Name: k.attribute, Note: k.note})
+	}
+	optional := input
+	optional.Min = 0
+	digits := []string{"digits"}
+	duration := AttributeSpec{Name: "duration", Note: "seconds"}
+	return []ElementSpec{
+		treatment(actionPlay, nil, []ElementSpec{prompts(1, 1)}),
+		treatment(actionCollect, digits, []ElementSpec{input}),
+		treatment(actionPlayAndCollect, digits, []ElementSpec{prompts(1, 1), input}),
+		treatment(actionPlayAndVerify, digits, []ElementSpec{prompts(1, len(promptTypes())), input},
+			AttributeSpec{Name: "attempts", Note: "how often the caller may try"}),
+		treatment(actionPlaySound, nil, nil, duration,
+			needed("type", "one of "+strings.Join(soundNames(), ", ")+", such as type=\"'music'\""),
+			AttributeSpec{Name: "resource", Note: "DN or file of the music"}),
+		treatment(actionStart, []string{"extensions"}, startParams(), AttributeSpec{Name: "type", Default: "applid"}),
+		{Name: actionPause, Attributes: []AttributeSpec{{Name: "duration", Default: "1", Note: "seconds"}}, Note: "Inside <runtreatments> only."},
+		treatment(actionRemote, nil, nil, needed("destination", "an expression"), AttributeSpec{Name: "default", Note: "where the call goes when the link is lost"}),
+		treatment(actionCreateAnn, []string{"userannid"}, []ElementSpec{prompts(0, 1), optional}, AttributeSpec{Name: "userid"}),
+		treatment(actionDeleteAnn, nil, nil, AttributeSpec{Name: "userid"}, needed("userannid", "the id of the announcement")),
+		treatment(actionSetDestination, nil, nil, needed("destination", "where the switch takes the call when nobody routes it")),
+	}
+}
+
+// startParams are the <param> of <dialog:start>, in the namespace of SCXML or of
+// the module.
+func startParams() []ElementSpec {
+	param := ElementSpec{Name: "param", Attributes: append(values("expr"),
+		AttributeSpec{Name: "name", Kind: TokenKind, Required: true, Note: "it names the parameter"})}
+	plain := param
+	plain.Namespace = "http://www.w3.org/2005/07/scxml"
+	return []ElementSpec{plain, param}
 }
 
 // what a prompt says, one of them.
 func promptSources() []string { return []string{"intid", "number", "userannid", "text"} }
 
-// checkPrompts reports prompts that say nothing, or several things.
+// checkPrompts reports prompts that say nothing, or several things, and lists of
+// an unknown type.
 func checkPrompts(e *scxml.Element, c *scxml.Compiler) {
+	typ := ""
+	if at, ok := e.Attr("type"); ok && e.Name == "prompts" {
+		typ = at.Value
+		known := promptTypes()
+		if !slices.Contains(known, typ) && !strings.HasPrefix(typ, promptMessages) {
+			c.Problem(scxml.Warning, at.Pos, fmt.Sprintf("%q is no type of prompts", typ),
+				c.Suggest(typ, known, "it is one of "+strings.Join(known, ", ")+", or MSG_ and a name"))
+		}
+	}
 	for _, child := range e.Children {
 		if child.Name != "prompt" {
 			checkPrompts(child, c)
@@ -76,35 +191,31 @@ func checkPrompts(e *scxml.Element, c *scxml.Compiler) {
 		if says != 1 {
 			c.Problem(scxml.Error, child.Pos, "<prompt> needs one of the attributes intid, number, userannid and text", "")
 		}
+		if _, ok := child.Attr("text"); !ok && typ == textToSpeechPromptType {
+			c.Problem(scxml.Error, child.Pos, "<prompt> in prompts of type tts needs the attribute text", "")
+		}
 	}
-}
-
-// promptsOf returns the prompts of an action.
-func promptsOf(args *datamodel.Object) []*datamodel.Object {
-	var all []*datamodel.Object
-	for _, prompts := range childrenOf(args, "prompts") {
-		all = append(all, childrenOf(prompts, "prompt")...)
-	}
-	return all
 }
 
 // dialog carries out the effect of an action of the dialog module.
 func (c *Connector) dialog(effect *session.ModuleCall) error {
 	p := &pending{session: effect.Session.ID, requestID: effect.RequestID, origin: dialogOrigin, prefix: "dialog." + effect.Name}
-	switch effect.Name {
-	case "play":
-		c.onCall(p, effect.Args, c.play)
-	default:
-		return fmt.Errorf("fm: no action %s", effect.Name)
+	if effect.Name == actionStop {
+		if id := text(effect.Args, argRequest); id != "" {
+			p.requestID = id
+		}
+		c.onCall(p, effect.Args, c.stopTreatment)
+		return nil
 	}
+	c.onCall(p, effect.Args, func(k *call, p *pending, args *datamodel.Object) { c.treat(k, p, effect.Name, args) })
 	return nil
 }
 
-// play is <dialog:play>: RequestApplyTreatment.
-func (c *Connector) play(k *call, p *pending, args *datamodel.Object) {
+// treat is an action that stands for a treatment: RequestApplyTreatment.
+func (c *Connector) treat(k *call, p *pending, action string, args *datamodel.Object) {
 	c.emit(k, p.session, c.answer(k, p, p.prefix+".requestid"))
 	device := text(args, "device")
-	params, err := announcement(args)
+	t, err := treatmentOf(action, args)
 	switch {
 	case err != nil:
 		c.fail(k, p, codeAttribute, err.Error())
@@ -115,80 +226,34 @@ func (c *Connector) play(k *call, p *pending, args *datamodel.Object) {
 	case !c.link.Capabilities().Has(telephony.CanTreat):
 		c.fail(k, p, codeUnknown, "the link cannot apply treatments")
 	default:
+		t.p = p
+		c.apply(k, t, func(err error) { c.refuse(k, p, err) })
+	}
+}
+
+// stopTreatment is <dialog:stop>.
+func (c *Connector) stopTreatment(k *call, p *pending, args *datamodel.Object) {
+	t := k.treatment
+	id := text(args, argRequest)
+	switch {
+	case t == nil || t.p == nil || id != "" && t.p.requestID != id:
+		c.fail(k, p, codeUnknown, "no such treatment is running")
+	case k.waiting == "" || k.routing != nil:
+		c.fail(k, p, codeState+k.at(), "the call does not wait at a routing point")
+	default:
 		c.link.Send(&telephony.RequestApplyTreatment{
-			ThisDN: k.waiting, ConnID: k.conn, TreatmentType: telephony.TreatmentPlayAnnouncement, Parameters: params,
-			Extensions: extensions(args),
-		}, func(_ telephony.Event, err error) { c.played(k, p, err) })
-	}
-}
-
-func (c *Connector) played(k *call, p *pending, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err != nil {
-		c.refuse(k, p, err)
-		return
-	}
-	c.cancelTreatment(k, "another treatment took its place")
-	k.treatment = p
-}
-
-// announcement makes the parameters of TreatmentPlayAnnouncement: LANGUAGE, and
-// PROMPT with a list for each prompt under the keys 1, 2, ….
-func announcement(args *datamodel.Object) (telephony.KVList, error) {
-	var params, prompts telephony.KVList
-	if language := text(args, "language"); language != "" {
-		params.Add("LANGUAGE", telephony.String(language))
-	}
-	for i, o := range promptsOf(args) {
-		interrupt, _ := o.Get("interrupt")
-		var prompt telephony.KVList
-		prompt.Add("INTERRUPT", telephony.Int(0))
-		if truth(interrupt) {
-			prompt.Set("INTERRUPT", telephony.Int(1))
-		}
-		key, value, err := promptOf(o)
-		if err != nil {
-			return nil, fmt.Errorf("prompt %d: %w", i+1, err)
-		}
-		prompt.Add(key, value)
-		prompts.Add(strconv.Itoa(i+1), telephony.List(prompt))
-	}
-	params.Add("PROMPT", telephony.List(prompts))
-	return params, nil
-}
-
-func promptOf(o *datamodel.Object) (key string, value telephony.Value, err error) {
-	for _, m := range o.Members() {
-		s := asText(m.Value)
-		switch m.Name {
-		case "intid":
-			n, ok := telephony.String(s).Int()
-			if !ok {
-				return "", value, fmt.Errorf("intid %q is not an integer", s)
+			ThisDN: k.waiting, ConnID: k.conn, TreatmentType: telephony.TreatmentSilence,
+		}, func(_ telephony.Event, err error) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			if err != nil {
+				c.refuse(k, p, err)
+				return
 			}
-			return "ID", telephony.Int(n), nil
-		case "number":
-			key = "DIGITS"
-		case "userannid":
-			key = "USER_ANN_ID"
-		case "text":
-			key = "TEXT"
-		default:
-			continue
-		}
-		if s == "" {
-			return "", value, errors.New(m.Name + " is empty")
-		}
-		return key, telephony.String(s), nil
-	}
-	return "", value, errors.New("there is nothing to play")
-}
-
-// cancelTreatment tells that a treatment ended before its time.
-func (c *Connector) cancelTreatment(k *call, why string) {
-	if t := k.treatment; t != nil {
-		k.treatment = nil
-		c.fail(k, t, codeCancelled, why)
+			if k.treatment == t {
+				c.cancelTreatment(k, "the treatment was stopped")
+			}
+			c.done(k, p)
+		})
 	}
 }

@@ -34,6 +34,7 @@ type ElementSpec struct {
 	// for interaction.redirect.done and error.interaction.redirect. Empty: none.
 	Event    string
 	Accepted bool     // Event+".requestid" comes first
+	Numeric  bool     // request ids are numbers
 	Data     []string // of the done event, beside requestid
 	Errors   []string // codes in error of the error event
 
@@ -142,6 +143,7 @@ func (s *Spec) compile(e *scxml.Element, c *scxml.Compiler) *node {
 type node struct {
 	name      string
 	requestID *scxml.Expression // location; nil without
+	numeric   bool              // request ids are numbers
 	locations []value           // further ones, which the module writes
 	values    []value
 	tokens    []datamodel.Member
@@ -155,7 +157,7 @@ type value struct {
 }
 
 func (s *ElementSpec) compile(e *scxml.Element, c *scxml.Compiler) *node {
-	n := &node{name: s.Name}
+	n := &node{name: s.Name, numeric: s.Numeric}
 	names := make([]string, len(s.Attributes))
 	for i, a := range s.Attributes {
 		names[i] = a.Name
@@ -273,7 +275,11 @@ func (n *node) evaluate(x *scxml.Exec) (args *datamodel.Object, id string, err e
 	}
 	id = x.NewID()
 	if n.requestID != nil {
-		if err := x.Assign(n.requestID, id); err != nil {
+		var written datamodel.Value = id
+		if n.numeric {
+			written = numberOfID(id)
+		}
+		if err := x.Assign(n.requestID, written); err != nil {
 			return nil, "", err
 		}
 	}
