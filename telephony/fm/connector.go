@@ -106,10 +106,11 @@ type Connector struct {
 	recent   map[string]*recent // by session
 
 	submissions map[string]map[string]*submission // by session and request id
-	services *Services
-	open     int // registrations not yet answered
-	refused  error
-	isReady  bool
+	excluded    map[string][]string               // agents that a session does not want
+	services    *Services
+	open        int // registrations not yet answered
+	refused     error
+	isReady     bool
 }
 
 // NewConnector makes a Connector. It does nothing before Open.
@@ -138,7 +139,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		maxCalls: o.MaxCalls, tenant: o.TenantID, server: o.Interactions, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{},
-		submissions: map[string]map[string]*submission{},
+		submissions: map[string]map[string]*submission{}, excluded: map[string][]string{},
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
