@@ -101,7 +101,7 @@ func ParseThreshold(text string) (*Expression, error) { return parseExpression(t
 //	7001@Switch.DN
 //	{StatCallsInQueue<10}[20]Sales@StatServer.GA, ?:(English > 5)@StatServer.GA
 //
-// Threshold in braces, weight in brackets and the server may be missing. At most 1,000 targets
+// Threshold in braces, weight in brackets, the server, and then the @ may be missing. At most 1,000 targets
 // are taken. The error is a *SyntaxError.
 func ParseTargets(text string) ([]Target, error) {
 	fault := func(at int, problem string) error {
@@ -190,23 +190,23 @@ func (t *Target) parse(text string, from, to int) (at int, problem string) {
 		for from = end + 1; from < to && isBlank(text[from]); from++ {
 		}
 	}
-	monkey := strings.LastIndexByte(text[from:to], '@')
-	if monkey < 0 {
-		return from, "a target without @; its form is name@server.type"
-	}
-	monkey += from
-	dot := strings.LastIndexByte(text[monkey:to], '.')
-	if dot < 0 {
+	// Without a server the @ may be missing too: 8001.Q.
+	dot := strings.LastIndexByte(text[from:to], '.') + from
+	if dot < from {
 		return to, "a target without type; its form is name@server.type"
 	}
-	dot += monkey
+	end := dot // of the name
+	if at := strings.LastIndexByte(text[from:dot], '@'); at >= 0 {
+		end = from + at
+		t.Server = text[end+1 : dot]
+	}
 	typ, err := ParseTargetType(text[dot+1 : to])
 	if err != nil {
 		return dot + 1, fmt.Sprintf("%.40q, which is no type of target,", text[dot+1:to])
 	}
-	t.Type, t.Server, t.Name = typ, text[monkey+1:dot], strings.TrimSpace(text[from:monkey])
+	t.Type, t.Name = typ, strings.TrimSpace(text[from:end])
 	if strings.HasPrefix(t.Name, "?") {
-		return t.parseSkill(text[:monkey], from)
+		return t.parseSkill(text[:end], from)
 	}
 	if t.Name == "" {
 		return from, "a target without a name"
