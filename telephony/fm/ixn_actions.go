@@ -161,7 +161,7 @@ func (c *Connector) associate(k *call, p *pending, args *datamodel.Object) {
 // give tells a session that it gets an interaction.
 func (c *Connector) give(k *call, target string) error {
 	added := k.event("interaction.added", focus(k.device()))
-	added.Context = contextOf(k.id, k.state(), 0) // the new session has changed nothing yet
+	added.Context = contextOf(k.id, k.stateFor(target), 0) // the new session has changed nothing yet
 	if c.starting[target] != nil {
 		c.emit(k, target, added)
 		return nil
