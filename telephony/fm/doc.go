@@ -3,11 +3,12 @@
 // under _genesys, and they connect a session engine with a telephony link.
 //
 //	<ixn:redirect>    routes the call to a destination
-//	<dialog:play>     plays announcements to a call that waits
+//	<dialog:…>        plays to a call that waits, and collects digits
+//	<queue:submit>    finds an agent or another target for it
 //	_genesys.ixn      the interactions of the session, read-only, kept up to date
 //
-// Namespaces are http://www.genesyslab.com/modules/interaction and
-// …/modules/dialog, with or without "http://".
+// Namespaces are http://www.genesyslab.com/modules/interaction, …/modules/dialog and so on,
+// with or without "http://".
 //
 // # Wiring
 //
@@ -50,15 +51,46 @@
 //	    invaliddestination      attribute to names no DN
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
-//	dialog.play.requestid       requestid: the action was accepted
-//	dialog.play.done            requestid: the treatment has ended
-//	error.dialog.play           error is one of invalidattribute, invalidstate.null,
+//
+// # Treatments
+//
+// The actions of the dialog module, <dialog:play>, collect, playandcollect,
+// playandverify, playsound, start, remote, createann, deleteann and setdialogdest, each become one
+// RequestApplyTreatment for a call that waits at a routing point; the attribute device, when
+// it is given, has to name that routing point.
+//
+//	dialog.ACTION.requestid     requestid: the action was accepted
+//	dialog.ACTION.done          requestid, interactionid: the treatment has ended. After collecting
+//	                            also digits, after start extensions, after createann userannid
+//	dialog.playsound.done.timeout  the attribute duration is over
+//	error.dialog.ACTION         error is one of invalidattribute, invalidstate.null,
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
 //	    cancelled               another treatment took its place, or the call was routed
+//	    timeout                 total_timeout and 10 s are over and the switch has said nothing
 //
-// A play is applied as TreatmentPlayAnnouncement, with LANGUAGE and PROMPT as the
-// T-Library has them: each prompt is a list with INTERRUPT and one of ID, DIGITS, USER_ANN_ID
-// and TEXT. The type of <prompts> is not looked at.
+// <dialog:stop> has a silence take the place of the treatment with the id in its
+// attribute requestid, a value, or of the one that is running.
+//
+// # Targets
+//
+// <queue:submit> asks Options.Targets, a router.Router for example, for a target, and
+// routes the call there unless route is false. Its request ids are numbers.
+//
+//	queue.submit.requestid      requestid, interactionid
+//	queue.submit.done           requestid, interactionid, targetselected, targetcomponentselected,
+//	                            targetobjectselected, vqselected, resource (for <ixn:redirect to>), access.
+//	                            With routing it comes when the switch has routed the call
+//	error.queue.submit          error is timeout, invalidattribute, invalidstate.…, remote, unknown,
+//	                            or cancelled: the call was routed otherwise
+//	queue.cancel.done           requestid, interactionid: one for each submit that <queue:cancel> ends;
+//	                            error.queue.submit does not come then
+//	queue.query.done            requestid, priority, positioninqueue, invqwaittime (seconds), queue, waited
+//	queue.update.done           requestid
+//
+// The treatments in <dialog:runtreatments> are played in turn while the request
+// waits, again from the first, at most once a second. When a target is found, no further one
+// begins. When the call ends, its requests end without an event: interaction.deleted
+// tells of it. A target that the switch refuses is given back, and the request goes on waiting.
 //
 // # Without telephony
 //
@@ -76,6 +108,5 @@
 // with the code unknown (0 for a fetch); functions throw. A fetch reaches only what
 // [FetchOptions] allow, and no network that is not public unless it is listed there.
 //
-// What is not here yet: the other actions, the queue and statistic modules, the functions
-// that change user data, transferred and conferenced calls.
+// [Specs] are the tables of all elements, attributes, events and functions.
 package fm

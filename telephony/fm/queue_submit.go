@@ -30,6 +30,9 @@ type submission struct {
 func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	interaction := text(args, "interactionid")
 	s := &submission{p: p, key: asText(p.id()), interaction: interaction, route: interaction != "", extensions: extensions(args)}
+	if c.submissions[p.session][s.key] != nil {
+		return // the effect was carried out before
+	}
 	if route, ok := args.Get("route"); ok && route != nil {
 		s.route = s.route && truth(route)
 	}
@@ -192,6 +195,9 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := s.k
+	if err == nil {
+		c.logger.Debug("target selected", "session", s.p.session, "interactionid", s.interaction, "queue", s.queue, "why", sel.Why)
+	}
 	switch {
 	case c.submissions[s.p.session][s.key] != s:
 		c.targets.Cancel(s.id) // nobody wants it any more

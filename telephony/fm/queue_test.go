@@ -361,3 +361,24 @@ func TestQueueObjects(t *testing.T) {
 	w.expect("s1: 0,1,2,7,10,0", "s1: 0,1,2,3,0,1,2", "s1: old: , then ann,cy", "s1: undefined", "s1: bob@.A",
 		"s1: no tuning", "s1: no capacity")
 }
+
+func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
+	w := newDeskWith(t, `<state id="a"><transition event="interaction.onrouterequest">
+<queue:submit requestid="req" queue="'VQ'"><queue:targets><queue:targetid expr="'nobody@.A'"/></queue:targets></queue:submit></transition>
+<transition event="queue.submit.requestid"><send event="look" delay="1s"/></transition>
+<transition event="look">
+<log expr="[_genesys.statistic.sData('?:English>1@.GA', 'StatAgentsTotal'), _genesys.statistic.sData('VQ', 'StatExpectedWaitingTime')].join()"/>
+</transition></state>`, func(o *fm.Options) {
+		services := fm.ServicesOptions{Clock: o.Clock, Statistics: fm.RouterStatistics{Router: o.Targets.(*router.Router)}}
+		s, err := fm.NewServices(&services)
+		require.NoError(t, err)
+		o.Services = s
+	})
+	w.ready("ann")
+	w.call()
+	w.clock.Advance(time.Second)
+	w.expect("s1: 1,0")
+	_, err := fm.RouterStatistics{Router: w.router}.Value("R", fm.Statistic{Definition: datamodel.NewObject()})
+	assert.Error(t, err)
+	assert.ErrorIs(t, fm.RouterStatistics{Router: w.router}.Subscribe("R", fm.Statistic{Name: "StatMood"}), router.ErrStatistic)
+}

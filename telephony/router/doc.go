@@ -38,7 +38,8 @@
 // his state. Statistics are those of [Router.Statistic]; those over
 // intervals are not kept. Within one priority only age counts.
 // Thresholds are looked at when a request comes, when an agent becomes free and every
-// Options.Recheck. State is kept in memory only.
+// Options.Recheck. DNs are told apart by their number, not by their switch. State is kept
+// in memory only.
 //
 // # Concurrency and time
 //

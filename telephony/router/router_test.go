@@ -400,7 +400,10 @@ func TestStatistics(t *testing.T) {
 	}
 	_, err := f.Statistic("R", "StatMood")
 	assert.ErrorIs(t, err, router.ErrStatistic)
-	_, err = f.Statistic("VQ2", "CallsWaiting")
+	none, err := f.Statistic("VQ2", "CallsWaiting")
+	require.NoError(t, err)
+	assert.Zero(t, none)
+	_, err = f.Statistic("VQ2@x.Y", "CallsWaiting")
 	assert.Error(t, err)
 	assert.Equal(t, map[string]int{"VQ": 1}, f.Queues())
 

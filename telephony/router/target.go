@@ -129,6 +129,7 @@ func ParseTargets(text string) ([]Target, error) {
 func splitList(text string) (parts [][2]int, at int, problem string) {
 	var open []int
 	quote, from := -1, 0
+	colon := false // names may hold quotes; what follows a colon may hold names in quotes
 	for i := 0; i < len(text); i++ {
 		ch := text[i]
 		switch {
@@ -136,8 +137,10 @@ func splitList(text string) (parts [][2]int, at int, problem string) {
 			if ch == text[quote] {
 				quote = -1
 			}
-		case (ch == '"' || ch == '\'') && len(open)+strings.Count(text[from:i], ":") > 0: // names may hold quotes
+		case (ch == '"' || ch == '\'') && (colon || len(open) > 0):
 			quote = i
+		case ch == ':':
+			colon = true
 		case ch == '(' || ch == '{' || ch == '[':
 			open = append(open, i)
 		case ch == ')' || ch == '}' || ch == ']':
@@ -147,7 +150,7 @@ func splitList(text string) (parts [][2]int, at int, problem string) {
 			open = open[:len(open)-1]
 		case ch == ',' && len(open) == 0:
 			parts = append(parts, [2]int{from, i})
-			from = i + 1
+			from, colon = i+1, false
 		}
 	}
 	switch {
