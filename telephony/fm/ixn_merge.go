@@ -46,6 +46,7 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 	}
 	if heard == to.session {
 		// What is under way goes on.
+		c.moveSubmissions(from, to)
 		if from.treatment != nil && to.treatment == nil {
 			to.treatment, from.treatment = from.treatment, nil
 		}

@@ -110,7 +110,7 @@ func queueSpec() *Spec {
 					{Name: "timeout", Default: "no time-out", Note: "seconds"},
 					{Name: "clearontimeout", Default: "false", Note: "false: after a time-out the targets are added to those of the next submit"},
 					{Name: "clearqueue", Default: "false", Note: "true: drops the targets of earlier submits first"},
-					{Name: "route", Default: "true", Note: "false: the target is selected only"},
+					{Name: "route", Default: "true", Note: "false: the target is selected only. Multimedia interactions go to agents, places and queues"},
 					{Name: "hints", Note: "{extensions: {…}} goes to the switch with the route"},
 					{Name: "language", Note: "not looked at"},
 					{Name: "usecap", Note: "not looked at: every agent takes one call at a time"},

@@ -79,7 +79,7 @@ func newDeskWith(t testing.TB, states string, change func(*fm.Options)) *desk {
 
 // Application implements fm.Applications.
 func (w *desk) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
-	if dn == "5000" {
+	if dn == "5000" || dn == "inbox" {
 		return []string{"mem:a"}, nil, nil
 	}
 	return nil, nil, nil
@@ -381,4 +381,34 @@ func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
 	_, err := fm.RouterStatistics{Router: w.router}.Value("R", fm.Statistic{Definition: datamodel.NewObject()})
 	assert.Error(t, err)
 	assert.ErrorIs(t, fm.RouterStatistics{Router: w.router}.Subscribe("R", fm.Statistic{Name: "StatMood"}), router.ErrStatistic)
+}
+
+func TestMultimediaInteractionIsRouted(t *testing.T) {
+	var server *sim.InteractionServer
+	w := newDeskWith(t, `<parallel id="both"><state id="do"><transition event="interaction.present">
+<queue:submit requestid="req" interactionid="_event.data.interactionid"><dialog:runtreatments><dialog:playsound type="'music'"/></dialog:runtreatments>
+<queue:targets><queue:targetid expr="'bob@.A, P7001@.AP'"/></queue:targets></queue:submit></transition>
+<transition event="again"><queue:submit requestid="req" interactionid="_genesys.ixn.firstixnid">
+<queue:targets><queue:targetid expr="'7009@sw.DN'"/></queue:targets></queue:submit></transition></state>
+<state id="watch"><transition event="queue.* error.*"><log expr="[_event.name, _event.data.error, _event.data.description, _event.data.targetcomponentselected].join(' ')"/></transition></state></parallel>`,
+		func(o *fm.Options) {
+			server = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: o.Clock.(sim.Clock)})
+			server.AddQueue("inbox", sim.InteractionQueue{Strategy: true})
+			server.AddAgent("bob", sim.InteractionAgent{Reject: true})
+			server.AddAgent("P7001", sim.InteractionAgent{AcceptAfter: time.Second, HandleTime: time.Minute})
+			o.Interactions = server
+		})
+	_, err := server.Submit(telephony.Interaction{ID: "m1", MediaType: "email", Queue: "inbox"})
+	require.NoError(t, err)
+	w.clock.Advance(0)
+	w.expect("s1: queue.submit.requestid   ")
+	w.send("again")
+	w.expect("s1: queue.submit.requestid   ", "s1: error.queue.submit unknown a multimedia interaction cannot be sent to 7009@sw.DN ")
+	w.ready("bob") // he does not take it
+	w.expect()
+	w.ready("ann")
+	w.clock.Advance(time.Second)
+	w.expect("s1: queue.submit.done   P7001@.AP")
+	w.clock.Advance(time.Hour)
+	assert.Zero(t, w.router.Stats().Waiting+w.router.Stats().Reserved)
 }
