@@ -196,9 +196,16 @@ func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 
 // recent are the last effects of a session that were carried out.
 type recent struct {
-	effects [64]session.EffectID
-	next    int
+	effects []effectKey
+	next    int // the one to be overwritten, when there are maxRecent
 }
+
+type effectKey struct {
+	macrostep uint64
+	index     int
+}
+
+const maxRecent = 64
 
 // repeated reports whether an effect has been carried out before, and notes it.
 // c.mu is held.
@@ -208,11 +215,16 @@ func (c *Connector) repeated(id session.EffectID) bool {
 		r = &recent{}
 		c.recent[id.Session] = r
 	}
-	if slices.Contains(r.effects[:], id) {
+	key := effectKey{id.Macrostep, id.Index}
+	switch {
+	case slices.Contains(r.effects, key):
 		return true
+	case len(r.effects) < maxRecent:
+		r.effects = append(r.effects, key)
+	default:
+		r.effects[r.next] = key
+		r.next = (r.next + 1) % maxRecent
 	}
-	r.effects[r.next%len(r.effects)] = id
-	r.next++
 	return false
 }
 

@@ -2,7 +2,7 @@
 // orchestration strategy. They give documents actions on calls and the objects
 // under _genesys, and they connect a session engine with a telephony link.
 //
-//	<ixn:redirect>    routes the call to a destination
+//	<ixn:…>           routes, transfers and ends interactions, and makes new ones
 //	<dialog:…>        plays to a call that waits, and collects digits
 //	<queue:submit>    finds an agent or another target for it
 //	_genesys.ixn      the interactions of the session, read-only, kept up to date
@@ -26,11 +26,32 @@
 //
 //	interaction.added              interactionid, focusdeviceid: the first event of the session
 //	interaction.onrouterequest     interactionid: the switch waits for <ixn:redirect>
-//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, leaves
-//	interaction.udata.changed      interactionid
+//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, holds, leaves
+//	interaction.partyadded, interaction.partydeleted
+//	                               interactionid, focusdeviceid: a party of a conference
+//	interaction.udata.changed      interactionid: also when a change by the session itself is done
+//	interaction.onmerge            interactionid, frominteractionid, tointeractionid: a consult call
+//	                               has become part of the call on hold
 //	interaction.abandoned          interactionid: the caller gave up; interaction.deleted follows
-//	interaction.deleted            interactionid: the call is over. With resultof 'detach' it goes
-//	                               on, but belongs to the session no longer
+//	interaction.deleted            interactionid: the interaction is over. With resultof detach, associate, merge
+//	                               or notcontrolled it goes on, but belongs to the session no longer
+//
+// Multimedia interactions come from Options.Interactions, when a queue with an application
+// hands them over: interaction.added, then interaction.present. Once they are placed elsewhere or
+// delivered, interaction.deleted and interaction.notcontrolled end that.
+//
+// An interaction belongs to at most one session, a session may have many.
+//
+//   - A consult call that reaches a DN with an application has a session of its own;
+//     its parentid is the id of the call on hold, which <ixn:attach> takes over when no other
+//     session has it. When the two merge, interaction.onmerge comes to the sessions of both;
+//     a call on hold without a session becomes one of the consult call's.
+//   - <ixn:detach> gives an interaction away. It may still be redirected by its id and
+//     attached again; at the next DN with an application a new session begins.
+//   - <ixn:associate> gives it to another session, which hears interaction.added,
+//     interaction.present and, for a call that waits, interaction.onrouterequest.
+//   - Calls and messages that a session makes are its own, also when it had no
+//     interaction before.
 //
 // The objects under _genesys.ixn are brought up to date before the event that
 // tells of the change reaches the document. When a document cannot be loaded
@@ -45,12 +66,19 @@
 //	interaction.redirect.done   requestid, interactionid
 //	error.interaction.redirect  error is one of:
 //	    invalidstate.null       the session has no such interaction, or it is over
-//	    invalidstate.ringing, invalidstate.routed
+//	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
 //	    invaliddestination      attribute to names no DN
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
+//
+// The other actions of the interaction module are listed by [Specs]. Those on calls
+// act at the party that their attribute device names, or the first one in the right state.
+//
+// setuData and deleteuData change the user data as the session sees it at once; the request
+// follows, and interaction.udata.changed says that it is done. error.interaction.setudata says
+// that it could not be done, and takes the change back.
 //
 // # Treatments
 //

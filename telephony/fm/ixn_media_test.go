@@ -155,6 +155,11 @@ func TestCreateAndSendMessage(t *testing.T) {
 	require.Len(t, sent, 1)
 	assert.Equal(t, `{"lang": "en", "to": "a@example.com", "subject": "Your call", "srid": "sr5"}`, sent[0].Content.String())
 	w.says("s1", "again", `s1: error.msgbased.sendmessage {"error":"invalidstate","description":"the interaction is a call"}`)
+	for _, id := range []string{"f1", "f2"} {
+		_, err := w.server.Submit(telephony.Interaction{ID: id, MediaType: "email", Queue: "archive"})
+		require.NoError(t, err)
+	}
+	w.says("s1", "create", `s1: error.msgbased.createmessage {"error":"Request Invalid","description":"sim: too many interactions: 3"}`)
 	w.says("s1", "chat", `s1: error.msgbased.createmessage {"error":"Request Invalid","description":"the session has no such interaction"}`)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
@@ -48,7 +49,7 @@ func newCenter(t testing.TB, actions map[string]string) *world {
 	w := &world{TB: t, lang: goja.New(nil), clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 		files: map[string]string{"mem:a": acting(actions)}, apps: map[string][]string{"5000": {"mem:a"}}}
 	w.sw = sim.New(&sim.Options{Clock: w.clock})
-	w.server = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: w.clock})
+	w.server = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: w.clock, MaxInteractions: 3})
 	require.NoError(t, w.sw.AddRoutePoint("5000", sim.RoutePoint{}))
 	require.NoError(t, w.sw.AddRoutePoint("5001", sim.RoutePoint{}))
 	require.NoError(t, w.sw.AddExtension("7001", sim.Extension{AgentID: "ann"}))
@@ -448,4 +449,56 @@ func TestInteractionTable(t *testing.T) {
 			assert.Contains(t, e.Errors, code[1])
 		})
 	}
+}
+
+// A change of user data that has not come back yet survives a snapshot, and gives
+// way to the state that has it.
+func TestSnapshotOfUserData(t *testing.T) {
+	object := datamodel.NewObject
+	state := func(n float64) *datamodel.Object {
+		return object(datamodel.Member{Name: "g_uid", Value: "x"},
+			datamodel.Member{Name: "udata", Value: object(datamodel.Member{Name: "n", Value: n}, datamodel.Member{Name: "o", Value: "o"})})
+	}
+	context := func(n, applied float64) *datamodel.Object {
+		return object(datamodel.Member{Name: "interactionid", Value: "x"}, datamodel.Member{Name: "interaction", Value: state(n)},
+			datamodel.Member{Name: "applied", Value: applied})
+	}
+	write := object(datamodel.Member{Name: "interactionid", Value: "x"}, datamodel.Member{Name: "number", Value: 4.0},
+		datamodel.Member{Name: "args", Value: object(datamodel.Member{Name: "udata", Value: object(datamodel.Member{Name: "n", Value: 9.0})})})
+	snapshot := datamodel.AppendValue(nil, object(datamodel.Member{Name: "interactions", Value: []datamodel.Value{context(1, 0)}},
+		datamodel.Member{Name: "last", Value: 4.0}, datamodel.Member{Name: "writes", Value: []datamodel.Value{write}}))
+	s := fm.Modules()[0].NewState(nil)
+	require.NoError(t, s.Restore(snapshot))
+	n := func() datamodel.Value {
+		ixn := s.Globals()["_genesys.ixn"].(datamodel.HostObject)
+		get, _ := ixn.Get("getuData")
+		v, err := get.(datamodel.Func)([]datamodel.Value{"n", "x"})
+		require.NoError(t, err)
+		return v
+	}
+	assert.Equal(t, 9.0, n())
+	s.Deliver(&datamodel.Event{Context: context(2, 3)})
+	assert.Equal(t, 9.0, n(), "an older state does not take the change back")
+	again, err := s.Snapshot(nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Restore(again))
+	assert.Equal(t, 9.0, n())
+	s.Deliver(&datamodel.Event{Context: context(5, 4)})
+	assert.Equal(t, 5.0, n())
+	for _, bad := range []*datamodel.Object{
+		object(datamodel.Member{Name: "interactionid", Value: "x"}),
+		object(datamodel.Member{Name: "number", Value: 1.0}),
+	} {
+		damaged := datamodel.AppendValue(nil, object(datamodel.Member{Name: "interactions", Value: []datamodel.Value{}},
+			datamodel.Member{Name: "last", Value: 4.0}, datamodel.Member{Name: "writes", Value: []datamodel.Value{bad}}))
+		assert.ErrorContains(t, s.Restore(damaged), "damaged")
+	}
+}
+
+// Both spellings of the namespace are the same module.
+func TestBareNamespace(t *testing.T) {
+	w := newCenter(t, nil)
+	w.files["mem:a"] = strings.ReplaceAll(acting(map[string]string{"go": `<ixn:terminate/>`}), "http://www.genesyslab.com", "www.genesyslab.com")
+	w.call(sim.Caller{})
+	w.says("s1", "go", `s1: i.terminate.done {"id":"ONE"}`, `s1: i.deleted {"id":"ONE"}`)
 }
