@@ -451,7 +451,7 @@ func (c *Connector) forget(k *call) {
 
 // emit sends an event to a session, or keeps it while that is being started. c.mu
 // is held.
-func (c *Connector) emit(_ *call, id string, ev *scxml.Event) {
+func (c *Connector) emit(id string, ev *scxml.Event) {
 	if st := c.starting[id]; st != nil {
 		st.held = append(st.held, ev)
 		return

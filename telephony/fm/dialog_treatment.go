@@ -105,7 +105,7 @@ func (c *Connector) treatmentOver(k *call, t *treatment, event string, data ...d
 	k.endTreatment()
 	if t.p != nil {
 		data = append([]datamodel.Member{{Name: "interactionid", Value: k.id}}, data...)
-		c.emit(k, t.p.session, c.answer(k, t.p, t.p.prefix+event, data...))
+		c.emit(t.p.session, c.answer(k, t.p, t.p.prefix+event, data...))
 	}
 	if t.busy != nil {
 		c.step(t.busy)

@@ -39,7 +39,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	if interaction != "" {
 		s.k = c.callOf(p.session, interaction)
 	}
-	c.emit(s.k, p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
+	c.emit(p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
 	if interaction != "" && s.k == nil {
 		c.fail(nil, p, codeState+"null", "the session has no such interaction")
 		return
@@ -308,7 +308,7 @@ func (c *Connector) submitDone(s *submission, sel *router.Selection) {
 		component = dn
 	}
 	member := func(name string, v datamodel.Value) datamodel.Member { return datamodel.Member{Name: name, Value: v} }
-	c.emit(s.k, s.p.session, c.answer(s.k, s.p, "queue.submit.done",
+	c.emit(s.p.session, c.answer(s.k, s.p, "queue.submit.done",
 		member("interactionid", s.interaction),
 		member("targetselected", dn),
 		member("targetcomponentselected", component),
