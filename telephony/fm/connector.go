@@ -20,7 +20,8 @@ type Applications interface {
 	// Application returns the URLs of the documents for a call that is at a DN, in
 	// the order in which to try them, and the parameters of the session. No URL and
 	// no error: calls at this DN are not ours. It is called on the goroutine
-	// that delivers events and must be quick.
+	// that delivers events and must be quick. For a multimedia interaction dn is its
+	// queue, and call has that and the user data.
 	Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error)
 }
 

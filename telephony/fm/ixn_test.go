@@ -48,7 +48,12 @@ func acting(actions map[string]string) string {
 func newCenter(t testing.TB, actions map[string]string) *world {
 	w := &world{TB: t, lang: goja.New(nil), clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
 		files: map[string]string{"mem:a": acting(actions)}, apps: map[string][]string{"5000": {"mem:a"}}}
-	w.sw = sim.New(&sim.Options{Clock: w.clock})
+	return equip(w, &sim.Options{Clock: w.clock})
+}
+
+func equip(w *world, opts *sim.Options) *world {
+	t := w.TB
+	w.sw = sim.New(opts)
 	w.server = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: w.clock, MaxInteractions: 3})
 	require.NoError(t, w.sw.AddRoutePoint("5000", sim.RoutePoint{}))
 	require.NoError(t, w.sw.AddRoutePoint("5001", sim.RoutePoint{}))
@@ -501,4 +506,67 @@ func TestBareNamespace(t *testing.T) {
 	w.files["mem:a"] = strings.ReplaceAll(acting(map[string]string{"go": `<ixn:terminate/>`}), "http://www.genesyslab.com", "www.genesyslab.com")
 	w.call(sim.Caller{})
 	w.says("s1", "go", `s1: i.terminate.done {"id":"ONE"}`, `s1: i.deleted {"id":"ONE"}`)
+}
+
+// On a switch that keeps the ConnID of the consult call that call goes on.
+func TestConsultCallSurvives(t *testing.T) {
+	w := &world{TB: t, lang: goja.New(nil), clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)),
+		files: map[string]string{"mem:a": acting(map[string]string{"interaction.onrouterequest": route7001}),
+			"mem:b": acting(map[string]string{"route": `<ixn:redirect to="'7003'"/>`})},
+		apps: map[string][]string{"5000": {"mem:a"}, "5001": {"mem:b"}}}
+	equip(w, &sim.Options{Clock: w.clock, KeepConsultConnID: true})
+	id := w.call(sim.Caller{})
+	_, err := telephonyDo(w, &telephony.RequestInitiateTransfer{ThisDN: "7001", ConnID: id, Destination: "5001"})
+	require.NoError(t, err)
+	w.log = nil
+	_, err = telephonyDo(w, &telephony.RequestCompleteTransfer{ThisDN: "7001", ConnID: id + 1, TransferConnID: id})
+	require.NoError(t, err)
+	text := strings.Join(w.said("x"), "\n")
+	const merge = `i.onmerge {"id":"TWO","frominteractionid":"ONE","tointeractionid":"TWO"}`
+	assert.Contains(t, text, "s1: "+merge+"\n"+`s1: i.deleted {"id":"ONE","resultof":"merge"}`)
+	assert.Contains(t, text, "s2: "+merge)
+	assert.Equal(t, `s2: i.redirect.done {"id":"TWO"}`, w.does("s2", "route")[0])
+	w.clock.Advance(time.Second)
+	require.NoError(t, w.sw.HangUp(id+1))
+	w.clock.Advance(0)
+	assert.Contains(t, w.said("x"), `s2: i.deleted {"id":"TWO"}`)
+}
+
+// A link that only reports calls: every action says that it cannot be done.
+func TestLinkWithoutCallControl(t *testing.T) {
+	w := newCenter(t, nil)
+	require.NoError(t, w.conn.Close())
+	w.files["mem:b"] = acting(map[string]string{
+		"call": `<ixn:createcall from="'7001'" to="'7002'"/>`,
+		"end":  `<ixn:terminate/>`,
+		"ring": `<ixn:accept resource="'7004'"/>`,
+		"move": `<ixn:singlesteptransfer device="'7001'" to="'7002'"/>`,
+		"join": `<ixn:singlestepconference device="'7001'" to="'7002'"/>`,
+		"both": `<ixn:initiateconference device="'7001'" to="'7002'"/>`,
+		"data": `<script>_genesys.ixn.setuData({a: 1})</script>`,
+		"show": show(`typeof _genesys.ixn.getuData('a')`),
+	})
+	w.apps["5000"] = []string{"mem:b"}
+	w.open(deaf{w.sw.Connect()}, "5000")
+	w.call(sim.Caller{})
+	w.says("s1", "call", `s1: error.voice.createcall {"error":"invalidserver","description":"the link cannot make calls"}`)
+	w.says("s1", "end", `s1: error.i.terminate {"error":"unknown","description":"the link cannot route calls"}`)
+	for event, action := range map[string]string{"ring": "i.accept", "move": "voice.singlesteptransfer", "join": "voice.singlestepconference", "both": "voice.initiateconference"} {
+		w.says("s1", event, `s1: error.`+action+` {"error":"unknown","description":"the link cannot do it: it can Monitor"}`)
+	}
+	w.says("s1", "data", `s1: error.i.setudata {"error":"unknown","description":"the link cannot change user data"}`)
+	w.says("s1", "show", "s1: undefined") // the change was taken back
+}
+
+// Two calls of one session are two interactions; when one ends the other goes on.
+func TestSeveralInteractions(t *testing.T) {
+	w := talking(t, map[string]string{"call": `<ixn:createcall from="'7002'" to="'7003'"/>`,
+		"list": show(`_genesys.ixn.interactions['` + id2 + `'].parties['7002'].devicetype + ' ' + (_genesys.ixn.interactions['x'] === undefined) + ' ' + Object.keys(_genesys.ixn.interactions).length`)})
+	w.does("s1", "call")
+	w.clock.Advance(time.Second)
+	w.says("s1", "list", "s1: agent true 2")
+	require.NoError(t, w.sw.HangUp(0x0001000000000001))
+	w.clock.Advance(0)
+	assert.Equal(t, []string{`s1: i.deleted {"id":"ONE"}`}, w.said("x"))
+	w.says("s1", "count", "s1: 1 2: 7002/connected,7003/connected")
 }

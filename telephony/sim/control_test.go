@@ -179,3 +179,26 @@ func TestTransferWhileRinging(t *testing.T) {
 		assert.Zero(t, b.sw.Calls())
 	})
 }
+
+func TestTransferKeepsConnIDOfConsultation(t *testing.T) {
+	scenario(t, &sim.Options{KeepConsultConnID: true}, sim.RoutePoint{}, sim.Extension{}, func(t *testing.T, b *bench) {
+		id := b.talks()
+		e := b.do(&telephony.RequestInitiateTransfer{ThisDN: "7001", ConnID: id, Destination: "7002"}).(*telephony.EventDialing)
+		var changed *telephony.EventPartyChanged
+		b.link.Subscribe(func(e telephony.Event) {
+			if e, ok := e.(*telephony.EventPartyChanged); ok {
+				changed = e
+			}
+		})
+		b.do(&telephony.RequestCompleteTransfer{ThisDN: "7001", ConnID: e.ConnID, TransferConnID: id})
+		b.forget()
+		require.NotNil(t, changed)
+		assert.Equal(t, e.ConnID, changed.ConnID)
+		assert.Equal(t, id, changed.PreviousConnID)
+		assert.Equal(t, "030", changed.OtherDN)
+		b.refused(sim.CodeUnknownCall, &telephony.RequestHoldCall{ThisDN: "7002", ConnID: id})
+		b.do(&telephony.RequestHoldCall{ThisDN: "7002", ConnID: e.ConnID})
+		require.NoError(t, b.sw.HangUp(e.ConnID))
+		assert.Zero(t, b.sw.Calls())
+	})
+}

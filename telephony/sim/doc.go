@@ -34,7 +34,7 @@
 //	RequestSingleStepConference    EventPartyAdded, EventRinging at the destination
 //	somebody leaves a conference   EventReleased, EventPartyDeleted at the others
 //
-// When two calls merge the one on hold survives, with its ConnID and its caller; user
+// When two calls merge the one on hold survives (see Options.KeepConsultConnID), with its ConnID and its caller; user
 // data of both are merged, its own count. EventPartyChanged tells those of the consult call, as
 // PreviousConnID, which ConnID they had.
 //
