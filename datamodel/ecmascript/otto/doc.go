@@ -29,6 +29,8 @@
 //     whose names are indexes.
 //   - A member of a host object that its Names do not list is found where the
 //     document mentions its name in a chain such as _x.a.b.
+//   - What scripts add to _data is an ordinary member of it, and does not leave the
+//     script when _data itself is copied out.
 //   - Assigning a new member to a read-only object through another variable,
 //     outside of strict code, is ignored.
 //
