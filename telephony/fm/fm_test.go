@@ -1,8 +1,11 @@
 package fm_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +39,8 @@ type world struct {
 	ids    int
 	lang   datamodel.Language
 	server *sim.InteractionServer // nil without
+	logger *slog.Logger           // of the connector
+	refuse error                  // that Application returns
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -59,7 +64,7 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	settings := &fm.Options{DNs: dns, Clock: w.clock}
+	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
 	if w.server != nil {
 		settings.Interactions = w.server
 	}
@@ -88,7 +93,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 
 // Application implements fm.Applications.
 func (w *world) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
-	return w.apps[dn], w.params, nil
+	return w.apps[dn], w.params, w.refuse
 }
 
 // Fetch implements session.Fetcher.
@@ -206,8 +211,8 @@ func TestCallerGivesUp(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	id := "00010000000000010000000000000001"
 	require.Len(t, w.log, 4)
-	assert.Contains(t, w.log[0], `"error":"cancelled","description":"the caller hung up"}`)
-	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[1])
+	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[0])
+	assert.Contains(t, w.log[1], `"error":"cancelled","description":"the caller hung up"}`)
 	assert.Equal(t, `s1: interaction.deleted {"interactionid":"`+id+`"}`, w.log[2])
 	assert.Equal(t, `s1: left: 0`, w.log[3])
 }
@@ -308,6 +313,36 @@ func TestDocumentCannotBeUsed(t *testing.T) {
 	assert.Equal(t, 1, w.engine.Len())
 	require.NoError(t, w.sw.HangUp(id))
 	w.clock.Advance(0)
+}
+
+// One arrival of a call is tried, and told of, once; the next one is tried again.
+func TestRefusalIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, "<scxml")
+	require.NoError(t, w.conn.Close())
+	w.logger = slog.New(slog.NewTextHandler(&log, nil))
+	w.open(w.link, "5000", "7001", "7002")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "no session")
+	log.Reset()
+
+	w.apps["5000"], w.refuse = nil, errors.New("section Application is missing")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "section Application is missing")
+	log.Reset()
+
+	// The document is mended while the call rings; then nobody answers.
+	w.refuse, w.apps["5000"] = nil, []string{"mem:none", "mem:broken"}
+	id := w.call(sim.Caller{})
+	assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String()) // each document once
+	w.apps["5000"], w.files["mem:b"] = []string{"mem:b"}, strategy(`<state id="s">
+  <transition event="interaction.onrouterequest"><log expr="'again'"/></transition></state>`)
+	w.link.Send(&telephony.RequestRouteCall{ThisDN: "5000", ConnID: id, Destination: "7002"},
+		func(_ telephony.Event, err error) { assert.NoError(t, err) })
+	w.clock.Advance(20 * time.Second)
+	w.expect("s3: again")
 }
 
 func TestParameters(t *testing.T) {
