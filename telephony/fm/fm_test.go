@@ -190,11 +190,12 @@ func TestEngines(t *testing.T) {
     <log expr="_genesys.ixn.interactions[ixn].voice.type + ' ' + _genesys.ixn.interactions[ixn].udata.vip +
       ' ' + typeof _genesys.ixn.interactions[ixn].msgbased + ' ' + (_genesys.ixn.interactions['none'] === undefined)"/></transition>
   <transition event="interaction.partystatechanged">
-    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state"/></transition>
+    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state + ' ' + ('7001' in _genesys.ixn.interactions[ixn].parties) +
+      ' ' + ('5000' in _genesys.ixn.interactions[ixn].parties)"/></transition>
   <transition event="interaction.deleted" target="end"/></state><final id="end"/>`))
 			w.call(sim.Caller{UserData: telephony.KVList{{Key: "vip", Value: telephony.Int(1)}}})
 			w.clock.Advance(time.Hour)
-			w.expect("s1: inbound 1 undefined true", "s1: alerting", "s1: connected")
+			w.expect("s1: inbound 1 undefined true", "s1: alerting true false", "s1: connected true false")
 			assert.Zero(t, w.engine.Len())
 		})
 	}
@@ -411,6 +412,28 @@ func TestSessionEndsFirst(t *testing.T) {
 	require.NoError(t, w.sw.HangUp(id))
 	w.clock.Advance(0)
 	assert.Zero(t, w.sw.Calls())
+}
+
+// A call whose session fails stays where it is until the switch acts; when it
+// comes back to a DN with an application there is a new session.
+func TestSessionFailsWhileTheCallWaits(t *testing.T) {
+	w := newWorld(t, strategy(`<state id="s"><onentry><log expr="'start'"/></onentry>
+  <transition event="interaction.onrouterequest" target="loop"/></state>
+  <state id="loop"><transition target="loop"/></state>`))
+	require.NoError(t, w.sw.AddRoutePoint("5002", sim.RoutePoint{Timeout: 5 * time.Second, Default: "7002", RingTimeout: 10 * time.Second}))
+	w.apps["5002"] = []string{"mem:a"}
+	_, err := telephonyDo(w, &telephony.RequestRegisterAddress{ThisDN: "5002"})
+	require.NoError(t, err)
+	_, err = w.sw.Call("5002", sim.Caller{})
+	require.NoError(t, err)
+	w.clock.Advance(4 * time.Second)
+	assert.Zero(t, w.engine.Len())
+	assert.Equal(t, 1, w.sw.Calls())
+	w.expect("s1: start")
+	w.clock.Advance(10 * time.Second) // it rings at 7002
+	w.expect()
+	w.clock.Advance(2 * time.Second)
+	w.expect("s2: start")
 }
 
 func TestManyCalls(t *testing.T) {
