@@ -210,3 +210,34 @@ func TestDocumentLimits(t *testing.T) {
 	require.Less(t, time.Since(begun), datamodel.DefaultTime)
 	require.True(t, parse(t, orsRoot+`><state/></scxml>`, goja.New(nil)).Persist())
 }
+
+// TestScopeNames: names that belong to the language, functions that outlive their
+// state, let and const at the top, variables of foreach and of included text.
+func TestScopeNames(t *testing.T) {
+	const chart = orsRoot + `>
+<datamodel><data id="kept"/><data id="out" expr="[]"/></datamodel>
+<script>var i = 'document'; function upper(s) { return escape(s); }</script>
+<state id="a">
+  <onentry>
+    <script>var escape = 'mine', Math = {max: 1}, x$2 = 'taken', _event = 'own';</script>
+    <foreach array="[1, 2]" item="i" index="at"><script>out.push(i + ':' + at)</script></foreach>
+    <script>var x = 'a'; kept = function () { return x; }; out.push(escape, Math.max, upper('ü'), kept(), _event)</script>
+  </onentry>
+  <transition event="go" target="b"/>
+</state>
+<state id="b">
+  <onentry><script>var x = 'b'; out.push(x, typeof kept(), typeof escape, Math.max(1, 2), i, at, _event.name)</script></onentry>
+</state></scxml>`
+	for _, language := range languages() {
+		doc := parse(t, chart, language.Language)
+		m, err := scxml.NewMachine(doc, nil)
+		require.NoError(t, err)
+		_, err = m.Start()
+		require.NoError(t, err)
+		_, err = m.Handle(&scxml.Event{Name: "go"})
+		require.NoError(t, err)
+		out, err := m.Get("out")
+		require.NoError(t, err)
+		require.Equal(t, `["1:0","2:1","mine",1,"%FC","a","own","b","undefined","function",2,2,1,"go"]`, string(datamodel.EncodeJSON(out)), language.engine)
+	}
+}
