@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -315,9 +316,7 @@ func (m *Machine) process(ev *Event, invokeID string) ([]Effect, error) {
 	if matched {
 		m.microstep(ev)
 	}
-	if t := m.opts.Trace; t != nil && t.EventDone != nil {
-		t.EventDone(ev, matched)
-	}
+	m.eventDone(ev, matched)
 	m.macrostep()
 	return m.effects, m.err
 }
@@ -391,9 +390,7 @@ func (m *Machine) macrostep() {
 			if matched {
 				m.microstep(ev)
 			}
-			if t := m.opts.Trace; t != nil && t.EventDone != nil {
-				t.EventDone(ev, matched)
-			}
+			m.eventDone(ev, matched)
 			continue
 		}
 		if m.invoking == nil || m.invoking.empty() {
@@ -405,6 +402,16 @@ func (m *Machine) macrostep() {
 		}
 	}
 	m.exitInterpreter()
+}
+
+// eventDone tells what became of an event.
+func (m *Machine) eventDone(ev *Event, matched bool) {
+	if t := m.opts.Trace; t != nil && t.EventDone != nil {
+		t.EventDone(ev, matched)
+	}
+	if !matched && m.opts.Unhandled != nil && strings.HasPrefix(ev.Name, "error.") {
+		m.opts.Unhandled(ev)
+	}
 }
 
 // take makes an event the current one.

@@ -97,8 +97,10 @@ type Options struct {
 	// Default math/rand/v2.
 	Random func() float64
 
-	// Logger gets a line for what an operator should know: refused documents,
-	// sessions that failed, contained panics. nil is silent.
+	// Logger gets a line for what an operator should know: sessions that failed,
+	// error events that a document does not handle, contained panics, events that
+	// are lost. What a call of the Engine refuses is the error of that call and is not
+	// logged. nil is silent.
 	Logger *slog.Logger
 
 	// Log receives every executed <log>. Calls for one session come in order.

@@ -120,6 +120,7 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		Random:       e.opts.Random,
 		X:            s.x,
 		CheckSend:    s.checkSend,
+		Unhandled:    s.unhandled,
 		Limits:       e.opts.Machine,
 	}
 	if e.log != nil {
@@ -129,6 +130,13 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		o.Trace = e.opts.Trace(s.id, s.doc)
 	}
 	return o
+}
+
+// unhandled tells the operator of an error that the document does not handle.
+func (s *session) unhandled(ev *scxml.Event) {
+	data, _ := ev.Data.(*datamodel.Object)
+	description, _ := data.Get("description")
+	s.engine.logger.Warn("error event without a transition", "session", s.id, "event", ev.Name, "description", description)
 }
 
 func (s *session) log(entry scxml.LogEntry) { s.engine.log(s.id, entry) }

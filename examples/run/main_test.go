@@ -93,7 +93,7 @@ func TestFailures(t *testing.T) {
 func TestUnhandledErrors(t *testing.T) {
 	code, _, stderr := runCommand("", "-script", "-", "testdata/errors.scxml")
 	require.Equal(t, exitOK, code)
-	require.Contains(t, stderr, "session: error.execution, which no transition handles: ")
+	require.Contains(t, stderr, `level=WARN msg="error event without a transition" session=session event=error.execution`)
 	require.Contains(t, stderr, "nowhere")
-	require.Contains(t, stderr, "session: error.communication, which no transition handles: ")
+	require.Contains(t, stderr, "event=error.communication")
 }
