@@ -36,6 +36,7 @@ type world struct {
 	ids    int
 	lang   datamodel.Language
 	server *sim.InteractionServer // nil without
+	away   bool                   // the server cannot be reached
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -62,6 +63,9 @@ func (w *world) open(link telephony.Link, dns ...string) {
 	settings := &fm.Options{DNs: dns, Clock: w.clock}
 	if w.server != nil {
 		settings.Interactions = w.server
+		if w.away {
+			settings.Interactions = away{w.server, w.clock}
+		}
 	}
 	w.conn = fm.NewConnector(w, settings)
 	opts := &session.Options{
@@ -71,6 +75,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 		Log: func(id string, e scxml.LogEntry) {
 			w.log = append(w.log, id+": "+e.Text)
 		},
+		Trace: witness(w),
 	}
 	w.conn.Install(opts)
 	var err error
