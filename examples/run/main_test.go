@@ -69,6 +69,13 @@ func TestFailures(t *testing.T) {
 	require.Equal(t, 2, strings.Count(stdout, "\n"), "the line of the failed step is the last one")
 	require.Contains(t, stderr, "state entries")
 
+	for _, args := range [][]string{{"testdata/endless.scxml"}, {"-script", "-", "-engine", "otto", "testdata/endless.scxml"}} {
+		code, stdout, stderr = runCommand("", args...)
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, 1, strings.Count(stdout, "\n"))
+		require.Contains(t, stderr, "without end")
+	}
+
 	code, stdout, stderr = runCommand("answer {\"agent\":\n# a comment\nhangup\n", "testdata/timer.scxml")
 	require.Equal(t, exitOK, code, "a slip of the typist is told, and the session goes on")
 	require.Contains(t, stderr, "data of event answer")
