@@ -16,6 +16,11 @@
 //	err = engine.Send(ctx, id, &scxml.Event{Name: "add", Data: map[string]any{"price": 12}})
 //	result, err := engine.Wait(ctx, id)
 //
+// Documents can also come from a file system of the program, under a scheme of the
+// host's choice: with LoaderOptions.FS{"app": files} the URL is
+// "app:///order.scxml". The examples of this package, [VirtualClock] among them,
+// show whole programs; examples/custom-module adds elements of its own.
+//
 // # What an Engine does
 //
 // A session is a [scxml.Machine] with an inbox. Events are handled in the order
