@@ -60,6 +60,22 @@
 // T-Library has them: each prompt is a list with INTERRUPT and one of ID, DIGITS, USER_ANN_ID
 // and TEXT. The type of <prompts> is not looked at.
 //
+// # Without telephony
+//
+// [Services] carry out the modules that need no call, and a Connector brings them
+// along (Options.Services); a host without telephony uses them by themselves:
+//
+//	<session:start>, <session:terminate>, <session:updatestart>   other sessions
+//	<session:fetch>, <session:response>, <ws:…>                   HTTP, out and in
+//	<statistic:subscribe>, _genesys.statistic                     Statistics
+//	_genesys.session                                              Configuration
+//	<classification:…>, <agent:…>, <elasticconnector:…>           Classifier, Agents, Index
+//	_genesys.resource                                             constants
+//
+// What the host has not connected is answered with the error event of the action,
+// with the code unknown (0 for a fetch); functions throw. A fetch reaches only what
+// [FetchOptions] allow, and no network that is not public unless it is listed there.
+//
 // What is not here yet: the other actions, the queue and statistic modules, the functions
 // that change user data, transferred and conferenced calls.
 package fm

@@ -442,11 +442,11 @@ func TestDiagnostics(t *testing.T) {
 		`<ixn:redirect to="1" too="2"/>`:           "<redirect> has no attribute too; it is ignored",
 		`<ixn:transfer/>`:                          "<transfer> is no action of the interaction module",
 		`<dialog:sing/>`:                           "<sing> is no action of the dialog module",
-		`<dialog:play/>`:                           "<play> has nothing to play",
+		`<dialog:play/>`:                           "<play> needs 1 <prompts> inside",
 		`<ixn:redirect to="1"><x/></ixn:redirect>`: "<x> may not stand inside <redirect>",
 		`<dialog:play><dialog:prompts><dialog:prompt/></dialog:prompts></dialog:play>`:                                         "<prompt> needs one of the attributes",
 		`<dialog:play><dialog:prompts><dialog:prompt intid="1" text="2"/></dialog:prompts></dialog:play>`:                      "<prompt> needs one of the attributes",
-		`<dialog:play><dialog:prompts>` + strings.Repeat(`<dialog:prompt intid="1"/>`, 11) + `</dialog:prompts></dialog:play>`: "more than 10 prompts",
+		`<dialog:play><dialog:prompts>` + strings.Repeat(`<dialog:prompt intid="1"/>`, 11) + `</dialog:prompts></dialog:play>`: "more than 10 <prompt> in <prompts>",
 	} {
 		doc, err := scxml.Parse(t.Context(), []byte(strategy(`<state><onentry>`+do+`</onentry></state>`)), &scxml.ParseOptions{
 			Languages: []datamodel.Language{goja.New(nil)}, Modules: fm.Modules()})

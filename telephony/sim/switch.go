@@ -130,10 +130,10 @@ type Switch struct {
 	moving   bool     // a timer is set to hand out the next parcel
 }
 
-// extension is an Extension and the call that it is in.
+// extension is an Extension and its part in calls.
 type extension struct {
 	Extension
-	call *call
+	legs []*leg
 }
 
 // New makes a switch without DNs.
@@ -221,7 +221,7 @@ func (s *Switch) Call(dn string, c Caller) (telephony.ConnID, error) {
 	switch {
 	case s.points[dn] == nil && ext == nil:
 		return 0, fmt.Errorf("%w: %s", ErrUnknownDN, dn)
-	case ext != nil && ext.call != nil:
+	case ext != nil && len(ext.legs) > 0:
 		return 0, fmt.Errorf("%w: %s", ErrBusy, dn)
 	case len(s.calls) >= s.maxCalls:
 		return 0, fmt.Errorf("%w: %d", ErrTooManyCalls, s.maxCalls)
@@ -229,34 +229,34 @@ func (s *Switch) Call(dn string, c Caller) (telephony.ConnID, error) {
 	if c.DNIS == "" {
 		c.DNIS = dn
 	}
+	k := s.newCall(telephony.CallTypeInbound, c.ANI, c.DNIS, c.UserData)
+	k.outside = true
+	if c.Patience > 0 {
+		k.patience = k.after(c.Patience, k.hangUp)
+	}
+	k.goTo(dn)
+	return k.conn, nil
+}
+
+func (s *Switch) newCall(typ telephony.CallType, ani, dnis string, data telephony.KVList) *call {
 	k := &call{
-		sw: s, conn: s.nextConn, number: s.nextCall, ani: c.ANI, dnis: c.DNIS, data: c.UserData.Clone(),
+		sw: s, conn: s.nextConn, number: s.nextCall, typ: typ, ani: ani, dnis: dnis, data: data.Clone(),
 		uuid: telephony.CallUUID(fmt.Sprintf("%016X%016X", uint64(s.nextConn), s.nextCall)),
 	}
 	s.nextConn++
 	s.nextCall++
 	s.calls[k.conn] = k
-	if c.Patience > 0 {
-		k.patience = k.after(c.Patience, func() {
-			if k.state != talking {
-				k.hangUp()
-			}
-		})
-	}
-	if ext != nil {
-		k.ring(dn, ext)
-	} else {
-		k.arrive(dn)
-	}
-	return k.conn, nil
+	return k
 }
 
-// HangUp lets the caller hang up.
+// HangUp lets the one who began a call hang up: the caller from outside, or the
+// extension that dialled.
 func (s *Switch) HangUp(id telephony.ConnID) error {
 	return s.with(id, (*call).hangUp)
 }
 
-// Release lets the agent of a ringing or established call hang up.
+// Release lets the agent of a ringing or established call hang up: the one that
+// joined it last.
 func (s *Switch) Release(id telephony.ConnID) error {
 	return s.with(id, (*call).releaseAgent)
 }
