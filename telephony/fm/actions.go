@@ -119,7 +119,7 @@ func (c *Connector) redirected(k *call, p *pending, detach bool, err error) {
 	c.dropSubmissions(k, "the call was routed")
 	c.done(k, p)
 	if detach && k.session == p.session {
-		c.emit(k, k.session, k.last("interaction.deleted", resultOf("detach")))
+		c.emit(k.session, k.last("interaction.deleted", resultOf("detach")))
 		c.unbind(k)
 	}
 }
@@ -173,7 +173,7 @@ func (c *Connector) answer(k *call, p *pending, name string, data ...datamodel.M
 // done reports the success of an action.
 func (c *Connector) done(k *call, p *pending, data ...datamodel.Member) {
 	data = append([]datamodel.Member{{Name: "interactionid", Value: k.id}}, data...)
-	c.emit(k, p.session, c.answer(k, p, p.prefix+".done", data...))
+	c.emit(p.session, c.answer(k, p, p.prefix+".done", data...))
 }
 
 // refuse reports the error of a request.
@@ -188,7 +188,7 @@ func (c *Connector) refuse(k *call, p *pending, err error) {
 
 // fail reports the failure of an action.
 func (c *Connector) fail(k *call, p *pending, code, description string) {
-	c.emit(k, p.session, c.answer(k, p, "error."+p.prefix,
+	c.emit(p.session, c.answer(k, p, "error."+p.prefix,
 		datamodel.Member{Name: "error", Value: code},
 		datamodel.Member{Name: "description", Value: description}))
 }

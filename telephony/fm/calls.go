@@ -193,7 +193,7 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	k.merge(a)
 	moved := k.follow(e, a)
 	if fresh {
-		c.emit(k, k.session, k.event("interaction.added", focus(a.ThisDN)))
+		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
 	}
 	c.tell(k, e, a, moved && !fresh, data)
 }
@@ -282,7 +282,7 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes, moved bool, before telephony.KVList) {
 	changed := func(name, dn string) {
 		if moved {
-			c.emit(k, k.session, k.event(name, focus(dn)))
+			c.emit(k.session, k.event(name, focus(dn)))
 		}
 	}
 	const partyChanged = "interaction.partystatechanged"
@@ -294,9 +294,9 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventPartyDeleted:
 		changed("interaction.partydeleted", a.OtherDN)
 	case *telephony.EventPartyChanged:
-		c.emit(k, k.session, k.event(partyChanged, focus(a.ThisDN)))
+		c.emit(k.session, k.event(partyChanged, focus(a.ThisDN)))
 	case *telephony.EventRouteRequest:
-		c.emit(k, k.session, k.event("interaction.onrouterequest"))
+		c.emit(k.session, k.event("interaction.onrouterequest"))
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:
@@ -314,14 +314,14 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 		changed(partyChanged, a.ThisDN)
 	case *telephony.EventAbandoned:
 		c.cancelTreatment(k, "the caller hung up")
-		c.emit(k, k.session, k.event("interaction.abandoned"))
+		c.emit(k.session, k.event("interaction.abandoned"))
 		c.over(k)
 	case *telephony.EventAttachedDataChanged:
 		if own := k.own > 0 && e.ReferenceID != 0; own || !sameData(before, a.UserData) {
 			if own {
 				k.own--
 			}
-			c.emit(k, k.session, k.event("interaction.udata.changed"))
+			c.emit(k.session, k.event("interaction.udata.changed"))
 		}
 	}
 }
@@ -350,7 +350,7 @@ func sameData(x, y telephony.KVList) bool {
 func (c *Connector) over(k *call) {
 	c.cancelTreatment(k, "the call is over")
 	c.dropCall(k)
-	c.emit(k, k.session, k.last("interaction.deleted"))
+	c.emit(k.session, k.last("interaction.deleted"))
 	c.unbind(k)
 	c.forget(k)
 }

@@ -20,7 +20,8 @@ type Applications interface {
 	// Application returns the URLs of the documents for a call that is at a DN, in
 	// the order in which to try them, and the parameters of the session. No URL and
 	// no error: calls at this DN are not ours. It is called on the goroutine
-	// that delivers events and must be quick.
+	// that delivers events and must be quick. For a multimedia interaction dn is its
+	// queue, and call has that and the user data.
 	Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error)
 }
 
@@ -196,9 +197,16 @@ func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 
 // recent are the last effects of a session that were carried out.
 type recent struct {
-	effects [64]session.EffectID
-	next    int
+	effects []effectKey
+	next    int // the one to be overwritten, when there are maxRecent
 }
+
+type effectKey struct {
+	macrostep uint64
+	index     int
+}
+
+const maxRecent = 64
 
 // repeated reports whether an effect has been carried out before, and notes it.
 // c.mu is held.
@@ -208,11 +216,16 @@ func (c *Connector) repeated(id session.EffectID) bool {
 		r = &recent{}
 		c.recent[id.Session] = r
 	}
-	if slices.Contains(r.effects[:], id) {
+	key := effectKey{id.Macrostep, id.Index}
+	switch {
+	case slices.Contains(r.effects, key):
 		return true
+	case len(r.effects) < maxRecent:
+		r.effects = append(r.effects, key)
+	default:
+		r.effects[r.next] = key
+		r.next = (r.next + 1) % maxRecent
 	}
-	r.effects[r.next%len(r.effects)] = id
-	r.next++
 	return false
 }
 
@@ -439,7 +452,7 @@ func (c *Connector) forget(k *call) {
 
 // emit sends an event to a session, or keeps it while that is being started. c.mu
 // is held.
-func (c *Connector) emit(_ *call, id string, ev *scxml.Event) {
+func (c *Connector) emit(id string, ev *scxml.Event) {
 	if st := c.starting[id]; st != nil {
 		st.held = append(st.held, ev)
 		return

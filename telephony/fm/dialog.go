@@ -213,7 +213,7 @@ func (c *Connector) dialog(effect *session.ModuleCall) error {
 
 // treat is an action that stands for a treatment: RequestApplyTreatment.
 func (c *Connector) treat(k *call, p *pending, action string, args *datamodel.Object) {
-	c.emit(k, p.session, c.answer(k, p, p.prefix+".requestid"))
+	c.emit(p.session, c.answer(k, p, p.prefix+".requestid"))
 	device := text(args, "device")
 	t, err := treatmentOf(action, args)
 	switch {

@@ -50,10 +50,10 @@ func (c *Connector) apply(k *call, t *treatment, refused func(error)) {
 		k.treatment = t
 		switch {
 		case t.length > 0:
-			t.stop = c.after(t.length, func() { c.treatmentOver(k, t, ".done.timeout") })
+			t.stop = c.after(t.length, func() { c.treatmentOver(k.now(), t, ".done.timeout") })
 		case t.limit > 0:
 			t.stop = c.after(t.limit, func() {
-				if k.treatment == t {
+				if k := k.now(); k.treatment == t {
 					k.treatment = nil
 					c.failTreatment(k, t, codeTimeout, "the switch did not tell of the end of the treatment")
 				}
@@ -105,7 +105,7 @@ func (c *Connector) treatmentOver(k *call, t *treatment, event string, data ...d
 	k.endTreatment()
 	if t.p != nil {
 		data = append([]datamodel.Member{{Name: "interactionid", Value: k.id}}, data...)
-		c.emit(k, t.p.session, c.answer(k, t.p, t.p.prefix+event, data...))
+		c.emit(t.p.session, c.answer(k, t.p, t.p.prefix+event, data...))
 	}
 	if t.busy != nil {
 		c.step(t.busy)
@@ -156,7 +156,7 @@ type busyList struct {
 const busyRound = time.Second
 
 // newBusyList reads <runtreatments> among the children of an action; nil
-// without any.
+// without any, and for what is no call.
 func newBusyList(k *call, args *datamodel.Object) (*busyList, error) {
 	b := &busyList{k: k}
 	for _, run := range childrenOf(args, actionRun) {
@@ -169,7 +169,7 @@ func newBusyList(k *call, args *datamodel.Object) (*busyList, error) {
 			b.items = append(b.items, t)
 		}
 	}
-	if len(b.items) == 0 {
+	if len(b.items) == 0 || k.media != nil {
 		return nil, nil
 	}
 	return b, nil

@@ -2,12 +2,13 @@
 // orchestration strategy. They give documents actions on calls and the objects
 // under _genesys, and they connect a session engine with a telephony link.
 //
-//	<ixn:redirect>    routes the call to a destination
-//	<dialog:play>     plays announcements to a call that waits
+//	<ixn:…>           routes, transfers and ends interactions, and makes new ones
+//	<dialog:…>        plays to a call that waits, and collects digits
+//	<queue:submit>    finds an agent or another target for it
 //	_genesys.ixn      the interactions of the session, read-only, kept up to date
 //
-// Namespaces are http://www.genesyslab.com/modules/interaction and
-// …/modules/dialog, with or without "http://".
+// Namespaces are http://www.genesyslab.com/modules/interaction, …/modules/dialog and so on,
+// with or without "http://".
 //
 // # Wiring
 //
@@ -25,11 +26,32 @@
 //
 //	interaction.added              interactionid, focusdeviceid: the first event of the session
 //	interaction.onrouterequest     interactionid: the switch waits for <ixn:redirect>
-//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, leaves
-//	interaction.udata.changed      interactionid
+//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, holds, leaves
+//	interaction.partyadded, interaction.partydeleted
+//	                               interactionid, focusdeviceid: a party of a conference
+//	interaction.udata.changed      interactionid: also when a change by the session itself is done
+//	interaction.onmerge            interactionid, frominteractionid, tointeractionid: a consult call
+//	                               has become part of the call on hold
 //	interaction.abandoned          interactionid: the caller gave up; interaction.deleted follows
-//	interaction.deleted            interactionid: the call is over. With resultof 'detach' it goes
-//	                               on, but belongs to the session no longer
+//	interaction.deleted            interactionid: the interaction is over. With resultof detach, associate, merge
+//	                               or notcontrolled it goes on, but belongs to the session no longer
+//
+// Multimedia interactions come from Options.Interactions, when a queue with an application
+// hands them over: interaction.added, then interaction.present. Once they are placed elsewhere or
+// delivered, interaction.deleted and interaction.notcontrolled end that.
+//
+// An interaction belongs to at most one session, a session may have many.
+//
+//   - A consult call that reaches a DN with an application has a session of its own;
+//     its parentid is the id of the call on hold, which <ixn:attach> takes over when no other
+//     session has it. When the two merge, interaction.onmerge comes to the sessions of both;
+//     a call on hold without a session becomes one of the consult call's.
+//   - <ixn:detach> gives an interaction away. It may still be redirected by its id and
+//     attached again; at the next DN with an application a new session begins.
+//   - <ixn:associate> gives it to another session, which hears interaction.added,
+//     interaction.present and, for a call that waits, interaction.onrouterequest.
+//   - Calls and messages that a session makes are its own, also when it had no
+//     interaction before.
 //
 // The objects under _genesys.ixn are brought up to date before the event that
 // tells of the change reaches the document. When a document cannot be loaded
@@ -44,21 +66,59 @@
 //	interaction.redirect.done   requestid, interactionid
 //	error.interaction.redirect  error is one of:
 //	    invalidstate.null       the session has no such interaction, or it is over
-//	    invalidstate.ringing, invalidstate.routed
+//	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
 //	    invaliddestination      attribute to names no DN
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
-//	dialog.play.requestid       requestid: the action was accepted
-//	dialog.play.done            requestid: the treatment has ended
-//	error.dialog.play           error is one of invalidattribute, invalidstate.null,
+//
+// The other actions of the interaction module are listed by [Specs]. Those on calls
+// act at the party that their attribute device names, or the first one in the right state.
+//
+// setuData and deleteuData change the user data as the session sees it at once; the request
+// follows, and interaction.udata.changed says that it is done. error.interaction.setudata says
+// that it could not be done, and takes the change back.
+//
+// # Treatments
+//
+// The actions of the dialog module, <dialog:play>, collect, playandcollect,
+// playandverify, playsound, start, remote, createann, deleteann and setdialogdest, each become one
+// RequestApplyTreatment for a call that waits at a routing point; the attribute device, when
+// it is given, has to name that routing point.
+//
+//	dialog.ACTION.requestid     requestid: the action was accepted
+//	dialog.ACTION.done          requestid, interactionid: the treatment has ended. After collecting
+//	                            also digits, after start extensions, after createann userannid
+//	dialog.playsound.done.timeout  the attribute duration is over
+//	error.dialog.ACTION         error is one of invalidattribute, invalidstate.null,
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
 //	    cancelled               another treatment took its place, or the call was routed
+//	    timeout                 total_timeout and 10 s are over and the switch has said nothing
 //
-// A play is applied as TreatmentPlayAnnouncement, with LANGUAGE and PROMPT as the
-// T-Library has them: each prompt is a list with INTERRUPT and one of ID, DIGITS, USER_ANN_ID
-// and TEXT. The type of <prompts> is not looked at.
+// <dialog:stop> has a silence take the place of the treatment with the id in its
+// attribute requestid, a value, or of the one that is running.
+//
+// # Targets
+//
+// <queue:submit> asks Options.Targets, a router.Router for example, for a target, and
+// routes the call there unless route is false. Its request ids are numbers.
+//
+//	queue.submit.requestid      requestid, interactionid
+//	queue.submit.done           requestid, interactionid, targetselected, targetcomponentselected,
+//	                            targetobjectselected, vqselected, resource (for <ixn:redirect to>), access.
+//	                            With routing it comes when the switch has routed the call
+//	error.queue.submit          error is timeout, invalidattribute, invalidstate.…, remote, unknown,
+//	                            or cancelled: the call was routed otherwise
+//	queue.cancel.done           requestid, interactionid: one for each submit that <queue:cancel> ends;
+//	                            error.queue.submit does not come then
+//	queue.query.done            requestid, priority, positioninqueue, invqwaittime (seconds), queue, waited
+//	queue.update.done           requestid
+//
+// The treatments in <dialog:runtreatments> are played in turn while the request
+// waits, again from the first, at most once a second. When a target is found, no further one
+// begins. When the call ends, its requests end without an event: interaction.deleted
+// tells of it. A target that the switch refuses is given back, and the request goes on waiting.
 //
 // # Without telephony
 //
@@ -76,6 +136,5 @@
 // with the code unknown (0 for a fetch); functions throw. A fetch reaches only what
 // [FetchOptions] allow, and no network that is not public unless it is listed there.
 //
-// What is not here yet: the other actions, the queue and statistic modules, the functions
-// that change user data, transferred and conferenced calls.
+// [Specs] are the tables of all elements, attributes, events and functions.
 package fm

@@ -35,6 +35,7 @@ type world struct {
 	log    []string
 	ids    int
 	lang   datamodel.Language
+	server *sim.InteractionServer // nil without
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -58,7 +59,11 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	w.conn = fm.NewConnector(w, &fm.Options{DNs: dns, Clock: w.clock})
+	settings := &fm.Options{DNs: dns, Clock: w.clock}
+	if w.server != nil {
+		settings.Interactions = w.server
+	}
+	w.conn = fm.NewConnector(w, settings)
 	opts := &session.Options{
 		Parse:  scxml.ParseOptions{Languages: []datamodel.Language{w.lang}},
 		Loader: w, Workers: 1, Clock: w.clock,

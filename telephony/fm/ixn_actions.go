@@ -146,24 +146,24 @@ func (c *Connector) associate(k *call, p *pending, args *datamodel.Object) {
 	}
 	c.done(k, p)
 	if old != "" {
-		c.emit(k, old, k.last("interaction.deleted", resultOf("associate")))
-		c.emit(k, old, k.last("interaction.notcontrolled"))
+		c.emit(old, k.last("interaction.deleted", resultOf("associate")))
+		c.emit(old, k.last("interaction.notcontrolled"))
 		c.unbind(k)
 	}
 	c.bind(k, target)
 	c.attach(k)
-	c.emit(k, target, k.event("interaction.present"))
+	c.emit(target, k.event("interaction.present"))
 	if k.waiting != "" {
-		c.emit(k, target, k.event("interaction.onrouterequest"))
+		c.emit(target, k.event("interaction.onrouterequest"))
 	}
 }
 
 // give tells a session that it gets an interaction.
 func (c *Connector) give(k *call, target string) error {
 	added := k.event("interaction.added", focus(k.device()))
-	added.Context = contextOf(k.id, k.state(), 0) // the new session has changed nothing yet
+	added.Context = contextOf(k.id, k.stateFor(target), 0) // the new session has changed nothing yet
 	if c.starting[target] != nil {
-		c.emit(k, target, added)
+		c.emit(target, added)
 		return nil
 	}
 	err := c.engine.Send(context.Background(), target, added)
@@ -219,7 +219,7 @@ func (c *Connector) detach(k *call, p *pending, _ *datamodel.Object) {
 	default:
 		c.cancelTreatment(k, "the session gave the call away")
 		c.done(k, p)
-		c.emit(k, p.session, k.last("interaction.deleted", resultOf("detach")))
+		c.emit(p.session, k.last("interaction.deleted", resultOf("detach")))
 		c.unbind(k)
 		c.change(k, &dataChange{drop: []string{SessionKey}}, func(error) {})
 	}
@@ -231,6 +231,6 @@ func (c *Connector) bindNew(k *call, p *pending, dn string) {
 		return
 	}
 	c.bind(k, p.session)
-	c.emit(k, p.session, k.event("interaction.added", focus(dn)))
+	c.emit(p.session, k.event("interaction.added", focus(dn)))
 	c.attach(k)
 }

@@ -84,14 +84,15 @@ func (c *Connector) writeData(p *pending, name string, args *datamodel.Object) {
 	number, _ := given.(float64)
 	c.change(k, d, func(err error) {
 		k := k.now()
-		if k.session != p.session {
-			return // it has been given away meanwhile
+		mine := k.session == p.session // it may have been given away meanwhile
+		if mine {
+			k.applied = max(k.applied, number)
 		}
-		k.applied = max(k.applied, number)
-		if err != nil {
+		switch {
+		case err != nil:
 			c.refuse(k, p, err)
-			return
+		case mine:
+			k.own++
 		}
-		k.own++
 	})
 }

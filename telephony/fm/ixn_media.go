@@ -92,17 +92,17 @@ func (c *Connector) receiveInteraction(e telephony.InteractionEvent) {
 	case telephony.InteractionChanged:
 		if k.own > 0 || !sameData(before, k.media.UserData) {
 			k.own = max(k.own-1, 0)
-			c.emit(k, k.session, k.event("interaction.udata.changed"))
+			c.emit(k.session, k.event("interaction.udata.changed"))
 		}
 	case telephony.InteractionStopped:
 		c.over(k)
 	case telephony.InteractionPartyAdded:
 		if k.setParty(party{e.Party, agent, connected, e.Party}) {
-			c.emit(k, k.session, k.event("interaction.partyadded", focus(e.Party)))
+			c.emit(k.session, k.event("interaction.partyadded", focus(e.Party)))
 		}
 	case telephony.InteractionPartyRemoved:
 		k.dropParty(e.Party)
-		c.emit(k, k.session, k.event("interaction.partydeleted", focus(e.Party)))
+		c.emit(k.session, k.event("interaction.partydeleted", focus(e.Party)))
 	}
 }
 
@@ -130,9 +130,9 @@ func (c *Connector) mediaPresent(k *call, m telephony.Interaction) {
 		}
 		c.know(k)
 		c.begin(k, urls, params)
-		c.emit(k, k.session, k.event("interaction.added", focus(m.Queue)))
+		c.emit(k.session, k.event("interaction.added", focus(m.Queue)))
 	}
-	c.emit(k, k.session, k.event("interaction.present"))
+	c.emit(k.session, k.event("interaction.present"))
 }
 
 func (c *Connector) newMedia(m telephony.Interaction) *call {
@@ -142,8 +142,8 @@ func (c *Connector) newMedia(m telephony.Interaction) *call {
 // notControlled is the end of an interaction for its session: it goes on elsewhere.
 func (c *Connector) notControlled(k *call) {
 	k.present = false
-	c.emit(k, k.session, k.last("interaction.deleted", resultOf("notcontrolled")))
-	c.emit(k, k.session, k.last("interaction.notcontrolled"))
+	c.emit(k.session, k.last("interaction.deleted", resultOf("notcontrolled")))
+	c.emit(k.session, k.last("interaction.notcontrolled"))
 	if k.session != "" {
 		c.unbind(k)
 	}

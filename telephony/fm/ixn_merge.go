@@ -20,7 +20,7 @@ func (c *Connector) mergeCalls(e telephony.Event, a *telephony.CallAttributes) {
 		from.conn, from.consultOf = a.ConnID, 0
 		c.calls[from.conn] = from
 		from.merge(a)
-		c.emit(from, from.session, from.event("interaction.onmerge", merge(from, from)...))
+		c.emit(from.session, from.event("interaction.onmerge", merge(from, from)...))
 	default:
 		c.mergeInto(to, from, a)
 	}
@@ -46,6 +46,7 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 	}
 	if heard == to.session {
 		// What is under way goes on.
+		c.moveSubmissions(from, to)
 		if from.treatment != nil && to.treatment == nil {
 			to.treatment, from.treatment = from.treatment, nil
 		}
@@ -58,15 +59,15 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 			ev.Context = nil
 			c.cancelTreatment(from, "the call has become part of another one")
 		}
-		c.emit(from, heard, ev)
-		c.emit(from, heard, from.last("interaction.deleted", resultOf("merge")))
+		c.emit(heard, ev)
+		c.emit(heard, from.last("interaction.deleted", resultOf("merge")))
 		c.unbind(from)
 	}
 	c.forget(from)
 	if owner != "" && owner != heard {
-		c.emit(to, owner, to.event("interaction.onmerge", merge(from, to)...))
+		c.emit(owner, to.event("interaction.onmerge", merge(from, to)...))
 		if moved {
-			c.emit(to, owner, to.event("interaction.onrouterequest"))
+			c.emit(owner, to.event("interaction.onrouterequest"))
 		}
 	}
 }

@@ -5,11 +5,16 @@ import (
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
+	"github.com/seed-ff723688/ors/telephony"
 )
 
-// state is the interaction as scripts see it, under _genesys.ixn.interactions.
-// One of voice, msgbased and chat is there.
-func (k *call) state() *datamodel.Object {
+// state is the interaction as scripts of its session see it, under
+// _genesys.ixn.interactions. One of voice, msgbased and chat is there.
+func (k *call) state() *datamodel.Object { return k.stateFor(k.session) }
+
+// stateFor is state for a session that gets the interaction. Its id is in the user
+// data already, although the switch may not know yet.
+func (k *call) stateFor(session string) *datamodel.Object {
 	o := datamodel.NewObject(
 		datamodel.Member{Name: "g_uid", Value: k.id},
 		datamodel.Member{Name: "parentid", Value: k.parent},
@@ -18,11 +23,11 @@ func (k *call) state() *datamodel.Object {
 		datamodel.Member{Name: "parties", Value: k.partyObjects()},
 	)
 	if k.media != nil {
-		k.mediaState(o)
+		k.mediaState(o, session)
 		return o
 	}
 	a := &k.attrs
-	o.Set("udata", fromList(a.UserData))
+	o.Set("udata", userData(a.UserData, session))
 	o.Set("xdata", fromList(a.Extensions))
 	o.Set("voice", datamodel.NewObject(
 		datamodel.Member{Name: "ani", Value: a.ANI},
@@ -32,6 +37,14 @@ func (k *call) state() *datamodel.Object {
 		datamodel.Member{Name: "type", Value: strings.ToLower(a.CallType.String())},
 		datamodel.Member{Name: "media", Value: "TMediaVoice"},
 	))
+	return o
+}
+
+func userData(l telephony.KVList, session string) *datamodel.Object {
+	o := fromList(l)
+	if session != "" {
+		o.Set(SessionKey, session)
+	}
 	return o
 }
 
@@ -49,13 +62,13 @@ func (k *call) partyObjects() *datamodel.Object {
 }
 
 // mediaState adds what multimedia interactions have.
-func (k *call) mediaState(o *datamodel.Object) {
+func (k *call) mediaState(o *datamodel.Object, session string) {
 	m := k.media
 	xdata := datamodel.NewObject()
 	if m.View != "" {
 		xdata.Set("ixn_queue_view", m.View)
 	}
-	o.Set("udata", fromList(m.UserData))
+	o.Set("udata", userData(m.UserData, session))
 	o.Set("xdata", xdata)
 	media := mediaName(m.MediaType)
 	if media == "TMediaChat" {

@@ -30,7 +30,7 @@ func voiceElements() []ElementSpec {
 		required("from", "the DN that calls, or a resource object"), to,
 		AttributeSpec{Name: "type", Kind: TokenKind, Default: "regular", Note: "predictive calls are not made",
 			Values: []string{"regular", "agent", "supervisor", "priority", "agentpriority", "predictive"}},
-		udata, reason, hints, optional("interactionid", "is not looked at"))
+		udata, reason, hints)
 	createcall.Status, createcall.Note = Partial, createcall.Note+"; type predictive fails"
 	return []ElementSpec{
 		createcall,

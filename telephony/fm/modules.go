@@ -14,10 +14,11 @@ type part struct {
 }
 
 func parts() []part {
-	ixn, dialog := interactionSpec(), dialogSpec()
+	ixn, dialog, queue := interactionSpec(), dialogSpec(), queueSpec()
 	return []part{
 		{ixn, interactionModule{ixn}, (*Connector).interaction},
 		{dialog, dialogModule{dialog}, (*Connector).dialog},
+		{queue, queueModule{queue}, (*Connector).queue},
 	}
 }
 

@@ -110,7 +110,7 @@ func queueSpec() *Spec {
 					{Name: "timeout", Default: "no time-out", Note: "seconds"},
 					{Name: "clearontimeout", Default: "false", Note: "false: after a time-out the targets are added to those of the next submit"},
 					{Name: "clearqueue", Default: "false", Note: "true: drops the targets of earlier submits first"},
-					{Name: "route", Default: "true", Note: "false: the target is selected only"},
+					{Name: "route", Default: "true", Note: "false: the target is selected only. Multimedia interactions go to agents, places and queues"},
 					{Name: "hints", Note: "{extensions: {…}} goes to the switch with the route"},
 					{Name: "language", Note: "not looked at"},
 					{Name: "usecap", Note: "not looked at: every agent takes one call at a time"},
@@ -179,7 +179,7 @@ func (c *Connector) queue(effect *session.ModuleCall) error {
 	}
 	if c.closed || c.targets == nil {
 		if effect.Name == "submit" {
-			c.emit(nil, p.session, c.answer(nil, p, p.prefix+".requestid"))
+			c.emit(p.session, c.answer(nil, p, p.prefix+".requestid"))
 		} else if id := text(effect.Args, argRequest); id != "" {
 			p.requestID = id
 		}
@@ -235,7 +235,7 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 	}
 	if !found {
 		p.requestID = own
-		c.emit(nil, p.session, c.answer(nil, p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: interaction}))
+		c.emit(p.session, c.answer(nil, p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: interaction}))
 	}
 }
 
@@ -244,7 +244,7 @@ func (c *Connector) cancelOne(s *submission) {
 	c.targets.Cancel(s.id)
 	p := *s.p
 	p.prefix = "queue.cancel"
-	c.emit(s.k, p.session, c.answer(s.k, &p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: s.interaction}))
+	c.emit(p.session, c.answer(s.k, &p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: s.interaction}))
 }
 
 // query is <queue:query>.
@@ -259,7 +259,7 @@ func (c *Connector) query(p *pending, args *datamodel.Object) {
 		c.fail(s.k, p, codeUnknown, err.Error())
 		return
 	}
-	c.emit(s.k, p.session, c.answer(s.k, p, "queue.query.done",
+	c.emit(p.session, c.answer(s.k, p, "queue.query.done",
 		datamodel.Member{Name: "priority", Value: float64(at.Priority)},
 		datamodel.Member{Name: "positioninqueue", Value: float64(at.Position)},
 		datamodel.Member{Name: "invqwaittime", Value: at.Expected.Seconds()},
@@ -295,7 +295,7 @@ func (c *Connector) update(p *pending, args *datamodel.Object) {
 		s.busy = busy
 		c.step(busy)
 	}
-	c.emit(s.k, p.session, c.answer(s.k, p, "queue.update.done"))
+	c.emit(p.session, c.answer(s.k, p, "queue.update.done"))
 }
 
 // integerOf reads an attribute that holds an integer of 32 bits.

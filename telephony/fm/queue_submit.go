@@ -30,13 +30,16 @@ type submission struct {
 func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	interaction := text(args, "interactionid")
 	s := &submission{p: p, key: asText(p.id()), interaction: interaction, route: interaction != "", extensions: extensions(args)}
+	if c.submissions[p.session][s.key] != nil {
+		return // the effect was carried out before
+	}
 	if route, ok := args.Get("route"); ok && route != nil {
 		s.route = s.route && truth(route)
 	}
 	if interaction != "" {
 		s.k = c.callOf(p.session, interaction)
 	}
-	c.emit(s.k, p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
+	c.emit(p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
 	if interaction != "" && s.k == nil {
 		c.fail(nil, p, codeState+"null", "the session has no such interaction")
 		return
@@ -50,9 +53,9 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 		c.fail(s.k, p, codeUnknown, err.Error())
 	case err != nil:
 		c.fail(s.k, p, codeAttribute, err.Error())
-	case s.route && (s.k.waiting == "" || s.k.routing != nil):
-		c.fail(s.k, p, codeState+s.k.at(), "the call does not wait at a routing point")
-	case s.route && !c.link.Capabilities().Has(telephony.CanRoute):
+	case s.route && !s.k.routable():
+		c.fail(s.k, p, codeState+s.k.at(), "the interaction does not wait to be routed")
+	case s.route && s.k.media == nil && !c.link.Capabilities().Has(telephony.CanRoute):
 		c.fail(s.k, p, codeUnknown, "the link cannot route calls")
 	case s.busy != nil && !c.link.Capabilities().Has(telephony.CanTreat):
 		c.fail(s.k, p, codeUnknown, "the link cannot apply treatments")
@@ -192,6 +195,9 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k := s.k
+	if err == nil {
+		c.logger.Debug("target selected", "session", s.p.session, "interactionid", s.interaction, "queue", s.queue, "why", sel.Why)
+	}
 	switch {
 	case c.submissions[s.p.session][s.key] != s:
 		c.targets.Cancel(s.id) // nobody wants it any more
@@ -205,16 +211,51 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 		s.selected = true
 		s.busy.end()
 		c.submitDone(s, &sel)
-	case k.waiting == "" || k.routing != nil:
+	case !k.routable():
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
-		c.fail(k, s.p, codeState+k.at(), "the call does not wait at a routing point")
+		c.fail(k, s.p, codeState+k.at(), "the interaction does not wait to be routed")
 	default:
+		c.routeTo(s, &sel)
+	}
+}
+
+// routable reports whether an interaction waits to be routed.
+func (k *call) routable() bool {
+	if k.media != nil {
+		return k.present && k.routing == nil
+	}
+	return k.waiting != "" && k.routing == nil
+}
+
+// routeTo sends an interaction to its target.
+func (c *Connector) routeTo(s *submission, sel *router.Selection) {
+	k := s.k
+	if k.media == nil {
 		k.routing = s.p
 		c.link.Send(&telephony.RequestRouteCall{
 			ThisDN: k.waiting, ConnID: k.conn, Destination: sel.DN, Location: sel.Switch, Extensions: s.extensions,
-		}, func(_ telephony.Event, err error) { c.submitRouted(s, &sel, err) })
+		}, func(_ telephony.Event, err error) { c.submitRouted(s, sel, err) })
+		return
 	}
+	var req telephony.InteractionRequest
+	switch {
+	case c.server == nil:
+	case sel.Target.Type == router.TypePlace || sel.Target.Type == router.TypePlaceGroup:
+		req = &telephony.RequestDeliver{InteractionID: k.id, PlaceID: sel.Place}
+	case sel.Agent != "":
+		req = &telephony.RequestDeliver{InteractionID: k.id, AgentID: sel.Agent}
+	case sel.Target.Type == router.TypeQueue:
+		req = &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: sel.DN}
+	}
+	if req == nil {
+		c.forgetSubmission(s)
+		c.targets.Cancel(s.id)
+		c.fail(k, s.p, codeUnknown, fmt.Sprintf("a multimedia interaction cannot be sent to %s", &sel.Target))
+		return
+	}
+	k.routing = s.p
+	c.server.Send(req, func(_ telephony.Interaction, err error) { c.submitRouted(s, sel, err) })
 }
 
 // submitRouted takes the outcome of routing to a selected target.
@@ -238,7 +279,7 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 		}
 	case !wanted:
 		c.targets.Cancel(s.id)
-	case errors.As(err, &refused) && c.calls[k.conn] == k && c.targets.Return(s.id) == nil:
+	case errors.As(err, &refused) && c.ids[k.id] == k && c.targets.Return(s.id) == nil:
 		c.logger.Info("target is given back: the switch refused it", "connid", k.conn, "dn", sel.DN, "error", err)
 		if s.busy != nil {
 			c.resume(s.busy)
@@ -267,7 +308,7 @@ func (c *Connector) submitDone(s *submission, sel *router.Selection) {
 		component = dn
 	}
 	member := func(name string, v datamodel.Value) datamodel.Member { return datamodel.Member{Name: name, Value: v} }
-	c.emit(s.k, s.p.session, c.answer(s.k, s.p, "queue.submit.done",
+	c.emit(s.p.session, c.answer(s.k, s.p, "queue.submit.done",
 		member("interactionid", s.interaction),
 		member("targetselected", dn),
 		member("targetcomponentselected", component),
@@ -316,6 +357,19 @@ func (c *Connector) dropSubmissions(k *call, why string) {
 		if !s.selected {
 			c.targets.Cancel(s.id)
 			c.fail(k, s.p, codeCancelled, why)
+		}
+	}
+}
+
+// moveSubmissions gives the requests of a call to the one that it has become part
+// of.
+func (c *Connector) moveSubmissions(from, to *call) {
+	for _, s := range c.submissionsOf(from.session) {
+		if s.k == from {
+			s.k = to
+			if s.busy != nil {
+				s.busy.k = to
+			}
 		}
 	}
 }

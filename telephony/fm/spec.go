@@ -250,40 +250,56 @@ const (
 // evaluate returns the attributes by name and the children, each an object of
 // the same form with its element name, and writes the request id.
 func (n *node) evaluate(x *scxml.Exec) (args *datamodel.Object, id string, err error) {
-	args = datamodel.NewObject(n.tokens...)
+	if args, err = n.arguments(x); err != nil {
+		return nil, "", err
+	}
+	id, err = n.newRequest(x)
+	return args, id, err
+}
+
+func (n *node) arguments(x *scxml.Exec) (*datamodel.Object, error) {
+	args := datamodel.NewObject(n.tokens...)
 	for _, v := range n.values {
 		got, err := x.Eval(v.expr)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
 		args.Set(v.name, got)
 	}
-	if len(n.children) > 0 {
-		children := make([]datamodel.Value, len(n.children))
-		for i, c := range n.children {
-			child, childID, err := c.evaluate(x)
+	if len(n.children) == 0 {
+		return args, nil
+	}
+	children := make([]datamodel.Value, len(n.children))
+	for i, c := range n.children {
+		child, err := c.arguments(x)
+		if err != nil {
+			return nil, err
+		}
+		child.Set(argElement, c.name)
+		if c.requestID != nil {
+			id, err := c.newRequest(x)
 			if err != nil {
-				return nil, "", err
+				return nil, err
 			}
-			child.Set(argElement, c.name)
-			if c.requestID != nil {
-				child.Set(argRequest, childID)
-			}
-			children[i] = child
+			child.Set(argRequest, id)
 		}
-		args.Set(argChildren, children)
+		children[i] = child
 	}
-	id = x.NewID()
-	if n.requestID != nil {
-		var written datamodel.Value = id
-		if n.numeric {
-			written = numberOfID(id)
-		}
-		if err := x.Assign(n.requestID, written); err != nil {
-			return nil, "", err
-		}
+	args.Set(argChildren, children)
+	return args, nil
+}
+
+// newRequest makes up a request id and writes it where the element says.
+func (n *node) newRequest(x *scxml.Exec) (string, error) {
+	id := x.NewID()
+	if n.requestID == nil {
+		return id, nil
 	}
-	return args, id, nil
+	var written datamodel.Value = id
+	if n.numeric {
+		written = numberOfID(id)
+	}
+	return id, x.Assign(n.requestID, written)
 }
 
 // childrenOf returns the children of an element by name, all with an empty one.

@@ -34,11 +34,13 @@
 // # Limits of what is here
 //
 // Campaigns, groups of queues, workbins and workforce activities are no
-// targets yet. Every agent takes one call at a time. An agent who does not answer stays in
+// targets yet. Every agent takes one call at a time; what he has of other media is not
+// counted. An agent who does not answer stays in
 // his state. Statistics are those of [Router.Statistic]; those over
 // intervals are not kept. Within one priority only age counts.
 // Thresholds are looked at when a request comes, when an agent becomes free and every
-// Options.Recheck. State is kept in memory only.
+// Options.Recheck. DNs are told apart by their number, not by their switch. State is kept
+// in memory only.
 //
 // # Concurrency and time
 //

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -171,6 +172,9 @@ func (r *Router) Submit(req Request, notify func(Selection, error)) (ID, error) 
 			return 0, fmt.Errorf("router: target %.200q: targets of type %s are not supported", t.String(), t.Type)
 		}
 	}
+	if len(req.Targets) > maxTargets {
+		return 0, fmt.Errorf("router: the request names more than %d targets", maxTargets)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.requests) >= r.maxRequests {
@@ -183,7 +187,7 @@ func (r *Router) Submit(req Request, notify func(Selection, error)) (ID, error) 
 	q := &request{Request: req, since: r.clock.Now(), notify: notify, queue: v}
 	r.takeOver(q)
 	if len(q.Targets) == 0 {
-		return 0, fmt.Errorf("router: the request names no target")
+		return 0, errors.New("router: the request names no target")
 	}
 	r.lastID++
 	q.id = r.lastID

@@ -133,7 +133,7 @@ func TestFaultsOfExpressionsAndTargets(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      "an empty target at character 1",
 		"a@.A, ":                "an empty target at character 7",
-		"ann":                   "a target without @; its form is name@server.type at character 1",
+		"ann":                   "a target without type; its form is name@server.type at character 4",
 		"ann@stat":              "a target without type; its form is name@server.type at character 9",
 		"ann@stat.XX":           `"XX", which is no type of target, at character 10`,
 		"a@.A, ?:(Eng > )@s.GA": `")" where a name or a number was expected at character 16`,
@@ -400,7 +400,10 @@ func TestStatistics(t *testing.T) {
 	}
 	_, err := f.Statistic("R", "StatMood")
 	assert.ErrorIs(t, err, router.ErrStatistic)
-	_, err = f.Statistic("VQ2", "CallsWaiting")
+	none, err := f.Statistic("VQ2", "CallsWaiting")
+	require.NoError(t, err)
+	assert.Zero(t, none)
+	_, err = f.Statistic("VQ2@x.Y", "CallsWaiting")
 	assert.Error(t, err)
 	assert.Equal(t, map[string]int{"VQ": 1}, f.Queues())
 

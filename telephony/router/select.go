@@ -194,7 +194,10 @@ func (r *Router) target(q *request, p *pool) int {
 
 // search chooses among the targets of q that are free.
 func (r *Router) search(q *request) {
-	best, why := -1, ""
+	best, why, shares := -1, "", map[string]float64(nil)
+	if q.Order == OrderPercentage {
+		shares = r.shares[q.shareKey()]
+	}
 	var winner *resource
 	var value float64
 	for i, p := range q.pools {
@@ -206,7 +209,7 @@ func (r *Router) search(q *request) {
 			if !q.allowed(res) {
 				continue
 			}
-			v, better := r.rank(q, t, p, res)
+			v, better := r.rank(q, t, p, res, shares)
 			if best < 0 || better(v, value) {
 				best, winner, value = i, res, v
 			}
@@ -232,8 +235,9 @@ func (r *Router) search(q *request) {
 	r.choose(q, best, winner, why)
 }
 
-// rank gives a candidate its value, and how values compare.
-func (r *Router) rank(q *request, t *Target, p *pool, res *resource) (value float64, better func(x, y float64) bool) {
+// rank gives a candidate its value, and how values compare. shares are the calls
+// that the targets have had.
+func (r *Router) rank(q *request, t *Target, p *pool, res *resource, shares map[string]float64) (value float64, better func(x, y float64) bool) {
 	less := func(x, y float64) bool { return x < y }
 	switch q.Order {
 	case OrderMax:
@@ -241,7 +245,7 @@ func (r *Router) rank(q *request, t *Target, p *pool, res *resource) (value floa
 	case OrderMin:
 		return r.valueFor(q.Statistic, p, res), less
 	case OrderPercentage:
-		return r.shares[q.shareKey()][p.key] / float64(max(t.Weight, 1)), less
+		return shares[p.key] / float64(max(t.Weight, 1)), less
 	}
 	return 0, less
 }

@@ -2,6 +2,7 @@ package router
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -18,7 +19,8 @@ func knownStatistic(name string) bool { return statistics[name] }
 
 // Statistic returns the present value of a statistic. object is a target as in
 // target strings, "name@server.type" or "?name:skills@server.GA", the name of a virtual
-// queue, or "R" for the router as a whole. The statistics are
+// queue, or "R" for the router as a whole. A virtual queue that nobody has waited in is an empty one.
+// The statistics are
 //
 //	StatTimeInReadyState                  seconds; of a group the greatest
 //	StatAgentsAvailable, StatAgentsReady, StatAgentsInQueueReady
@@ -29,8 +31,8 @@ func knownStatistic(name string) bool { return statistics[name] }
 //	StatCallsInQueue, RStatCallsInQueue, CallsWaiting   requests that wait
 //	StatExpectedWaitingTime               seconds until a new request in the queue would be served
 //
-// The error matches ErrStatistic for another name, and is a *SyntaxError for an object that
-// is neither of the above.
+// The error matches ErrStatistic for another name, and is a *SyntaxError for a target that
+// does not parse.
 func (r *Router) Statistic(object, statistic string) (float64, error) {
 	if !knownStatistic(statistic) {
 		return 0, fmt.Errorf("%w: %.100q", ErrStatistic, statistic)
@@ -55,7 +57,10 @@ func (r *Router) statistic(object, statistic string) (float64, error) {
 		return r.value(statistic, all), nil
 	}
 	targets, err := ParseTargets(object)
-	if err != nil {
+	switch {
+	case err != nil && !strings.ContainsAny(object, "@?"):
+		return 0, nil // a virtual queue that nobody has waited in
+	case err != nil:
 		return 0, err
 	}
 	t := &targets[0]

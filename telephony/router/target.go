@@ -101,7 +101,7 @@ func ParseThreshold(text string) (*Expression, error) { return parseExpression(t
 //	7001@Switch.DN
 //	{StatCallsInQueue<10}[20]Sales@StatServer.GA, ?:(English > 5)@StatServer.GA
 //
-// Threshold in braces, weight in brackets and the server may be missing. At most 1,000 targets
+// Threshold in braces, weight in brackets, the server, and then the @ may be missing. At most 1,000 targets
 // are taken. The error is a *SyntaxError.
 func ParseTargets(text string) ([]Target, error) {
 	fault := func(at int, problem string) error {
@@ -129,6 +129,7 @@ func ParseTargets(text string) ([]Target, error) {
 func splitList(text string) (parts [][2]int, at int, problem string) {
 	var open []int
 	quote, from := -1, 0
+	colon := false // names may hold quotes; what follows a colon may hold names in quotes
 	for i := 0; i < len(text); i++ {
 		ch := text[i]
 		switch {
@@ -136,8 +137,10 @@ func splitList(text string) (parts [][2]int, at int, problem string) {
 			if ch == text[quote] {
 				quote = -1
 			}
-		case (ch == '"' || ch == '\'') && len(open)+strings.Count(text[from:i], ":") > 0: // names may hold quotes
+		case (ch == '"' || ch == '\'') && (colon || len(open) > 0):
 			quote = i
+		case ch == ':':
+			colon = true
 		case ch == '(' || ch == '{' || ch == '[':
 			open = append(open, i)
 		case ch == ')' || ch == '}' || ch == ']':
@@ -147,7 +150,7 @@ func splitList(text string) (parts [][2]int, at int, problem string) {
 			open = open[:len(open)-1]
 		case ch == ',' && len(open) == 0:
 			parts = append(parts, [2]int{from, i})
-			from = i + 1
+			from, colon = i+1, false
 		}
 	}
 	switch {
@@ -190,23 +193,23 @@ func (t *Target) parse(text string, from, to int) (at int, problem string) {
 		for from = end + 1; from < to && isBlank(text[from]); from++ {
 		}
 	}
-	monkey := strings.LastIndexByte(text[from:to], '@')
-	if monkey < 0 {
-		return from, "a target without @; its form is name@server.type"
-	}
-	monkey += from
-	dot := strings.LastIndexByte(text[monkey:to], '.')
-	if dot < 0 {
+	// Without a server the @ may be missing too: 8001.Q.
+	dot := strings.LastIndexByte(text[from:to], '.') + from
+	if dot < from {
 		return to, "a target without type; its form is name@server.type"
 	}
-	dot += monkey
+	end := dot // of the name
+	if at := strings.LastIndexByte(text[from:dot], '@'); at >= 0 {
+		end = from + at
+		t.Server = text[end+1 : dot]
+	}
 	typ, err := ParseTargetType(text[dot+1 : to])
 	if err != nil {
 		return dot + 1, fmt.Sprintf("%.40q, which is no type of target,", text[dot+1:to])
 	}
-	t.Type, t.Server, t.Name = typ, text[monkey+1:dot], strings.TrimSpace(text[from:monkey])
+	t.Type, t.Name = typ, strings.TrimSpace(text[from:end])
 	if strings.HasPrefix(t.Name, "?") {
-		return t.parseSkill(text[:monkey], from)
+		return t.parseSkill(text[:end], from)
 	}
 	if t.Name == "" {
 		return from, "a target without a name"

@@ -219,7 +219,10 @@ func (l *Link) transfer(second, first *leg, ref int) telephony.Event {
 	done := second.leave(telephony.CallStateTransferred, l, ref)
 	first.leave(telephony.CallStateTransferred, nil, 0)
 	previous := x.conn
-	x.absorb(y)
+	if l.sw.keepConsult {
+		previous = y.conn
+	}
+	x.absorb(y, l.sw.keepConsult)
 	x.changed(previous, telephony.CallStateTransferred, dn, "")
 	return done
 }
@@ -237,7 +240,7 @@ func (l *Link) conference(second, first *leg, ref int) telephony.Event {
 		old[leg.dn] = true
 	}
 	previous := x.conn
-	x.absorb(y)
+	x.absorb(y, false)
 	added := func(to string) telephony.Event {
 		a := x.about(to)
 		a.CallState = telephony.CallStateConferenced
@@ -254,13 +257,18 @@ func (l *Link) conference(second, first *leg, ref int) telephony.Event {
 	return done
 }
 
-// absorb makes k the call y: with its identity, its caller and its extensions.
-// The user data of both are merged; y's own counts. y is gone.
-func (k *call) absorb(y *call) {
+// absorb makes k the call y: with its caller and its extensions, and its identity
+// unless k keeps its own. The user data of both are merged; y's own counts. y is gone.
+func (k *call) absorb(y *call, keep bool) {
 	s := k.sw
-	delete(s.calls, k.conn)
 	y.stop()
-	k.conn, k.number, k.uuid, k.typ = y.conn, y.number, y.uuid, y.typ
+	if keep {
+		delete(s.calls, y.conn)
+	} else {
+		delete(s.calls, k.conn)
+		k.conn, k.number, k.uuid = y.conn, y.number, y.uuid
+	}
+	k.typ = y.typ
 	k.ani, k.dnis, k.outside, k.origin, k.parent = y.ani, y.dnis, k.outside || y.outside, y.origin, y.parent
 	data := y.data.Clone()
 	for _, p := range k.data {

@@ -38,6 +38,10 @@ type Options struct {
 	// one is refused with ErrTooManyCalls. Default 100,000.
 	MaxCalls int
 
+	// KeepConsultConnID lets the consult call survive when a transfer is completed,
+	// as some switches do, and not the call on hold.
+	KeepConsultConnID bool
+
 	// Treat decides what happens to a treatment; default Announce. It must be
 	// quick and must not call the switch.
 	Treat func(*telephony.RequestApplyTreatment) Treatment
@@ -118,6 +122,8 @@ type Switch struct {
 	treat    func(*telephony.RequestApplyTreatment) Treatment
 	logger   *slog.Logger
 
+	keepConsult bool
+
 	mu       sync.Mutex
 	points   map[string]*RoutePoint
 	exts     map[string]*extension
@@ -161,7 +167,7 @@ func New(opts *Options) *Switch {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Switch{
-		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, logger: o.Logger,
+		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, logger: o.Logger, keepConsult: o.KeepConsultConnID,
 		points: map[string]*RoutePoint{}, exts: map[string]*extension{}, calls: map[telephony.ConnID]*call{},
 		nextConn: o.FirstConnID, nextCall: 1,
 	}
