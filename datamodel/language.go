@@ -36,7 +36,8 @@ type Source struct {
 	// Statements asks for the text of a value expression or condition to be
 	// evaluated as a program, of which the completion value counts: "a = 1; b;",
 	// "label: f()". Without it the text is one expression and nothing else. A text
-	// that is an expression means the same either way.
+	// that is an expression means the same either way. With it expressions and
+	// locations are sloppy mode code: an assignment creates what does not exist.
 	Statements bool
 }
 
@@ -67,6 +68,35 @@ type Language interface {
 	New(host Host) (Model, error)
 }
 
+// Scoper is implemented by a Language whose variables can be given to a part of
+// the document alone. It has variables of the whole session only; who knows the
+// parts renames what would get into the way of others.
+type Scoper interface {
+	Language
+
+	// Variables tells which names of the session's scope a program deals with.
+	Variables(p Program) (*Variables, error)
+
+	// Rename compiles a program anew with other names for its variables: to has
+	// the new name for an old one, or a literal for one that is only read. What
+	// the program declares with let, const and class becomes a var, so that it can
+	// be declared again. A program that has none of the names is returned as it
+	// is. The program was compiled from a Source with Statements.
+	Rename(p Program, to map[string]string) (Program, error)
+
+	// Reserved reports whether a name belongs to the language or the system.
+	Reserved(name string) bool
+}
+
+// Variables are names that a program deals with, each once, in the order in
+// which they appear. Those of functions and blocks inside are not among them.
+type Variables struct {
+	Declared []string // by var, function, let, const and class
+	Lexical  bool     // some of them by let, const or class
+	Used     []string // read, written or declared
+	Assigned []string // written, other than by their declaration
+}
+
 // Host is what a Model is given of the outside world. Nothing else reaches it:
 // no clock, no randomness, no file, no network (a Machine is a pure function of
 // document, snapshot and event).
@@ -93,7 +123,18 @@ type Host struct {
 	// The key is a name or a dotted path below a name, such as "_genesys.ixn".
 	Globals map[string]Value
 
+	// Legacy asks for what scripts found on Orchestration Server; nil: nothing of it.
+	Legacy *Legacy
+
 	Limits Limits
+}
+
+// Legacy is what scripts of Orchestration Server expect beside the standard: the
+// object _data, and the method toSource of every object.
+type Legacy struct {
+	// Data are the names of the variables that are members of _data. Further
+	// members that scripts give it are no variables.
+	Data []string
 }
 
 // Limits bound every single evaluation. A zero field means its default, a

@@ -242,7 +242,7 @@ func (p *parser) source(n *xmlquery.Node, attr, text string, kind datamodel.Kind
 
 func (p *parser) sourceAt(text string, kind datamodel.Kind, pos Position) datamodel.Source {
 	return datamodel.Source{Text: text, Kind: kind, File: pos.File, Line: pos.Line, Column: pos.Column,
-		Statements: p.dialect.statements && (kind == datamodel.ValueExpression || kind == datamodel.ConditionalExpression)}
+		Statements: p.dialect.statements}
 }
 
 // newExpression returns an expression that is not compiled yet, in the scope of

@@ -112,7 +112,9 @@ func (c *VirtualClock) Next() (time.Time, bool) {
 // Advance moves the clock by d, which must not be negative. It calls everything
 // that falls due, in order of time and, for the same time, in the order of
 // AfterFunc, including what is newly scheduled meanwhile. Before the first call,
-// after each one and at the end it waits until all attached engines are idle.
+// after each one and at the end it waits until all attached engines are idle;
+// with a session that never is, such as one that keeps sending events to itself
+// without a delay, it waits until that is terminated.
 func (c *VirtualClock) Advance(d time.Duration) {
 	c.advance.Lock()
 	defer c.advance.Unlock()

@@ -191,8 +191,10 @@ type Runtime interface {
 	NewArray(items []Value) Value
 	NewDate(ms float64) Value
 	NewFunc(name string, f func(args []Value) (Value, error)) Value
-	// NewDynamic makes a read-only object whose members are d's. Writing to it
-	// throws a TypeError, in sloppy mode too.
+	// NewMethod is NewFunc for a function that is called on an object.
+	NewMethod(name string, f func(this Value, args []Value) (Value, error)) Value
+	// NewDynamic makes an object whose members are d's. Writing to it throws a
+	// TypeError, in sloppy mode too, unless d is a Writable.
 	NewDynamic(d Dynamic) Value
 	// DynamicOf returns what NewDynamic was given; nil for other values.
 	DynamicOf(v Value) Dynamic
@@ -227,6 +229,17 @@ type Dynamic interface {
 	Get(name string) (Value, bool)
 	// Keys lists the enumerable members in order.
 	Keys() []string
+}
+
+// Writable is a Dynamic that scripts can change. An error of its methods is thrown
+// as a TypeError. An engine that is not told of new members, such as one without
+// proxies, keeps these itself, as ordinary properties of the object.
+type Writable interface {
+	Dynamic
+	// Set writes, or adds, a member.
+	Set(name string, v Value) error
+	// Delete removes a member.
+	Delete(name string) error
 }
 
 // Binding is a global name that a document made.

@@ -55,6 +55,12 @@ type program struct {
 	ident       string // location: a plain name, without code
 	item, index string // foreach
 	foreach     bool
+
+	store   Code     // of an assignment: assigns the value of code; nil: code does it itself
+	sloppy  bool     // location: a variable that does not exist is created
+	sources *sources // for Rename; nil without Source.Statements
+
+	toSource bool // it may call the method of that name (datamodel.Legacy)
 }
 
 // Name is "ecmascript".
@@ -63,7 +69,10 @@ func (l *language) Name() string { return "ecmascript" }
 // Compile compiles one expression. Scripts are sloppy mode code, everything
 // else is strict mode code, so that an assignment to an undeclared name fails.
 func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
-	p := &program{lang: l, kind: src.Kind, text: src.Text}
+	p := &program{lang: l, kind: src.Kind, text: src.Text, sloppy: src.Statements, toSource: callsSource(src)}
+	if src.Statements {
+		p.sources = &sources{form: single, list: []datamodel.Source{src}}
+	}
 	var err error
 	switch src.Kind {
 	case datamodel.Script:
@@ -78,7 +87,7 @@ func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
 			p.code, err = l.wrapped(src, "(", "\n) = "+assigned)
 		}
 	default:
-		p.code, err = l.expression(terminated(src))
+		p.code, err = l.valueOf(src)
 	}
 	if err != nil {
 		return nil, err
@@ -86,32 +95,68 @@ func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
 	return p, nil
 }
 
+// callsSource reports whether texts mention the method toSource. Texts without
+// Statements are none that have it.
+func callsSource(list ...datamodel.Source) bool {
+	for _, src := range list {
+		if src.Statements && strings.Contains(src.Text, "toSource") {
+			return true
+		}
+	}
+	return false
+}
+
+// valueOf compiles an expression or, where that is allowed, statements.
+func (l *language) valueOf(src datamodel.Source) (Code, error) {
+	code, err := l.expression(terminated(src))
+	if err == nil || !src.Statements || strings.TrimSpace(src.Text) == "" {
+		return code, err
+	}
+	return l.program(src, l.maxExpression)
+}
+
 // CompileAssign compiles location = expr.
 func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Program, error) {
 	location.Kind = datamodel.LocationExpression
+	given := expr
 	expr = terminated(expr)
+	p := &program{lang: l, kind: datamodel.Script, text: location.Text + " = " + expr.Text, toSource: callsSource(location, expr)}
+	if expr.Statements {
+		location.Statements = true
+		p.sources = &sources{form: assignment, list: []datamodel.Source{location, given}}
+	}
 	if _, err := l.Compile(location); err != nil {
 		return nil, err
 	}
 	if _, err := l.expression(expr); err != nil {
+		if !expr.Statements {
+			return nil, err
+		}
+		if p.code, err = l.valueOf(given); err != nil {
+			return nil, err
+		}
+		p.store, err = l.wrapped(location, "(", "\n) = "+assigned)
+		return p, err
+	}
+	var err error
+	if p.code, err = l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)"); err != nil {
 		return nil, err
 	}
-	code, err := l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)")
-	if err != nil {
-		return nil, err
-	}
-	return &program{lang: l, kind: datamodel.Script, text: location.Text + " = " + expr.Text, code: code}, nil
+	return p, nil
 }
 
 // CompileForeach compiles the head of a <foreach>. item and index are names of
 // variables.
 func (l *language) CompileForeach(array, item, index datamodel.Source) (datamodel.Program, error) {
 	array.Kind = datamodel.ValueExpression
-	code, err := l.expression(terminated(array))
+	code, err := l.valueOf(array)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{lang: l, kind: datamodel.Script, text: array.Text, code: code, foreach: true}
+	p := &program{lang: l, kind: datamodel.Script, text: array.Text, code: code, foreach: true, toSource: callsSource(array)}
+	if array.Statements {
+		p.sources = &sources{form: loop, list: []datamodel.Source{array, item, index}}
+	}
 	if p.item, err = l.variable(item); err != nil {
 		return nil, err
 	}
@@ -163,8 +208,11 @@ func (l *language) expression(src datamodel.Source) (Code, error) {
 	return code, nil
 }
 
-func (l *language) script(src datamodel.Source) (Code, error) {
-	if err := CheckSource(src.Text, l.maxScript); err != nil {
+func (l *language) script(src datamodel.Source) (Code, error) { return l.program(src, l.maxScript) }
+
+// program compiles the text as it is, as sloppy mode code.
+func (l *language) program(src datamodel.Source, most int) (Code, error) {
+	if err := CheckSource(src.Text, most); err != nil {
 		return nil, compileError(src, 0, err)
 	}
 	code, err := l.engine.Compile(Unit{Text: src.Text, Name: src.File})
@@ -174,12 +222,13 @@ func (l *language) script(src datamodel.Source) (Code, error) {
 	return code, nil
 }
 
-// wrapped compiles the text between before and after as strict mode code.
+// wrapped compiles the text between before and after, as strict mode code unless
+// it comes from a document that has statements as expressions.
 func (l *language) wrapped(src datamodel.Source, before, after string) (Code, error) {
 	if err := CheckSource(src.Text, l.maxExpression); err != nil {
 		return nil, compileError(src, 0, err)
 	}
-	code, err := l.engine.Compile(Unit{Text: before + src.Text + after, Name: src.File, Strict: true})
+	code, err := l.engine.Compile(Unit{Text: before + src.Text + after, Name: src.File, Strict: !src.Statements})
 	if err != nil {
 		return nil, compileError(src, len(before), err)
 	}

@@ -23,6 +23,8 @@ type model struct {
 	armed  bool  // the watch runs
 	dead   error // matches ErrLimit: nothing is evaluated any more
 	staged Value // what Assign assigns
+
+	sourced bool // all objects have toSource
 }
 
 // BeginStep begins a macrostep.
@@ -70,6 +72,11 @@ func (m *model) prog(p datamodel.Program, foreach bool) (*program, error) {
 	if !ok || q.foreach != foreach || q.code == nil {
 		return nil, &datamodel.EvalError{Text: "program", Message: "not a program of this kind and data model"}
 	}
+	if q.toSource && !m.sourced {
+		if err := m.offerSource(); err != nil {
+			return nil, m.failed(q.text, err)
+		}
+	}
 	return q, nil
 }
 
@@ -112,7 +119,12 @@ func (m *model) Exec(p datamodel.Program) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.rt.Run(q.code)
+	v, err := m.rt.Run(q.code)
+	if q.store != nil && err == nil {
+		m.staged = v
+		_, err = m.rt.Run(q.store)
+		m.staged = nil
+	}
 	if m.armed {
 		m.settle()
 	}
@@ -166,7 +178,7 @@ func (m *model) Assign(location datamodel.Program, v datamodel.Value) error {
 	defer m.settle()
 	q, ok := location.(*program)
 	if ok && q.ident != "" && m.dead == nil {
-		if _, exists := m.rt.Global(q.ident); !exists {
+		if _, exists := m.rt.Global(q.ident); !exists && !q.sloppy {
 			return &datamodel.EvalError{Text: q.ident, Message: q.ident + " is not declared"}
 		}
 		return m.Set(q.ident, v)

@@ -24,6 +24,9 @@ func (m *model) Restore(snapshot []byte) error {
 	}
 	defer m.settle()
 	m.arm()
+	if err := m.offerSource(); err != nil {
+		return err
+	}
 	r := &snapshotReader{m: m, rt: m.rt, b: snapshot[1:], size: len(snapshot)}
 	return m.rt.Protect(r.bindings)
 }
@@ -55,6 +58,12 @@ func (r *snapshotReader) bindings() error {
 		if err != nil {
 			return err
 		}
+		if name == dataName && r.m.host.Legacy != nil && len(r.objects) == 0 {
+			if err := r.added(); err != nil {
+				return err
+			}
+			continue
+		}
 		if BindingKind(kind) > ConstBinding || r.m.scope.has(name) {
 			return r.fail("illegal variable %q", shorten(name))
 		}
@@ -70,6 +79,23 @@ func (r *snapshotReader) bindings() error {
 		return r.fail("%d bytes too many", len(r.b))
 	}
 	return nil
+}
+
+// added reads what scripts added to _data, which is the first object.
+func (r *snapshotReader) added() error {
+	tag, err := r.byte()
+	if err == nil && tag != snapObject {
+		err = r.fail("malformed %s", dataName)
+	}
+	if err == nil {
+		_, err = r.bool()
+	}
+	if err != nil {
+		return err
+	}
+	data := r.m.scope.dataRoot()
+	r.objects = append(r.objects, data)
+	return r.props(data)
 }
 
 func (r *snapshotReader) byte() (byte, error) {

@@ -32,6 +32,7 @@ type scope struct {
 	processors Value
 	x          Value
 	in         Value
+	data       Value
 
 	globals map[string]*treeNode // the roots of Host.Globals
 	names   []string
@@ -41,6 +42,9 @@ type scope struct {
 func (s *scope) init(m *model) error {
 	s.m = m
 	s.names = systemNames
+	if m.host.Legacy != nil {
+		s.names = slices.Concat(systemNames, []string{dataName})
+	}
 	if len(m.host.Globals) == 0 {
 		return nil
 	}
@@ -50,7 +54,7 @@ func (s *scope) init(m *model) error {
 			return err
 		}
 	}
-	s.names = append(slices.Clone(systemNames), slices.Sorted(maps.Keys(s.globals))...)
+	s.names = append(slices.Clone(s.names), slices.Sorted(maps.Keys(s.globals))...)
 	return nil
 }
 
@@ -63,7 +67,7 @@ func (s *scope) addGlobal(path string, v datamodel.Value) error {
 			return fmt.Errorf("ecmascript: Host.Globals: %q is not a name or a dotted path of names", path)
 		}
 	}
-	if slices.Contains(systemNames, parts[0]) {
+	if slices.Contains(s.names, parts[0]) {
 		return fmt.Errorf("ecmascript: Host.Globals: %q is a system variable", path)
 	}
 	n := s.globals[parts[0]]
@@ -83,7 +87,7 @@ func (s *scope) Names() []string { return s.names }
 
 // has reports whether name is read-only.
 func (s *scope) has(name string) bool {
-	if name == "In" || strings.HasPrefix(name, "_") && slices.Contains(systemNames, name) {
+	if name == "In" || strings.HasPrefix(name, "_") && slices.Contains(systemNames, name) || name == dataName && s.m.host.Legacy != nil {
 		return true
 	}
 	_, ok := s.globals[name]
@@ -127,6 +131,10 @@ func (s *scope) Lookup(name string) (Value, bool) {
 			s.in = rt.NewFunc("In", s.callIn)
 		}
 		return s.in, true
+	case dataName:
+		if s.m.host.Legacy != nil {
+			return s.dataRoot(), true
+		}
 	case assigned:
 		if s.m.staged == nil {
 			return rt.Undefined(), true

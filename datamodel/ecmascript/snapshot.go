@@ -76,7 +76,22 @@ type snapshotWriter struct {
 }
 
 func (w *snapshotWriter) bindings(names []Binding) error {
-	w.uint(uint64(len(names)))
+	added := w.m.scope.added()
+	if added != nil {
+		w.uint(uint64(len(names)) + 1)
+		w.dst = append(w.dst, byte(VarBinding))
+		w.text(dataName)
+		w.ids = map[Value]uint64{w.m.scope.data: 0}
+		w.path = append(w.path, dataName)
+		w.dst = append(w.dst, snapObject)
+		w.bool(false)
+		if err := w.props(added); err != nil {
+			return err
+		}
+		w.path = w.path[:0]
+	} else {
+		w.uint(uint64(len(names)))
+	}
 	for _, b := range names {
 		v, ok := w.rt.Global(b.Name)
 		if !ok {
@@ -194,6 +209,13 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 	}
 	w.ids[v] = uint64(len(w.ids))
 	s, err := w.rt.Inspect(v)
+	if err != nil && class == Function {
+		if path, ok := w.m.scope.pathOf(v); ok {
+			w.dst = append(w.dst, snapGlobal)
+			w.text(path)
+			return nil
+		}
+	}
 	if err != nil {
 		return w.refuse(err.Error())
 	}
@@ -346,6 +368,25 @@ func (w *snapshotWriter) ints(list []int) {
 	}
 }
 
+// added returns what scripts have added to _data; nil without.
+func (s *scope) added() []Property {
+	if s.data == nil {
+		return nil
+	}
+	rt := s.m.rt
+	d, ok := rt.DynamicOf(s.data).(*dataRoot)
+	if !ok {
+		return nil
+	}
+	var list []Property
+	for _, name := range rt.Keys(s.data) {
+		if !d.item(name) {
+			list = append(list, Property{Name: name, Value: rt.Get(s.data, name)})
+		}
+	}
+	return list
+}
+
 // pathOf finds a read-only object by identity.
 func (s *scope) pathOf(v Value) (string, bool) {
 	switch v {
@@ -353,6 +394,8 @@ func (s *scope) pathOf(v Value) (string, bool) {
 		return "_x", s.x != nil
 	case s.processors:
 		return "_ioprocessors", s.processors != nil
+	case s.data:
+		return dataName, s.data != nil
 	}
 	var find func(n *treeNode) (string, bool)
 	find = func(n *treeNode) (string, bool) {
@@ -378,7 +421,7 @@ func (s *scope) pathOf(v Value) (string, bool) {
 
 // byPath is the inverse of pathOf.
 func (s *scope) byPath(path string) (Value, bool) {
-	if path == "_x" || path == "_ioprocessors" {
+	if path == "_x" || path == "_ioprocessors" || path == dataName {
 		return s.Lookup(path)
 	}
 	var find func(n *treeNode) *treeNode

@@ -97,6 +97,7 @@ type analyzer struct {
 	written map[*ast.BracketExpression]bool
 	reach   bool // it may use built-ins that it does not mention
 	numeric numeric
+	names   *nameCollector // nil: names are not asked for
 }
 
 type scope map[string]bool
@@ -125,7 +126,8 @@ func (a *analyzer) declare(name string) {
 }
 
 // use notes that a name is read or written.
-func (a *analyzer) use(name string) {
+func (a *analyzer) use(id *ast.Identifier) {
+	name := id.Name.String()
 	a.mention(name)
 	for i := len(a.scopes) - 1; i > 0; i-- {
 		if !a.scopes[i][name] {
@@ -137,6 +139,9 @@ func (a *analyzer) use(name string) {
 			}
 		}
 		return
+	}
+	if a.names != nil {
+		a.names.use(id)
 	}
 }
 
@@ -249,7 +254,7 @@ func (a *analyzer) walk(v reflect.Value) {
 		}
 	case reflect.Struct:
 		if id, ok := v.Interface().(ast.Identifier); ok {
-			a.use(id.Name.String())
+			a.use(&id)
 			return
 		}
 		for i := range v.NumField() {
@@ -269,9 +274,12 @@ func visit[T ast.Node](a *analyzer, list ...T) {
 
 // node treats the nodes that mean more than their children; false for others.
 func (a *analyzer) node(n any) bool {
+	if a.names != nil {
+		a.names.node(n)
+	}
 	switch n := n.(type) {
 	case *ast.Identifier:
-		a.use(n.Name.String())
+		a.use(n)
 	case *ast.DotExpression:
 		a.dot(n)
 	case *ast.BracketExpression:
@@ -403,8 +411,8 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 	switch k := n.Key.(type) {
 	case *ast.StringLiteral:
 		a.mention(k.Value.String())
-	case *ast.Identifier:
-		a.mention(k.Name.String())
+	case *ast.Identifier: // computed
+		a.use(k)
 	case *ast.NumberLiteral:
 	default:
 		a.reach = true // in a pattern, it reads any member
@@ -432,7 +440,7 @@ func (a *analyzer) scope(n any) bool {
 			}
 		}
 		name := ""
-		if n.Name != nil {
+		if n.Name != nil && (a.names == nil || a.names.declaration != n) {
 			name = n.Name.Name.String()
 		}
 		var body []ast.Statement

@@ -112,9 +112,7 @@ func compile(name, text string, strict bool) (c *code, err error) {
 	if c.prog, err = goja.CompileAST(tree, strict); err != nil {
 		return nil, syntaxError(err)
 	}
-	if strict {
-		c.simplify(tree)
-	}
+	c.simplify(tree)
 	return c, nil
 }
 

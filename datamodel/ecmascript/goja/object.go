@@ -138,12 +138,17 @@ func (r *realm) NewDate(ms float64) ecmascript.Value {
 
 // NewFunc makes a function that calls f.
 func (r *realm) NewFunc(name string, f func([]ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
+	return r.NewMethod(name, func(_ ecmascript.Value, args []ecmascript.Value) (ecmascript.Value, error) { return f(args) })
+}
+
+// NewMethod makes a function that calls f with its object.
+func (r *realm) NewMethod(name string, f func(ecmascript.Value, []ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
 	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		args := make([]ecmascript.Value, len(call.Arguments))
 		for i, a := range call.Arguments {
 			args[i] = a
 		}
-		v, err := f(args)
+		v, err := f(call.This, args)
 		if err != nil {
 			panic(r.vm.NewGoError(err))
 		}
@@ -199,7 +204,11 @@ func (d *dynamic) Get(key string) goja.Value {
 	return js(v)
 }
 
-func (d *dynamic) Set(key string, _ goja.Value) bool {
+func (d *dynamic) Set(key string, v goja.Value) bool {
+	if w, ok := d.d.(ecmascript.Writable); ok {
+		d.check(w.Set(key, v))
+		return true
+	}
 	panic(d.r.vm.NewTypeError("%s is read-only", key))
 }
 
@@ -209,7 +218,17 @@ func (d *dynamic) Has(key string) bool {
 }
 
 func (d *dynamic) Delete(key string) bool {
+	if w, ok := d.d.(ecmascript.Writable); ok {
+		d.check(w.Delete(key))
+		return true
+	}
 	panic(d.r.vm.NewTypeError("%s is read-only", key))
+}
+
+func (d *dynamic) check(err error) {
+	if err != nil {
+		panic(d.r.vm.NewTypeError("%s", err.Error()))
+	}
 }
 
 func (d *dynamic) Keys() []string { return d.d.Keys() }

@@ -102,8 +102,10 @@ func (r *realm) Run(c ecmascript.Code) (ecmascript.Value, error) {
 			if v := r.simple(p.value); v != nil {
 				return v, nil
 			}
-		} else if p.store != nil && r.simpleStore(p.store) {
-			return goja.Undefined(), nil
+		} else if p.store != nil {
+			if v := r.simpleStore(p.store); v != nil {
+				return v, nil
+			}
 		}
 	}
 	return r.run(p)

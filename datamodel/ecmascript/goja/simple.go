@@ -86,17 +86,18 @@ func (r *realm) simpleCond(f condFunc) (t truth) {
 	return f(r)
 }
 
-func (r *realm) simpleStore(s *storeFunc) (done bool) {
+// simpleStore assigns, and returns the value.
+func (r *realm) simpleStore(s *storeFunc) (v goja.Value) {
 	defer func() {
 		if recover() != nil {
-			done = false
+			v = nil
 		}
 	}()
-	v := s.value(r)
-	if v == nil || r.vm.Get(s.name) == nil {
-		return false
+	v = s.value(r)
+	if v == nil || r.vm.Get(s.name) == nil || r.vm.Set(s.name, v) != nil {
+		return nil
 	}
-	return r.vm.Set(s.name, v) == nil
+	return v
 }
 
 // simpleCond compiles a condition.

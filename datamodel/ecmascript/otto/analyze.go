@@ -80,6 +80,7 @@ type analyzer struct {
 	mentions map[string]bool        // members
 	within   []*ast.FunctionLiteral // functions around, of scopes[1:]; nil for a catch clause
 	depth    int
+	global   *nameCollector // nil: names of the global scope are not asked for
 }
 
 func analyze(p *ast.Program, strict bool) *analyzer {
@@ -226,7 +227,10 @@ func (a *analyzer) statement(s ast.Statement) {
 	case *ast.VariableStatement:
 		a.each(s.List)
 	case *ast.FunctionStatement:
-		a.function(s.Function)
+		if a.global != nil && s.Function.Name != nil {
+			a.global.use(a, s.Function.Name.Name, s.Function.Name.Idx)
+		}
+		a.function(s.Function, false)
 	case *ast.IfStatement:
 		s.Test = a.expression(s.Test)
 		a.statement(s.Consequent)
@@ -324,6 +328,9 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 	switch e := e.(type) {
 	case *ast.Identifier:
 		a.use(e.Name)
+		if a.global != nil {
+			a.global.use(a, e.Name, e.Idx)
+		}
 	case *ast.ArrayLiteral:
 		a.each(e.Value)
 	case *ast.AssignExpression:
@@ -359,7 +366,7 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 		e.Consequent = a.expression(e.Consequent)
 		e.Alternate = a.expression(e.Alternate)
 	case *ast.FunctionLiteral:
-		a.function(e)
+		a.function(e, true)
 	case *ast.ObjectLiteral:
 		for i := range e.Value {
 			// With accessors around, snapshots must look at properties with care.
@@ -380,6 +387,9 @@ func (a *analyzer) expression(e ast.Expression) ast.Expression {
 			return a.delete(e)
 		}
 	case *ast.VariableExpression:
+		if a.global != nil {
+			a.global.use(a, e.Name, e.Idx)
+		}
 		e.Initializer = a.optional(e.Initializer)
 	}
 	return e
@@ -493,6 +503,9 @@ func (a *analyzer) checked(name string) bool {
 
 // target visits what is assigned to.
 func (a *analyzer) target(e ast.Expression) ast.Expression {
+	if a.global != nil {
+		a.global.write(e)
+	}
 	switch e := e.(type) {
 	case *ast.DotExpression:
 		defer a.enter(weightExpression)()
@@ -522,10 +535,10 @@ func (a *analyzer) member(e *ast.DotExpression) {
 	}
 }
 
-func (a *analyzer) function(f *ast.FunctionLiteral) {
+func (a *analyzer) function(f *ast.FunctionLiteral, expression bool) {
 	a.functions = true
 	scope := map[string]bool{"arguments": true}
-	if f.Name != nil {
+	if f.Name != nil && (expression || a.global == nil) {
 		scope[f.Name.Name] = true
 	}
 	if f.ParameterList != nil {

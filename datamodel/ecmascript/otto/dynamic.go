@@ -45,9 +45,14 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 			r.name(name)
 		}
 	}
+	w, _ := d.(ecmascript.Writable)
+	proto := r.named
+	if w != nil {
+		proto = r.native.prototypes["Object"] // all members are its own
+	}
 	h := &holder{
 		dynamic: d,
-		self:    r.must(r.native.create.Call(js.Value{}, r.named)),
+		self:    r.must(r.native.create.Call(js.Value{}, proto)),
 		names:   d.Keys(),
 		fixed:   listed != nil && listed.Fixed(),
 	}
@@ -56,7 +61,11 @@ func (r *runtime) NewDynamic(d ecmascript.Dynamic) ecmascript.Value {
 	r.set(hold.Object(), "value", r.must(r.vm.ToValue(h)))
 	r.define(o, holderName, hold)
 	for _, name := range h.names {
-		r.define(o, name, r.getter(name))
+		if w != nil {
+			r.define(o, name, r.writable(w, name))
+		} else {
+			r.define(o, name, r.getter(name))
+		}
 	}
 	if h.fixed {
 		r.must(r.native.preventExtensions.Call(js.Value{}, h.self))
@@ -115,11 +124,32 @@ func (r *runtime) getter(name string) js.Value {
 	return d
 }
 
+// writable returns the descriptor of the accessor of a member that can be written.
+// Members that scripts add are ordinary properties of the object.
+func (r *runtime) writable(w ecmascript.Writable, name string) js.Value {
+	d := r.accessor(func(js.FunctionCall) js.Value {
+		v, _ := w.Get(name)
+		return r.fresh(value(v))
+	}, true, false)
+	r.set(d.Object(), "set", r.function(func(call js.FunctionCall) js.Value {
+		if err := w.Set(name, call.Argument(0)); err != nil {
+			panic(r.vm.MakeTypeError(err.Error()))
+		}
+		return js.Value{}
+	}))
+	return d
+}
+
+func (h *holder) writable() bool {
+	_, ok := h.dynamic.(ecmascript.Writable)
+	return ok
+}
+
 // fresh brings an object whose keys change up to date before a script gets it,
 // and returns it.
 func (r *runtime) fresh(v js.Value) js.Value {
 	h := r.holder(v)
-	if h == nil || h.fixed {
+	if h == nil || h.fixed || h.writable() {
 		return v
 	}
 	names := h.dynamic.Keys()
@@ -178,7 +208,7 @@ func (r *runtime) DynamicOf(v ecmascript.Value) ecmascript.Dynamic {
 // in is the operator of that name.
 func (r *runtime) in(call js.FunctionCall) js.Value {
 	key, o := call.Argument(0), call.Argument(1)
-	if h := r.holder(o); h != nil {
+	if h := r.holder(o); h != nil && !h.writable() {
 		name := r.text(key)
 		if _, ok := h.dynamic.Get(name); ok {
 			return js.TrueValue()
@@ -191,7 +221,7 @@ func (r *runtime) in(call js.FunctionCall) js.Value {
 // remove is the operator delete.
 func (r *runtime) remove(call js.FunctionCall) js.Value {
 	o, key, strict := call.Argument(0), call.Argument(1), call.Argument(2)
-	if r.holder(o) != nil {
+	if h := r.holder(o); h != nil && !h.writable() {
 		panic(r.vm.MakeTypeError("the members of the object are read-only"))
 	}
 	deleted := r.must(r.native.remove.Call(js.Value{}, o, key))

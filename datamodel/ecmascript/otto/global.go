@@ -213,7 +213,7 @@ func (r *runtime) strictPut(call js.FunctionCall) js.Value {
 	if key == "length" {
 		r.checkLength(base)
 	}
-	if h := r.holder(base); h != nil {
+	if h := r.holder(base); h != nil && !h.writable() {
 		panic(r.vm.MakeTypeError(fmt.Sprintf("%q is read-only", key)))
 	}
 	r.set(o, key, v)

@@ -289,7 +289,7 @@ func (r *runtime) checkTotal(call js.FunctionCall) {
 func (r *runtime) checkLong(call js.FunctionCall) js.Value {
 	v := call.Argument(0)
 	r.checkLength(v)
-	if r.holder(v) != nil {
+	if h := r.holder(v); h != nil && !h.writable() {
 		panic(r.vm.MakeTypeError("the members of the object are read-only"))
 	}
 	return v

@@ -230,13 +230,18 @@ func (r *runtime) construct(name string, args ...js.Value) js.Value {
 }
 
 // NewFunc makes a function of the host.
-func (r *runtime) NewFunc(_ string, f func([]ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
+func (r *runtime) NewFunc(name string, f func([]ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
+	return r.NewMethod(name, func(_ ecmascript.Value, args []ecmascript.Value) (ecmascript.Value, error) { return f(args) })
+}
+
+// NewMethod makes a function of the host that is called on an object.
+func (r *runtime) NewMethod(_ string, f func(ecmascript.Value, []ecmascript.Value) (ecmascript.Value, error)) ecmascript.Value {
 	return r.function(func(call js.FunctionCall) js.Value {
 		args := make([]ecmascript.Value, len(call.ArgumentList))
 		for i, a := range call.ArgumentList {
 			args[i] = a
 		}
-		v, err := f(args)
+		v, err := f(call.This, args)
 		if err != nil {
 			if r.halted.Load() != nil {
 				panic(haltValue)
