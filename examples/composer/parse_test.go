@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"embed"
 	"io/fs"
 
 	"strings"
@@ -15,9 +14,6 @@ import (
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/telephony/fm"
 )
-
-//go:embed project
-var project embed.FS
 
 func TestParse(t *testing.T) {
 	files, _ := fs.Glob(project, "project/src-gen/*.scxml")
@@ -36,5 +32,3 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
-
-func main() {}
