@@ -66,6 +66,9 @@ func (m *Machine) raiseError(name, sendID, element string, pos Position, err err
 		m.fail(&LimitError{Limit: "evaluation", Err: err})
 		return
 	}
+	if m.doc.rules.errorEvent != nil {
+		name = m.doc.rules.errorEvent(name, element, err)
+	}
 	data := datamodel.NewObject(
 		datamodel.Member{Name: "description", Value: err.Error()},
 		datamodel.Member{Name: "document", Value: pos.File},
@@ -152,8 +155,17 @@ func (m *Machine) assign(location *expression, v datamodel.Value) error {
 		err = m.model.Assign(location.program, v)
 	}
 	m.traceEval(location, datamodel.LocationExpression, false, err)
-	return err
+	if err != nil {
+		return &locationError{err}
+	}
+	return nil
 }
+
+// locationError is the failure to write to a location.
+type locationError struct{ error }
+
+// Unwrap returns the cause.
+func (e *locationError) Unwrap() error { return e.error }
 
 // text evaluates an attribute that is literal or an expression.
 func (m *Machine) text(t *text) (string, error) {
@@ -201,10 +213,17 @@ func (a *logAction) exec(m *Machine) error {
 		}
 		entry.Text = s
 	}
+	m.log(entry)
+	return nil
+}
+
+func (m *Machine) log(entry LogEntry) {
+	if t := m.opts.Trace; t != nil && t.Log != nil {
+		t.Log(entry)
+	}
 	if m.opts.Log != nil {
 		m.opts.Log(entry)
 	}
-	return nil
 }
 
 func (a *assignAction) exec(m *Machine) error {
@@ -229,8 +248,13 @@ func (a *moduleAction) exec(m *Machine) error {
 	return a.action.Execute(&Exec{m: m, namespace: a.namespace, name: a.name})
 }
 
-func (a *unsupportedAction) exec(*Machine) error {
-	return errors.New("scxml: no module is registered for <" + a.name + "> of namespace " + strconv.Quote(a.namespace))
+func (a *unsupportedAction) exec(*Machine) error { return &unsupportedError{a} }
+
+// unsupportedError reports an element that nobody has registered.
+type unsupportedError struct{ element *unsupportedAction }
+
+func (e *unsupportedError) Error() string {
+	return "scxml: no module is registered for <" + e.element.name + "> of namespace " + strconv.Quote(e.element.namespace)
 }
 
 // exec evaluates everything now (section 6.2.2: the values of the moment of

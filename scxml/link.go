@@ -221,9 +221,13 @@ func (d *Document) matchFor(name string) *match {
 
 func (d *Document) computeMatch(name string) *match {
 	m := d.newMatch()
+	alias := ""
+	if d.rules.alias != nil {
+		alias = d.rules.alias(name)
+	}
 	for _, t := range d.transitions {
 		for _, descriptor := range t.events {
-			if descriptorMatches(descriptor, name) {
+			if descriptorMatches(descriptor, name) || alias != "" && descriptorMatches(descriptor, alias) {
 				m.add(t)
 				break
 			}

@@ -3,6 +3,7 @@ package scxml
 import (
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -58,6 +59,7 @@ type scratch struct {
 	counted  bool    // entries holds something
 	set      entrySet
 	targets  []int32
+	left     []*state // states whose variables are to be destroyed
 }
 
 // enabledTransition is a selected transition with its domain.
@@ -157,6 +159,12 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 			globals[name] = v
 		}
 	}
+	if doc.rules.globals != nil {
+		if globals == nil {
+			globals = map[string]datamodel.Value{}
+		}
+		maps.Copy(globals, doc.rules.globals(m))
+	}
 	model, err := doc.language.New(datamodel.Host{
 		SessionID:    opts.sessionID(),
 		Name:         doc.name,
@@ -166,7 +174,8 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		IOProcessors: opts.IOProcessors,
 		X:            opts.X,
 		Globals:      globals,
-		Limits:       opts.Limits.Limits.WithDefaults(),
+		Legacy:       doc.legacy,
+		Limits:       doc.evaluationLimits(opts.Limits.Limits),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("scxml: making the data model of %s: %w", doc.url, err)
@@ -346,6 +355,7 @@ func (m *Machine) end() {
 		clear(s.entries)
 		s.counted = false
 	}
+	s.left = s.left[:0]
 	m.doc.scratch.Put(s)
 }
 

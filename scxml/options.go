@@ -71,6 +71,7 @@ type Trace struct {
 	Enter       func(state string)            // a state is entered
 	Eval        func(EvalTrace)               // an expression has been evaluated
 	Effect      func(Effect)                  // an effect has been emitted
+	Log         func(LogEntry)                // a <log> has been executed
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
 }
