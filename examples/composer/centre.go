@@ -49,7 +49,7 @@ type centre struct {
 	start     time.Time
 	sw        *sim.Switch
 	router    *router.Router
-	link, ivr *sim.Link
+	link      *sim.Link
 	crm       *crm
 	connector *fm.Connector
 	engine    *session.Engine
@@ -87,7 +87,7 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 	if err := c.hire(); err != nil {
 		return c, err
 	}
-	c.link, c.ivr = c.sw.Connect(), c.sw.Connect()
+	c.link = c.sw.Connect()
 	c.link.Subscribe(c.event)
 
 	site := c.site(s.url)
@@ -207,7 +207,6 @@ func (c *centre) close() {
 	}
 	if c.link != nil {
 		_ = c.link.Close()
-		_ = c.ivr.Close()
 	}
 	c.crm.close()
 }
@@ -254,7 +253,7 @@ func (c *centre) event(e telephony.Event) {
 		}
 		if e.TreatmentType == telephony.TreatmentPlayApplication && c.play.solved {
 			c.clock.AfterFunc(15*time.Second, func() {
-				c.ivr.Send(&telephony.RequestUpdateUserData{ThisDN: k.ThisDN, ConnID: k.ConnID,
+				c.link.Send(&telephony.RequestUpdateUserData{ThisDN: k.ThisDN, ConnID: k.ConnID,
 					UserData: telephony.KVList{{Key: "SelfService_Solved", Value: telephony.String("1")}}}, func(telephony.Event, error) {})
 			})
 		}

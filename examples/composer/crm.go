@@ -58,6 +58,7 @@ func newCRM(failing map[string]int) *crm {
 		answer(w, map[string]any{"id": "CB-1"})
 	})
 	c.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil // so that every run is the same
 		if status := c.note(r); status != 0 {
 			http.Error(w, "out of order", status)
 			return

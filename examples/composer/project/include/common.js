@@ -38,6 +38,8 @@ function storeEvent(block, event) {
         context.errors = {};
     }
     context.currentBlock = block;
+    context.handledEvent = event;
+    dropUnhandledEvent(context, event);
     context.events[block] = event;
     if (isErrorEvent(event)) {
         context.errors[block] = event;
@@ -76,10 +78,13 @@ function getErrorCode(event) {
 
 var UNHANDLED_EVENTS_KEPT = 20;
 
-/** Called by the branch of the application for an event that no block has taken. */
+/**
+ * Called by the branch of the application for an event that no block has taken.
+ * In parallel blocks another one may have, or may do so yet.
+ */
 function storeUnhandledEvent() {
     var context = systemContext();
-    if (typeof context == 'undefined') {
+    if (typeof context == 'undefined' || context.handledEvent === _event) {
         return;
     }
     context.uncaughtApplicationEvents.push(_event);
@@ -97,12 +102,17 @@ function isEventHandledByApplication() {
     if (typeof context == 'undefined') {
         return false;
     }
-    var at = context.uncaughtApplicationEvents.indexOf(_event);
+    return !dropUnhandledEvent(context, _event);
+}
+
+/** Takes an event off the list; false when it is not there. */
+function dropUnhandledEvent(context, event) {
+    var at = context.uncaughtApplicationEvents.indexOf(event);
     if (at < 0) {
-        return true;
+        return false;
     }
     context.uncaughtApplicationEvents.splice(at, 1);
-    return false;
+    return true;
 }
 
 /** Raises the error again that a block has kept while it cleaned up. */
