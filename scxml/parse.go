@@ -214,8 +214,11 @@ func (p *parser) chooseLanguage(n *xmlquery.Node) datamodel.Language {
 		known = append(known, l.Name())
 	}
 	if name != null.Name() {
-		p.report(Error, p.atAttr(n, "datamodel"), "3.2", fmt.Sprintf("unknown data model %q", name),
-			didYouMean(name, known, "the data models of this processor are "+list(known, `"`, `"`)))
+		hint := "put its language into ParseOptions.Languages; there is " + list(known, `"`, `"`)
+		if name == "ecmascript" {
+			hint = "put goja.New(nil) of datamodel/ecmascript/goja into ParseOptions.Languages"
+		}
+		p.report(Error, p.atAttr(n, "datamodel"), "3.2", fmt.Sprintf("unknown data model %q", name), didYouMean(name, known, hint))
 	}
 	return null
 }

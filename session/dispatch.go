@@ -27,6 +27,9 @@ type errand struct {
 	// that is nil, stopped.
 	to   string
 	last *scxml.Event
+
+	// own is an event for the session that the errand comes from; nil: none.
+	own *scxml.Event
 }
 
 // dispatch carries out the effects of a committed macrostep, in order. to is
@@ -53,8 +56,14 @@ func (e *Engine) carryOut(s *session, x errand) {
 		}
 		done = e.transmit(s, effect, x)
 	case *scxml.Cancel:
-		e.timers.cancel(s, effect.SendID)
-		return
+		dropped := e.timers.cancel(s, effect.SendID)
+		if !effect.Answer {
+			return
+		}
+		if e.durable != nil {
+			dropped = x.to != "" // as commit has it
+		}
+		e.report(s, &queuedEvent{event: *cancelAnswer(effect.SendID, dropped)}, x.id)
 	case *scxml.Invoke:
 		e.invoke(s, effect, x)
 	case *scxml.CancelInvoke:
@@ -64,14 +73,31 @@ func (e *Engine) carryOut(s *session, x errand) {
 	case *scxml.ModuleCall:
 		e.callModule(s, effect, x.id)
 	default:
-		if x.last == nil {
-			e.stopByID(s, x.to, Cancelled, x.id)
-		} else {
+		switch {
+		case x.own != nil:
+			e.report(s, &queuedEvent{event: *x.own}, x.id)
+		case x.last != nil:
 			e.tell(s, x)
+		default:
+			e.stopByID(s, x.to, Cancelled, x.id)
 		}
 	}
 	if done {
 		s.confirm(x.id)
+	}
+}
+
+// cancelAnswer is the event that answers a <cancel> of the ORS dialect.
+func cancelAnswer(sendID string, dropped bool) *scxml.Event {
+	name := "error.notallowed"
+	if dropped {
+		name = "cancel.successful"
+	}
+	return &scxml.Event{
+		Name:   name,
+		Type:   datamodel.Platform,
+		SendID: sendID,
+		Data:   datamodel.NewObject(datamodel.Member{Name: "sendid", Value: sendID}),
 	}
 }
 

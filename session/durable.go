@@ -386,8 +386,17 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 			c.SetTimers = slices.DeleteFunc(c.SetTimers, func(t persistence.Timer) bool {
 				return slices.Contains(sendIDs[v.SendID], t.ID)
 			})
-			timers -= len(pending) + len(sendIDs[v.SendID])
+			dropped := len(pending) + len(sendIDs[v.SendID])
+			timers -= dropped
 			delete(sendIDs, v.SendID)
+			if !v.Answer {
+				continue
+			}
+			if dropped > 0 {
+				to[i] = s.id
+			}
+			x = errand{id: x.id, own: cancelAnswer(v.SendID, dropped > 0)}
+			c.Effects = append(c.Effects, persistence.Effect{ID: x.id.local(), Data: appendErrand(nil, &x)})
 			continue
 		case *scxml.Invoke:
 			if invokesSCXML(v.Type) {

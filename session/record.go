@@ -165,10 +165,11 @@ const (
 	errandForward
 	errandModule
 	errandLast
+	errandOwn
 )
 
 // appendErrand appends an errand. Delayed sends are stored as timers, in the
-// same form; cancellations are not stored.
+// same form; of cancellations the answers are stored alone.
 func appendErrand(dst []byte, x *errand) []byte {
 	dst = append(dst, recordVersion)
 	switch v := x.effect.(type) {
@@ -199,6 +200,9 @@ func appendErrand(dst []byte, x *errand) []byte {
 		dst = appendText(dst, v.RequestID)
 		return appendObject(dst, v.Args)
 	}
+	if x.own != nil {
+		return datamodel.AppendEvent(appendText(append(dst, errandOwn), x.to), x.own)
+	}
 	if x.last != nil {
 		return datamodel.AppendEvent(appendText(append(dst, errandLast), x.to), x.last)
 	}
@@ -226,6 +230,8 @@ func readErrand(b []byte) (errand, error) {
 		x.effect = &scxml.ModuleCall{Namespace: d.text(), Name: d.text(), RequestID: d.text(), Args: d.object()}
 	case errandLast:
 		x.last = d.event()
+	case errandOwn:
+		x.own = d.event()
 	default:
 		d.fail("effect of kind %d", kind)
 	}

@@ -179,17 +179,20 @@ func (ts *timers) unlink(t *timer) {
 	t.session.timerCount--
 }
 
-// cancel drops the session's pending sends with the given id.
-func (ts *timers) cancel(s *session, sendID string) {
+// cancel drops the session's pending sends with the given id and reports whether
+// there were any.
+func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for t := s.timers; t != nil; {
 		next := t.next
 		if t.send.ID == sendID {
 			ts.unlink(t)
+			dropped = true
 		}
 		t = next
 	}
+	return dropped
 }
 
 // removeAll drops all pending sends of a session.

@@ -69,7 +69,31 @@ func TestFailures(t *testing.T) {
 	require.Equal(t, 2, strings.Count(stdout, "\n"), "the line of the failed step is the last one")
 	require.Contains(t, stderr, "state entries")
 
-	code, _, stderr = runCommand("answer {\"agent\":\n", "testdata/timer.scxml")
-	require.Equal(t, exitFailure, code)
+	code, stdout, stderr = runCommand("answer {\"agent\":\n# a comment\nhangup\n", "testdata/timer.scxml")
+	require.Equal(t, exitOK, code, "a slip of the typist is told, and the session goes on")
 	require.Contains(t, stderr, "data of event answer")
+	require.Equal(t, 2, strings.Count(stdout, "\n"))
+
+	for line, want := range map[string]string{
+		`{"event":"a"} {"event":"b"}`:     "one object a line",
+		`{"event":"a b"}`:                 "white space",
+		`{"event":"a","advance":"1s"}`:    "either",
+		`{"advance":"soon"}`:              "duration",
+		`{"evnt":"a"}`:                    "unknown field",
+		`{"event":"a","data":{"x":1,}}`:   "invalid character",
+		`{"event":"ok"}` + "\n" + `event`: "script line 2",
+	} {
+		code, _, stderr = runCommand(line, "-script", "-", "testdata/timer.scxml")
+		require.Equal(t, exitFailure, code, line)
+		require.Contains(t, stderr, want, line)
+	}
+}
+
+// What goes wrong in a chart and is not handled there is told.
+func TestUnhandledErrors(t *testing.T) {
+	code, _, stderr := runCommand("", "-script", "-", "testdata/errors.scxml")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, stderr, "session: error.execution, which no transition handles: ")
+	require.Contains(t, stderr, "nowhere")
+	require.Contains(t, stderr, "session: error.communication, which no transition handles: ")
 }
