@@ -100,9 +100,9 @@ func (m *Machine) newID(prefix string) string {
 	return prefix + "." + strconv.FormatUint(m.nextID, 10)
 }
 
-func (m *Machine) traceEval(e *expression, kind datamodel.Kind, result bool, err error) {
+func (m *Machine) traceEval(e *expression, kind datamodel.Kind, result bool, v datamodel.Value, err error) {
 	if t := m.opts.Trace; t != nil && t.Eval != nil {
-		t.Eval(EvalTrace{Kind: kind, Text: e.text, Result: result, Err: err, Pos: e.pos})
+		t.Eval(EvalTrace{Kind: kind, Text: e.text, Result: result, Value: v, Err: err, Pos: e.pos})
 	}
 }
 
@@ -113,7 +113,7 @@ func (m *Machine) condition(e *expression, element string) bool {
 	if err == nil {
 		ok, err = m.model.Cond(e.program)
 	}
-	m.traceEval(e, datamodel.ConditionalExpression, ok, err)
+	m.traceEval(e, datamodel.ConditionalExpression, ok, nil, err)
 	if err != nil {
 		m.raiseError(errorExecution, "", element, e.pos, err)
 		return false
@@ -127,7 +127,7 @@ func (m *Machine) eval(e *expression) (datamodel.Value, error) {
 	if err == nil {
 		v, err = m.model.Eval(e.program)
 	}
-	m.traceEval(e, datamodel.ValueExpression, false, err)
+	m.traceEval(e, datamodel.ValueExpression, false, v, err)
 	return v, err
 }
 
@@ -136,7 +136,9 @@ func (m *Machine) evalString(e *expression) (string, error) {
 	if err == nil {
 		s, err = m.model.EvalString(e.program)
 	}
-	m.traceEval(e, datamodel.ValueExpression, false, err)
+	if t := m.opts.Trace; t != nil {
+		m.traceEval(e, datamodel.ValueExpression, false, s, err)
+	}
 	return s, err
 }
 
@@ -145,7 +147,7 @@ func (m *Machine) run(e *expression, kind datamodel.Kind) error {
 	if err == nil {
 		err = m.model.Exec(e.program)
 	}
-	m.traceEval(e, kind, false, err)
+	m.traceEval(e, kind, false, nil, err)
 	return err
 }
 
@@ -154,7 +156,7 @@ func (m *Machine) assign(location *expression, v datamodel.Value) error {
 	if err == nil {
 		err = m.model.Assign(location.program, v)
 	}
-	m.traceEval(location, datamodel.LocationExpression, false, err)
+	m.traceEval(location, datamodel.LocationExpression, false, nil, err)
 	if err != nil {
 		return &locationError{err}
 	}
@@ -245,6 +247,9 @@ func (a *cancelAction) exec(m *Machine) error {
 }
 
 func (a *moduleAction) exec(m *Machine) error {
+	if t := m.opts.Trace; t != nil && t.Extension != nil {
+		t.Extension(ExtensionTrace{Namespace: a.namespace, Name: a.name, Pos: a.pos})
+	}
 	return a.action.Execute(&Exec{m: m, namespace: a.namespace, name: a.name})
 }
 

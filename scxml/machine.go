@@ -247,6 +247,9 @@ func (m *Machine) Start() ([]Effect, error) {
 	m.started, m.running = true, true
 	m.begin()
 	defer m.end()
+	if t := m.opts.Trace; t != nil && t.Started != nil {
+		t.Started(m.doc)
+	}
 	m.initializeDataModel()
 	for _, s := range m.doc.scripts {
 		m.executeBlock(block{s})

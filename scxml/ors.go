@@ -129,6 +129,8 @@ func orsAlias(name string) string {
 		return ""
 	case descriptorMatches(orsUnavailable, name):
 		return errorCommunication
+	case name == errorCommunication: // it comes from outside
+		return orsUnavailable
 	}
 	for _, own := range []string{orsIllegalCond, orsIllegalLoc, orsIllegalValue, orsIllegalData, orsScript, orsIllegalAssign, orsUnsupported, orsSendType, orsSendFailed} {
 		if descriptorMatches(strings.TrimSuffix(own, "."), name) {

@@ -157,6 +157,9 @@ func (m *Machine) exitState(s *state) {
 	if t := m.opts.Trace; t != nil && t.Exit != nil {
 		t.Exit(s.id)
 	}
+	if t := m.opts.Trace; t != nil && t.OnExit != nil && len(s.onexit) > 0 {
+		t.OnExit(s.id)
+	}
 	for _, b := range s.onexit {
 		m.executeBlock(b)
 	}
@@ -255,6 +258,9 @@ func (m *Machine) enterState(s *state, deflt bool, defaults *transition) {
 	}
 	if t := m.opts.Trace; t != nil && t.Enter != nil {
 		t.Enter(s.id)
+	}
+	if t := m.opts.Trace; t != nil && t.OnEntry != nil && len(s.onentry) > 0 {
+		t.OnEntry(s.id)
 	}
 	for _, b := range s.onentry {
 		m.executeBlock(b)

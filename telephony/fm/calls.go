@@ -28,6 +28,7 @@ type call struct {
 
 	session   string     // that it belongs to; empty: none
 	attachAt  string     // the DN at which it was seen first
+	refused   string     // the DN at which there was no session for it; empty once it moves on
 	applied   float64    // the last change of user data by its session that has been carried out
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
@@ -182,7 +183,9 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	fresh := false
 	switch e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest, *telephony.EventRinging:
-		if k == nil || k.session == "" {
+		switch {
+		case k.refusedAgain(e, a.ThisDN): // nothing has changed since
+		case k == nil || k.session == "":
 			k, fresh = c.arrive(k, e, a)
 		}
 	}
@@ -198,6 +201,18 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	c.tell(k, e, a, moved && !fresh, data)
 }
 
+// refusedAgain reports whether the call has no session since it was queued at
+// the routing point whose route request this is. One arrival is tried once. k may be nil.
+func (k *call) refusedAgain(e telephony.Event, dn string) bool {
+	if k == nil {
+		return false
+	}
+	_, request := e.(*telephony.EventRouteRequest)
+	again := request && k.session == "" && k.refused == dn
+	k.refused = ""
+	return again
+}
+
 // arrive looks for the application of a call that has reached a DN and belongs
 // to no session. k is nil for a call that is not followed yet.
 func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttributes) (_ *call, fresh bool) {
@@ -205,6 +220,12 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 	switch {
 	case err != nil:
 		c.logger.Error("call is left to the switch", "connid", a.ConnID, "dn", a.ThisDN, "error", err)
+		if _, queued := e.(*telephony.EventQueued); queued && (k != nil || !c.full()) {
+			if k == nil {
+				k = c.newCall(e, a)
+			}
+			k.refused = a.ThisDN
+		}
 		return k, false
 	case len(urls) == 0:
 		return k, false
@@ -313,8 +334,9 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 		}
 		changed(partyChanged, a.ThisDN)
 	case *telephony.EventAbandoned:
-		c.cancelTreatment(k, "the caller hung up")
+		// The reason first: a document that waits for both is to see it before what it led to.
 		c.emit(k.session, k.event("interaction.abandoned"))
+		c.cancelTreatment(k, "the caller hung up")
 		c.over(k)
 	case *telephony.EventAttachedDataChanged:
 		if own := k.own > 0 && e.ReferenceID != 0; own || !sameData(before, a.UserData) {

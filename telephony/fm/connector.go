@@ -341,11 +341,12 @@ func (c *Connector) begin(k *call, urls []string, params map[string]string) {
 	c.clock.AfterFunc(0, func() {
 		defer cancel()
 		var err error
-		for _, req.URL = range urls {
-			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) {
+		for i, url := range urls {
+			req.URL = url
+			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(urls)-1 {
 				break
 			}
-			c.logger.Warn("document cannot be used", "url", req.URL, "error", err)
+			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
 		}
 		c.begun(id, req.URL, err)
 	})
@@ -371,7 +372,11 @@ func (c *Connector) begun(id, url string, err error) {
 		for _, k := range mine {
 			c.logger.Error("call is left to the switch: no session", "interaction", k.id, "dn", k.attachAt, "url", url, "error", err)
 			c.unbind(k)
-			c.forget(k)
+			if k.media != nil || len(k.parties) == 0 {
+				c.forget(k)
+			} else if k.waiting == "" && k.partyIn(queued) == k.attachAt {
+				k.refused = k.attachAt // the route request is still to come
+			}
 		}
 		return
 	}

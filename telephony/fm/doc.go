@@ -12,13 +12,24 @@
 //
 // # Wiring
 //
-// A [Connector] stands between a link and an engine:
+// A [Connector] stands between a link and an engine. site is a *config.Site, or
+// whatever else implements [Applications]:
 //
-//	c := fm.NewConnector(applications, &fm.Options{DNs: []string{"5000", "7001"}})
-//	opts := &session.Options{…}
-//	c.Install(opts)
+//	c := fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Logger: logger})
+//	defer c.Close()                   // no events and requests after that
+//	opts := &session.Options{Logger: logger, …}
+//	c.Install(opts)                   // before session.New
 //	engine, err := session.New(opts)
-//	c.Open(engine, link)
+//	…
+//	defer engine.Shutdown(ctx)
+//	err = c.Open(engine, link)        // opened before, closed, or a link that reports no calls
+//	…
+//	err = c.Ready(ctx)                // the DNs are registered, or which ones the switch refused
+//
+// Calls that come before Ready returns may be missed. Under a session.VirtualClock, which
+// Options.Clock has to name then, call clock.Advance(0) before Ready: the switch answers in no
+// other way. Without a Logger nobody hears why a call got no session, such as a document
+// that does not compile.
 //
 // A call that reaches a DN with an application starts a session of it. The
 // session's id is attached to the call as user data OP-Session-ID, and the session
@@ -32,7 +43,8 @@
 //	interaction.udata.changed      interactionid: also when a change by the session itself is done
 //	interaction.onmerge            interactionid, frominteractionid, tointeractionid: a consult call
 //	                               has become part of the call on hold
-//	interaction.abandoned          interactionid: the caller gave up; interaction.deleted follows
+//	interaction.abandoned          interactionid: the caller gave up. Error events of treatments
+//	                               that it cut short follow, with the code cancelled, then interaction.deleted
 //	interaction.deleted            interactionid: the interaction is over. With resultof detach, associate, merge
 //	                               or notcontrolled it goes on, but belongs to the session no longer
 //
@@ -54,8 +66,72 @@
 //     interaction before.
 //
 // The objects under _genesys.ixn are brought up to date before the event that
-// tells of the change reaches the document. When a document cannot be loaded
-// the call is left to the default routing of the switch.
+// tells of the change reaches the document.
+//
+// # What scripts see of a call
+//
+// _genesys.ixn.interactions holds the interactions of the session by id and by position; it
+// is empty until interaction.added. An id that it does not have gives undefined.
+//
+//	_genesys.ixn.interactions[id]
+//	    g_uid, parentid, tenantid, location.media_server
+//	    voice    ani, dnis, callid, connid, type ('inbound', 'outbound', 'internal', 'consult', …), media
+//	    udata    the user data, by key; nested lists are objects
+//	    xdata    the extensions of the latest event
+//	    parties  by DN: where the call is
+//	        ['7001']  device ('7001'), devicetype, state, agentid ('' for none)
+//
+// devicetype is 'routepoint', 'agent' (somebody is logged in there) or 'unknown'. state is 'queued'
+// (at a routing point), 'dialing', 'alerting', 'connected' or 'held'. The caller outside is no
+// party. A party that has left is not a member any more: parties['7001'] is undefined then,
+// also in the interaction.partystatechanged that tells of its leaving. So ask first:
+//
+//	cond="'7001' in _genesys.ixn.interactions[id].parties &amp;&amp;
+//	      _genesys.ixn.interactions[id].parties['7001'].state == 'connected'"
+//
+// Multimedia interactions have msgbased or chat in place of voice.
+//
+// # Calls without a session
+//
+// A call is left to the switch when no session can be started for it (a document that
+// cannot be read or does not compile), and when its session fails, or ends, while it waits. Nothing is sent to the switch then: the
+// call stays at the routing point, with the treatment that is running, until the switch's
+// own default routing acts or the caller gives up. When it arrives at a DN with an application again,
+// the same or another, a new session begins, with the parameters of the configuration
+// and none of the data of the first. Options.Logger is told of each refused arrival once,
+// session.Options.Logger of each session that failed.
+//
+// # Attributes
+//
+// MODULES.md, beside this file, lists every element with its attributes. An attribute is of one of three kinds:
+//
+//	value     an expression: to="agent" is the variable agent, to="'7001'" the text 7001. So are
+//	          intid="100", a number, interrupt="true", and language="'English (US)'"
+//	location  a variable that the action writes: requestid="reqid", with <data id="reqid"/>
+//	token     text that stands for itself: <dialog:prompts type="ann">
+//
+// These are the actions that most strategies are made of. Attributes marked with * are
+// required; requestid is a location where nothing else is said, everything else a value:
+//
+//	<ixn:redirect>           to*, interactionid, from, type, detach, hints, requestid
+//	<ixn:terminate>          interactionid, resource, reason, hints, requestid
+//	<dialog:play>            interactionid, device, language, hints, requestid; one <dialog:prompts>
+//	    <dialog:prompts>     type (token; default ann); 1 to 10 <dialog:prompt>
+//	    <dialog:prompt>      interrupt, and one of intid (integer), number, userannid, text
+//	<dialog:collect>         as play; one <dialog:input> and no prompts
+//	    <dialog:input>       max_digits, term_digits, start_timeout, digit_timeout, total_timeout, …
+//	<dialog:playandcollect>  as play; prompts and input
+//	<dialog:playsound>       as play, without prompts; type*, duration (seconds), resource
+//	<queue:submit>           interactionid, queue, priority, ordertype, orderstat, timeout (seconds),
+//	                         clearontimeout, clearqueue, route, hints, requestid; one <queue:targets>
+//	    <queue:targets>      type (token: agent, agentgroup, skill, …), statserver; any number of
+//	    <queue:target>       name or skillexpr; type (token), statserver, threshold, weight
+//	    <queue:targetid>     expr*
+//	<queue:cancel>           requestid (value: the id of the submit), interactionid, queue
+//
+// Without interactionid an action is about the first interaction of the session;
+// <queue:submit> then selects a target for none. A number to dial is text, to="'0800'": as a
+// number it does not compile or loses its zeros.
 //
 // # Actions
 //
@@ -93,7 +169,8 @@
 //	dialog.playsound.done.timeout  the attribute duration is over
 //	error.dialog.ACTION         error is one of invalidattribute, invalidstate.null,
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
-//	    cancelled               another treatment took its place, or the call was routed
+//	    cancelled               another treatment took its place, the call was routed, or it is over;
+//	                            when the caller gave up, interaction.abandoned has come before
 //	    timeout                 total_timeout and 10 s are over and the switch has said nothing
 //
 // <dialog:stop> has a silence take the place of the treatment with the id in its
@@ -135,6 +212,13 @@
 // What the host has not connected is answered with the error event of the action,
 // with the code unknown (0 for a fetch); functions throw. A fetch reaches only what
 // [FetchOptions] allow, and no network that is not public unless it is listed there.
+//
+// # Testing a strategy
+//
+// A strategy is tested with go test, without a switch: package sim plays one, under a
+// session.VirtualClock, so that a call that lasts minutes takes milliseconds. The recipe is
+// examples/quickstart/strategy_test.go: it sends a call to the strategy and compares the treatments, the
+// routes and the final state with what is expected.
 //
 // [Specs] are the tables of all elements, attributes, events and functions.
 package fm

@@ -1,8 +1,11 @@
 package fm_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -36,6 +39,8 @@ type world struct {
 	ids    int
 	lang   datamodel.Language
 	server *sim.InteractionServer // nil without
+	logger *slog.Logger           // of the connector
+	refuse error                  // that Application returns
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -59,7 +64,7 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	settings := &fm.Options{DNs: dns, Clock: w.clock}
+	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
 	if w.server != nil {
 		settings.Interactions = w.server
 	}
@@ -88,7 +93,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 
 // Application implements fm.Applications.
 func (w *world) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
-	return w.apps[dn], w.params, nil
+	return w.apps[dn], w.params, w.refuse
 }
 
 // Fetch implements session.Fetcher.
@@ -185,11 +190,12 @@ func TestEngines(t *testing.T) {
     <log expr="_genesys.ixn.interactions[ixn].voice.type + ' ' + _genesys.ixn.interactions[ixn].udata.vip +
       ' ' + typeof _genesys.ixn.interactions[ixn].msgbased + ' ' + (_genesys.ixn.interactions['none'] === undefined)"/></transition>
   <transition event="interaction.partystatechanged">
-    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state"/></transition>
+    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state + ' ' + ('7001' in _genesys.ixn.interactions[ixn].parties) +
+      ' ' + ('5000' in _genesys.ixn.interactions[ixn].parties)"/></transition>
   <transition event="interaction.deleted" target="end"/></state><final id="end"/>`))
 			w.call(sim.Caller{UserData: telephony.KVList{{Key: "vip", Value: telephony.Int(1)}}})
 			w.clock.Advance(time.Hour)
-			w.expect("s1: inbound 1 undefined true", "s1: alerting", "s1: connected")
+			w.expect("s1: inbound 1 undefined true", "s1: alerting true false", "s1: connected true false")
 			assert.Zero(t, w.engine.Len())
 		})
 	}
@@ -206,8 +212,8 @@ func TestCallerGivesUp(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	id := "00010000000000010000000000000001"
 	require.Len(t, w.log, 4)
-	assert.Contains(t, w.log[0], `"error":"cancelled","description":"the caller hung up"}`)
-	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[1])
+	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[0])
+	assert.Contains(t, w.log[1], `"error":"cancelled","description":"the caller hung up"}`)
 	assert.Equal(t, `s1: interaction.deleted {"interactionid":"`+id+`"}`, w.log[2])
 	assert.Equal(t, `s1: left: 0`, w.log[3])
 }
@@ -310,6 +316,36 @@ func TestDocumentCannotBeUsed(t *testing.T) {
 	w.clock.Advance(0)
 }
 
+// One arrival of a call is tried, and told of, once; the next one is tried again.
+func TestRefusalIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, "<scxml")
+	require.NoError(t, w.conn.Close())
+	w.logger = slog.New(slog.NewTextHandler(&log, nil))
+	w.open(w.link, "5000", "7001", "7002")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "no session")
+	log.Reset()
+
+	w.apps["5000"], w.refuse = nil, errors.New("section Application is missing")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "section Application is missing")
+	log.Reset()
+
+	// The document is mended while the call rings; then nobody answers.
+	w.refuse, w.apps["5000"] = nil, []string{"mem:none", "mem:broken"}
+	id := w.call(sim.Caller{})
+	assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String()) // each document once
+	w.apps["5000"], w.files["mem:b"] = []string{"mem:b"}, strategy(`<state id="s">
+  <transition event="interaction.onrouterequest"><log expr="'again'"/></transition></state>`)
+	w.link.Send(&telephony.RequestRouteCall{ThisDN: "5000", ConnID: id, Destination: "7002"},
+		func(_ telephony.Event, err error) { assert.NoError(t, err) })
+	w.clock.Advance(20 * time.Second)
+	w.expect("s3: again")
+}
+
 func TestParameters(t *testing.T) {
 	w := newWorld(t, strategy(`<datamodel><data id="skill"/></datamodel><state id="s"><onentry><log expr="skill"/></onentry></state>`))
 	w.params = map[string]string{"skill": "sales", "other": "ignored"}
@@ -376,6 +412,28 @@ func TestSessionEndsFirst(t *testing.T) {
 	require.NoError(t, w.sw.HangUp(id))
 	w.clock.Advance(0)
 	assert.Zero(t, w.sw.Calls())
+}
+
+// A call whose session fails stays where it is until the switch acts; when it
+// comes back to a DN with an application there is a new session.
+func TestSessionFailsWhileTheCallWaits(t *testing.T) {
+	w := newWorld(t, strategy(`<state id="s"><onentry><log expr="'start'"/></onentry>
+  <transition event="interaction.onrouterequest" target="loop"/></state>
+  <state id="loop"><transition target="loop"/></state>`))
+	require.NoError(t, w.sw.AddRoutePoint("5002", sim.RoutePoint{Timeout: 5 * time.Second, Default: "7002", RingTimeout: 10 * time.Second}))
+	w.apps["5002"] = []string{"mem:a"}
+	_, err := telephonyDo(w, &telephony.RequestRegisterAddress{ThisDN: "5002"})
+	require.NoError(t, err)
+	_, err = w.sw.Call("5002", sim.Caller{})
+	require.NoError(t, err)
+	w.clock.Advance(4 * time.Second)
+	assert.Zero(t, w.engine.Len())
+	assert.Equal(t, 1, w.sw.Calls())
+	w.expect("s1: start")
+	w.clock.Advance(10 * time.Second) // it rings at 7002
+	w.expect()
+	w.clock.Advance(2 * time.Second)
+	w.expect("s2: start")
 }
 
 func TestManyCalls(t *testing.T) {
