@@ -119,7 +119,7 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 		Workers: 1, // with virtual time: the same order in every run
 		NewID: func() string {
 			calls++
-			return fmt.Sprintf("SESSION%025d", calls)
+			return fmt.Sprintf("SESSION%d", calls)
 		},
 		Trace:    s.trace,
 		Log:      s.log,

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/seed-ff723688/ors/scxml"
 )
@@ -35,12 +36,25 @@ func run(out io.Writer, name string) error {
 		return fmt.Errorf("there is no call %q; -help lists them", name)
 	}
 	var c *centre
-	c, err := newCentre(p, settings{url: frameURL, out: out, log: func(_ string, e scxml.LogEntry) {
-		c.print("log", e.Text)
-	}})
+	c, err := newCentre(p, settings{
+		url: frameURL,
+		out: out,
+		trace: func(sessionID string, _ *scxml.Document) *scxml.Trace {
+			return scxml.MetricTrace(lines(func(line string) { c.print("ors", line) }), sessionID)
+		},
+	})
 	if err != nil {
 		return err
 	}
 	defer c.close()
 	return c.run()
+}
+
+// lines is a writer that takes one line at a time.
+type lines func(line string)
+
+// Write implements io.Writer.
+func (f lines) Write(p []byte) (int, error) {
+	f(strings.TrimSuffix(string(p), "\n"))
+	return len(p), nil
 }

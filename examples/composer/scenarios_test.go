@@ -83,16 +83,16 @@ var outcomes = map[string]struct {
 	"unknown": {
 		seen:   []string{"66.000 RouteUsed at 5000 to 7900", "66.000 Diverted at 5000", "66.000 Ringing at 7900", "67.000 Established at 7900", "87.000 Released at 7900"},
 		asked:  []string{},
-		logged: "SESSION0000000000000000000000001: leaving the sub-routine by Failed",
+		logged: "SESSION1: leaving the sub-routine by Failed",
 	},
 	"selfservice": {
 		seen: []string{"7.000 TreatmentApplied at 5000, PlayApplication", "27.000 TreatmentEnd at 5000", "27.000 TreatmentApplied at 5000, PlayAnnouncement 1005",
 			"29.000 TreatmentEnd at 5000", "29.000 RouteUsed at 5000 to", "29.000 Released at 5000"},
-		logged: "SESSION0000000000000000000000001: Branch_Solved goes on to Play_Goodbye",
+		logged: "SESSION1: Branch_Solved goes on to Play_Goodbye",
 	},
 	"blocked": {
 		seen:   []string{"5.000 TreatmentApplied at 5000, PlayAnnouncement 1008", "7.000 TreatmentEnd at 5000", "7.000 RouteUsed at 5000 to", "7.000 Released at 5000"},
-		logged: "SESSION0000000000000000000000001: Branch_Blocked goes on to Play_Blocked",
+		logged: "SESSION1: Branch_Blocked goes on to Play_Blocked",
 	},
 	"closed": {
 		seen: []string{"0.000 Queued at 5000", "0.000 RouteRequest at 5000", "0.000 TreatmentApplied at 5000, PlayAnnouncement 1009", "2.000 TreatmentEnd at 5000",
@@ -133,3 +133,17 @@ func TestPlays(t *testing.T) {
 	}
 }
 
+
+// TestW3CRoutesAlike compares the strategy with the one that is written in W3C
+// SCXML: the switch and the database see the same, at the same times.
+func TestW3CRoutesAlike(t *testing.T) {
+	for _, p := range plays() {
+		t.Run(p.name, func(t *testing.T) {
+			ors, orsSeen, _ := stage(t, p.name, frameURL)
+			w3c, w3cSeen, _ := stage(t, p.name, w3cURL)
+			assert.Equal(t, orsSeen, w3cSeen)
+			assert.Equal(t, ors.crm.asked(), w3c.crm.asked())
+			assert.Equal(t, []string{"end"}, w3c.result.Configuration)
+		})
+	}
+}
