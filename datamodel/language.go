@@ -259,6 +259,10 @@ type Event struct {
 	InvokeID   string // empty: undefined
 	Data       Value  // nil: undefined
 
+	// InvokeSerial tells invocations with the same InvokeID apart (scxml.Invoke).
+	// 0: not known. Scripts cannot read it.
+	InvokeSerial uint64
+
 	// Raw is the message as a transport received it; scripts read it as
 	// _event.raw (BasicHTTP event I/O processor, appendix C.2). Empty: undefined.
 	Raw string

@@ -125,7 +125,7 @@ func TestMachineFailureCancelsInvocations(t *testing.T) {
 	require.Len(t, effects, 1)
 	effects, err = m.Handle(&scxml.Event{Name: "go"})
 	require.ErrorIs(t, err, scxml.ErrLimit)
-	require.Equal(t, []scxml.Effect{&scxml.CancelInvoke{ID: "child"}}, effects)
+	require.Equal(t, []scxml.Effect{&scxml.CancelInvoke{ID: "child", Serial: 1}}, effects)
 }
 
 func TestParseDelay(t *testing.T) {

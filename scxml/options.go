@@ -36,6 +36,10 @@ type MachineOptions struct {
 	// Log receives each executed <log>. nil drops it.
 	Log func(LogEntry)
 
+	// Unhandled receives each error event for which there is no transition: the
+	// chart does not know that something went wrong, so somebody else should.
+	Unhandled func(*Event)
+
 	// Trace receives every step; nil, or a nil callback, costs nothing.
 	Trace *Trace
 

@@ -177,7 +177,7 @@ func (m *Machine) cancelInvokes(state int32) {
 		if v.invoke.state != state {
 			return false
 		}
-		m.emit(&CancelInvoke{ID: v.id})
+		m.emit(&CancelInvoke{ID: v.id, Serial: v.serial})
 		return true
 	})
 }
@@ -361,7 +361,7 @@ func (m *Machine) exitInterpreter() {
 	}
 	if m.err != nil {
 		for _, v := range m.invocations {
-			m.effects = append(m.effects, &CancelInvoke{ID: v.id})
+			m.effects = append(m.effects, &CancelInvoke{ID: v.id, Serial: v.serial})
 		}
 	}
 	m.invocations = nil

@@ -90,8 +90,8 @@
 // drops the session, with reason [Lost]. The same happens when the store stays
 // away; the session is then loaded again as soon as possible.
 //
-// A session resumes on the text of the document with which it began. What that
-// refers to by src is read again. Data that no snapshot can hold, such as a
+// A session resumes on the text of the document with which it began, and of the
+// files that belong to it. Data that no snapshot can hold, such as a
 // function in a variable, ends the session with an error that names it.
 //
 // # Time

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
@@ -469,4 +470,32 @@ func TestTerminateDurably(t *testing.T) {
 	assert.Equal(t, []string{id + ": left a"}, b.logged())
 	assert.ErrorIs(t, b.Terminate(deadline(t), id), session.ErrNotFound)
 	assert.ErrorIs(t, b.Send(deadline(t), id, &scxml.Event{Name: "x"}), session.ErrNotFound)
+}
+
+// TestResumeWithIncludedFiles: inline content resumes on the files with which it
+// began, and these may be gone.
+func TestResumeWithIncludedFiles(t *testing.T) {
+	store, err := memstore.New(nil)
+	require.NoError(t, err)
+	files := fstest.MapFS{"part.xml": {Data: []byte(`<state xmlns="http://www.w3.org/2005/07/scxml" id="a"><transition event="go" target="b"/></state>`)}}
+	first := newBench(t, &session.Options{Store: store, Loader: newLoader(t, &session.LoaderOptions{FS: fsys(files)})})
+	_, err = first.Recover(deadline(t))
+	require.NoError(t, err)
+	doc, err := scxml.Parse(t.Context(), []byte(chart(`<state id="s"><invoke id="x"><content>
+		<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:xi="http://www.w3.org/2001/XInclude" version="1.0" datamodel="null">
+			<xi:include href="part.xml"/><state id="b"/></scxml></content></invoke>
+		<transition event="go"><send target="#_x" event="go"/></transition></state>`)), &scxml.ParseOptions{URL: "mem:///main.scxml", Fetch: newLoader(t, &session.LoaderOptions{FS: fsys(files)}).Fetch})
+	require.NoError(t, err)
+	id, err := first.Start(deadline(t), session.StartRequest{Document: doc})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, first.active("s2"))
+	require.NoError(t, first.Shutdown(deadline(t)))
+
+	second := newBench(t, &session.Options{Store: store})
+	_, err = second.Recover(deadline(t))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"a"}, second.active("s2"))
+	second.send(id, "go")
+	require.NoError(t, second.Settle(deadline(t)))
+	assert.Equal(t, []string{"b"}, second.active("s2"))
 }

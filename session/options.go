@@ -66,6 +66,13 @@ type Options struct {
 	// default 10,000. Beyond it the sender gets error.execution.
 	Timers int
 
+	// Chain bounds sessions that keep themselves busy: it is the number of macrosteps
+	// of one session each of which brings the next about, by a <send> without a
+	// delay for instance, with nothing from outside in between; default 100,000,
+	// negative: no limit. The session that goes on fails with ErrEndless. Where
+	// several sessions keep each other busy it happens after twice as many in all.
+	Chain int
+
 	// Retain is the number of ended sessions whose Status and Result can still be
 	// asked for; default 1,000, and as many invoked ones. Negative: none.
 	Retain int
@@ -97,8 +104,10 @@ type Options struct {
 	// Default math/rand/v2.
 	Random func() float64
 
-	// Logger gets a line for what an operator should know: refused documents,
-	// sessions that failed, contained panics. nil is silent.
+	// Logger gets a line for what an operator should know: sessions that failed,
+	// error events that a document does not handle, contained panics, events that
+	// are lost. What a call of the Engine refuses is the error of that call and is not
+	// logged. nil is silent.
 	Logger *slog.Logger
 
 	// Log receives every executed <log>. Calls for one session come in order.
@@ -121,6 +130,7 @@ const (
 	defaultMaxSessions     = 1_000_000
 	defaultMaxDepth        = 16
 	defaultTimers          = 10_000
+	defaultChain           = 100_000
 	defaultRetain          = 1000
 	defaultOutgoing        = 64
 	defaultOutgoingTimeout = 10 * time.Second
@@ -145,6 +155,9 @@ func (o *Options) withDefaults() Options {
 	positive(&r.Timers, defaultTimers)
 	positive(&r.Outgoing, defaultOutgoing)
 	positive(&r.OutgoingTimeout, defaultOutgoingTimeout)
+	if r.Chain == 0 {
+		r.Chain = defaultChain
+	}
 	if r.Retain == 0 {
 		r.Retain = defaultRetain
 	}

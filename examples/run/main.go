@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -147,17 +148,9 @@ func (r *runner) start(chart string, language datamodel.Language, trace bool) er
 	}
 	var children atomic.Int64
 	opts.NewID = func() string { return fmt.Sprintf("session.%d", children.Add(1)) }
-	opts.Trace = func(id string, _ *scxml.Document) *scxml.Trace {
-		t := &scxml.Trace{}
-		if trace {
-			t = printTrace(r.stderr, id)
-		}
-		t.EventDone = func(ev *scxml.Event, matched bool) {
-			if !matched && strings.HasPrefix(ev.Name, "error.") {
-				fmt.Fprintf(r.stderr, "%s: %s, which no transition handles: %s\n", id, ev.Name, description(ev))
-			}
-		}
-		return t
+	opts.Logger = slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	if trace {
+		opts.Trace = func(id string, _ *scxml.Document) *scxml.Trace { return printTrace(r.stderr, id) }
 	}
 	if r.engine, err = session.New(opts); err != nil {
 		return err
@@ -295,11 +288,12 @@ func describe(err error) string {
 	return "run: " + err.Error()
 }
 
-// description is what an error event says of itself.
-func description(ev *scxml.Event) string {
-	data, _ := ev.Data.(*datamodel.Object)
-	text, _ := data.Get("description")
-	return fmt.Sprint(text)
+// withoutTime leaves the time out of a log line, so that runs can be compared.
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // printTrace prints the steps of one session.

@@ -69,6 +69,13 @@ func TestFailures(t *testing.T) {
 	require.Equal(t, 2, strings.Count(stdout, "\n"), "the line of the failed step is the last one")
 	require.Contains(t, stderr, "state entries")
 
+	for _, args := range [][]string{{"testdata/endless.scxml"}, {"-script", "-", "-engine", "otto", "testdata/endless.scxml"}} {
+		code, stdout, stderr = runCommand("", args...)
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, 1, strings.Count(stdout, "\n"))
+		require.Contains(t, stderr, "without end")
+	}
+
 	code, stdout, stderr = runCommand("answer {\"agent\":\n# a comment\nhangup\n", "testdata/timer.scxml")
 	require.Equal(t, exitOK, code, "a slip of the typist is told, and the session goes on")
 	require.Contains(t, stderr, "data of event answer")
@@ -93,7 +100,7 @@ func TestFailures(t *testing.T) {
 func TestUnhandledErrors(t *testing.T) {
 	code, _, stderr := runCommand("", "-script", "-", "testdata/errors.scxml")
 	require.Equal(t, exitOK, code)
-	require.Contains(t, stderr, "session: error.execution, which no transition handles: ")
+	require.Contains(t, stderr, `level=WARN msg="error event without a transition" session=session event=error.execution`)
 	require.Contains(t, stderr, "nowhere")
-	require.Contains(t, stderr, "session: error.communication, which no transition handles: ")
+	require.Contains(t, stderr, "event=error.communication")
 }

@@ -37,19 +37,22 @@ func agentPart() servicePart {
 }
 
 func agentSpec() *Spec {
-	codes := []string{codeAttribute, "invalidstate", codeTimeout, codeRemote, codeUnknown}
+	codes := []string{codeAttribute, codeBadState, codeTimeout, codeRemote, codeCancelled, codeUnknown}
 	attributes := func(more ...AttributeSpec) []AttributeSpec {
-		return append([]AttributeSpec{requestID(), {Name: "agent"},
+		return append([]AttributeSpec{requestID(), {Name: "agent", Note: "employee id or login; one of agent and for is needed"},
 			{Name: "for", Note: "an object with dn and switch, or a DN"}, {Name: "hints", Note: "an object with extensions and reasons"}}, more...)
 	}
 	return &Spec{
 		Name: "agent", Prefix: "agent", Namespace: AgentNamespace,
+		Needs: "ServicesOptions.Agents; without it the actions fail with the code unknown.",
 		Elements: []ElementSpec{
-			{Name: "logout", Event: "agent.logout", Attributes: attributes(), Errors: codes},
+			{Name: "logout", Event: "agent.logout", Attributes: attributes(), Errors: codes, Note: "Logs an agent out."},
 			{Name: "setmediastate", Event: "agent.setmediastate", Errors: codes,
-				Attributes: attributes(AttributeSpec{Name: "state", Required: true, Note: "'ready' or 'notready'"}, AttributeSpec{Name: "media"})},
+				Attributes: attributes(AttributeSpec{Name: "state", Required: true, Note: "'ready' or 'notready'"}, AttributeSpec{Name: "media", Default: "voice"}),
+				Note:       "Makes an agent ready or not ready."},
 			{Name: "setdnd", Event: "agent.setdnd", Errors: codes,
-				Attributes: attributes(AttributeSpec{Name: "state", Required: true, Note: "'on' or 'off', or a boolean"})},
+				Attributes: attributes(AttributeSpec{Name: "state", Required: true, Note: "'on' or 'off', or a boolean"}),
+				Note:       "Sets or ends do-not-disturb."},
 		},
 	}
 }

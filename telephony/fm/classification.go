@@ -56,9 +56,10 @@ func classificationSpec() *Spec {
 		return []AttributeSpec{requestID(), {Name: "server", Default: "the first available"}, {Name: "interactionid", Default: "'0'"},
 			{Name: root, Required: required}, {Name: "text", Note: "is read instead of the interaction"}}
 	}
-	codes := []string{codeInvalid, codeTimeout, codeRemote, codeUnknown}
+	codes := []string{codeInvalid, codeTimeout, codeRemote, codeCancelled, codeUnknown}
 	return &Spec{
 		Name: "classification", Prefix: "classification", Namespace: ClassificationNamespace,
+		Needs: "ServicesOptions.Classifier; without it the actions fail with the code unknown.",
 		Elements: []ElementSpec{
 			{Name: "classify", Event: "classification.classify", Attributes: attributes("root", true), Data: []string{"categories"}, Errors: codes,
 				Note: "categories is an array of name, id and relevancy, the highest first."},

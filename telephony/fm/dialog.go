@@ -67,24 +67,39 @@ func promptTypes() []string {
 	return []string{defaultPromptType, textToSpeechPromptType, "iretry", "ifailure", "isuccess", "itimeout"}
 }
 
-// dialogErrors are the codes of failed treatments.
-func dialogErrors() []string {
-	return []string{codeAttribute, codeUnknown, codeState + "null", codeState + "hold", codeState + "treating", codeState + "routed",
-		codeState + "ringing", codeRemote, codeCancelled, codeTimeout}
+// callErrors are the codes of actions on a call that is in the wrong state, that
+// the switch refuses, or that nobody can carry out.
+func callErrors() []string {
+	return []string{codeUnknown, codeState + "null", codeState + "ringing", codeState + "hold", codeState + "transferring",
+		codeState + "routed", codeRemote}
+}
+
+// treatmentErrors are the codes of a failed treatment. Only with <input> is there
+// a time-out.
+func treatmentErrors(e *ElementSpec) []string {
+	codes := append([]string{codeAttribute, codeCancelled}, callErrors()...)
+	if slices.ContainsFunc(e.Children, func(child ElementSpec) bool { return child.Name == "input" }) {
+		codes = append(codes, codeTimeout)
+	}
+	return codes
 }
 
 // dialogSpec is the table of the dialog module.
 func dialogSpec() *Spec {
-	s := &Spec{Name: "dialog", Prefix: "dialog", Namespace: DialogNamespace}
+	s := &Spec{Name: "dialog", Prefix: "dialog", Namespace: DialogNamespace,
+		Needs: "A link that can apply treatments; without it the actions fail with the code unknown.",
+		Events: []EventSpec{{Name: "dialog.playsound.done.timeout", Data: []string{"requestid", "interactionid"},
+			Note: "the attribute duration of <playsound> is over"}},
+	}
 	for _, e := range treatmentSpecs() {
 		if e.Event != "" {
-			e.Errors = dialogErrors()
+			e.Errors = treatmentErrors(&e)
 		}
 		s.Elements = append(s.Elements, e)
 	}
 	s.Elements = append(s.Elements, ElementSpec{
-		Name: actionStop, Event: "dialog.stop", Errors: dialogErrors(), Data: []string{"interactionid"},
-		Attributes: append(values("interactionid"),
+		Name: actionStop, Event: "dialog.stop", Errors: callErrors(), Data: []string{"interactionid"},
+		Attributes: append([]AttributeSpec{interactionID()},
 			AttributeSpec{Name: "requestid", Note: "the id of the treatment to stop; without it the one that is running"}),
 		Note: "A silence takes the place of the treatment, which fails with the code cancelled.",
 	}, runSpec(""))
@@ -109,10 +124,13 @@ func runSpec(namespace string) ElementSpec {
 
 // treatmentSpecs are the elements that stand for a treatment.
 func treatmentSpecs() []ElementSpec {
-	treatment := func(name string, data []string, children []ElementSpec, own ...AttributeSpec) ElementSpec {
+	treatment := func(name, note string, data []string, children []ElementSpec, own ...AttributeSpec) ElementSpec {
 		return ElementSpec{
-			Name: name, Event: "dialog." + name, Accepted: true, Data: append([]string{"interactionid"}, data...),
-			Attributes: append(append(values("interactionid", "device", "language", "hints"), requestID()), own...), Children: children,
+			Name: name, Event: "dialog." + name, Accepted: true, Data: append([]string{"interactionid"}, data...), Note: note,
+			Attributes: append([]AttributeSpec{
+				interactionID(), {Name: "device", Note: "when it is given, the routing point where the call waits"},
+				{Name: "language", Note: "becomes the parameter LANGUAGE"}, {Name: "hints", Note: "{extensions: {…}} goes into the request"}, requestID(),
+			}, own...), Children: children,
 		}
 	}
 	needed := func(name, note string) AttributeSpec { return AttributeSpec{Name: name, Required: true, Note: note} }
@@ -122,7 +140,7 @@ func treatmentSpecs() []ElementSpec {
 			Attributes: []AttributeSpec{{Name: "type", Kind: TokenKind, Default: defaultPromptType,
 				Note: "one of " + strings.Join(promptTypes(), ", ") + ", or MSG_ and a name"}},
 			Children: []ElementSpec{{
-				Name: "prompt", Min: 1, Max: maxPrompts, Attributes: values(append(promptSources(), "interrupt")...),
+				Name: "prompt", Min: 1, Max: maxPrompts, Note: "Says one of intid, number, userannid and text.", Attributes: values(append(promptSources(), "interrupt")...),
 			}},
 		}
 	}
@@ -135,20 +153,20 @@ func treatmentSpecs() []ElementSpec {
 	digits := []string{"digits"}
 	duration := AttributeSpec{Name: "duration", Note: "seconds"}
 	return []ElementSpec{
-		treatment(actionPlay, nil, []ElementSpec{prompts(1, 1)}),
-		treatment(actionCollect, digits, []ElementSpec{input}),
-		treatment(actionPlayAndCollect, digits, []ElementSpec{prompts(1, 1), input}),
-		treatment(actionPlayAndVerify, digits, []ElementSpec{prompts(1, len(promptTypes())), input},
+		treatment(actionPlay, "Plays prompts.", nil, []ElementSpec{prompts(1, 1)}),
+		treatment(actionCollect, "Collects digits.", digits, []ElementSpec{input}),
+		treatment(actionPlayAndCollect, "Plays prompts and collects digits.", digits, []ElementSpec{prompts(1, 1), input}),
+		treatment(actionPlayAndVerify, "Plays prompts and collects digits that the switch verifies.", digits, []ElementSpec{prompts(1, len(promptTypes())), input},
 			AttributeSpec{Name: "attempts", Note: "how often the caller may try"}),
-		treatment(actionPlaySound, nil, nil, duration,
+		treatment(actionPlaySound, "Plays a sound, until something takes its place or for a time.", nil, nil, duration,
 			needed("type", "one of "+strings.Join(soundNames(), ", ")+", such as type=\"'music'\""),
 			AttributeSpec{Name: "resource", Note: "DN or file of the music"}),
-		treatment(actionStart, []string{"extensions"}, startParams(), AttributeSpec{Name: "type", Default: "applid"}),
+		treatment(actionStart, "Starts an application of the switch, such as VoiceXML, with parameters.", []string{"extensions"}, startParams(), AttributeSpec{Name: "type", Status: Ignored}),
 		{Name: actionPause, Attributes: []AttributeSpec{{Name: "duration", Default: "1", Note: "seconds"}}, Note: "Inside <runtreatments> only."},
-		treatment(actionRemote, nil, nil, needed("destination", "an expression"), AttributeSpec{Name: "default", Note: "where the call goes when the link is lost"}),
-		treatment(actionCreateAnn, []string{"userannid"}, []ElementSpec{prompts(0, 1), optional}, AttributeSpec{Name: "userid"}),
-		treatment(actionDeleteAnn, nil, nil, AttributeSpec{Name: "userid"}, needed("userannid", "the id of the announcement")),
-		treatment(actionSetDestination, nil, nil, needed("destination", "where the switch takes the call when nobody routes it")),
+		treatment(actionRemote, "Hands the call to an IVR at another DN.", nil, nil, needed("destination", "an expression"), AttributeSpec{Name: "default", Note: "where the call goes when the link is lost"}),
+		treatment(actionCreateAnn, "Records an announcement.", []string{"userannid"}, []ElementSpec{prompts(0, 1), optional}, AttributeSpec{Name: "userid"}),
+		treatment(actionDeleteAnn, "Deletes a recorded announcement.", nil, nil, AttributeSpec{Name: "userid"}, needed("userannid", "the id of the announcement")),
+		treatment(actionSetDestination, "Tells the switch where the call goes when nobody routes it.", nil, nil, needed("destination", "a DN or label")),
 	}
 }
 

@@ -220,5 +220,19 @@
 // examples/quickstart/strategy_test.go: it sends a call to the strategy and compares the treatments, the
 // routes and the final state with what is expected.
 //
-// [Specs] are the tables of all elements, attributes, events and functions.
+// # What is not here
+//
+// MODULES.md has every element, attribute, event and function with its status; it is
+// made from the tables that [Specs] returns. Beside that:
+//
+//   - <ixn:createcall type="predictive"> and <ixn:getcontent>, the transcript of a chat, are answered
+//     with their error events.
+//   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
+//     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
+//     attributes language and usecap are accepted and not looked at.
+//   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
+//   - What is under way lives in memory, not in the store of the engine: requests to the
+//     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
+//     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
+//     so give their states a time-out; nor are calls linked to their sessions again.
 package fm

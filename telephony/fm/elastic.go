@@ -55,7 +55,7 @@ func elasticPart() servicePart {
 }
 
 func elasticSpec() *Spec {
-	codes := []string{codeAttribute, codeTimeout, codeRemote, codeUnknown}
+	codes := []string{codeAttribute, codeTimeout, codeRemote, codeCancelled, codeUnknown}
 	document := func(name, note string, more ...AttributeSpec) ElementSpec {
 		return ElementSpec{Name: name, Event: "elasticconnector." + name, Data: []string{"index", "id"}, Errors: codes, Note: note,
 			Attributes: append([]AttributeSpec{requestID(), {Name: "index", Required: true}, {Name: "type"}}, more...), Children: paramChildren()}
@@ -63,14 +63,15 @@ func elasticSpec() *Spec {
 	doc := AttributeSpec{Name: "doc", Note: "an object; or its members as <param>, or <content>"}
 	return &Spec{
 		Name: "elasticconnector", Prefix: "elasticconnector", Namespace: ElasticNamespace,
+		Needs: "ServicesOptions.Index; without it the actions fail with the code unknown.",
 		Elements: []ElementSpec{
 			{Name: "createindextemplate", Event: "elasticconnector.createindextemplate", Data: []string{"name", "skipped"}, Errors: codes,
 				Attributes: []AttributeSpec{requestID(), {Name: "name", Required: true}, {Name: "index", Required: true},
 					{Name: "order", Default: "0"}, {Name: "type"}, {Name: "settings"}, {Name: "mappings"}},
 				Note: "Skipped when this process has sent the name with the same or a higher order; refused for the indexes of the server itself."},
-			document("createdoc", "", AttributeSpec{Name: "id", Default: "made up"}, doc),
-			document("updatedoc", "", AttributeSpec{Name: "id", Required: true}, doc),
-			document("deletedoc", "", AttributeSpec{Name: "id", Required: true}),
+			document("createdoc", "Stores a document.", AttributeSpec{Name: "id", Default: "made up"}, doc),
+			document("updatedoc", "Merges members into a document.", AttributeSpec{Name: "id", Required: true}, doc),
+			document("deletedoc", "Deletes a document.", AttributeSpec{Name: "id", Required: true}),
 		},
 	}
 }

@@ -39,6 +39,7 @@ type world struct {
 	ids    int
 	lang   datamodel.Language
 	server *sim.InteractionServer // nil without
+	away   bool                   // the server cannot be reached
 	logger *slog.Logger           // of the connector
 	refuse error                  // that Application returns
 }
@@ -67,6 +68,9 @@ func (w *world) open(link telephony.Link, dns ...string) {
 	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
 	if w.server != nil {
 		settings.Interactions = w.server
+		if w.away {
+			settings.Interactions = away{w.server, w.clock}
+		}
 	}
 	w.conn = fm.NewConnector(w, settings)
 	opts := &session.Options{
@@ -76,6 +80,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 		Log: func(id string, e scxml.LogEntry) {
 			w.log = append(w.log, id+": "+e.Text)
 		},
+		Trace: witness(w),
 	}
 	w.conn.Install(opts)
 	var err error

@@ -29,6 +29,7 @@ func (m interactionModule) Compile(e *scxml.Element, c *scxml.Compiler) scxml.Ac
 func interactionSpec() *Spec {
 	s := &Spec{
 		Name: "interaction", Prefix: "ixn", Namespace: InteractionNamespace, Root: "_genesys.ixn",
+		Needs: "A telephony.Link that can do it, and Options.Interactions for what is no call; without them the actions fail.",
 		Members: []MemberSpec{
 			{Name: "interactions", Note: "the interactions of the session, by position and by id, and their length"},
 			{Name: "firstixnid", Note: "id of the first one; undefined without one"},
@@ -81,12 +82,11 @@ func optional(name, note string) AttributeSpec { return AttributeSpec{Name: name
 // bindingElements are the actions on interactions of every kind.
 func bindingElements() []ElementSpec {
 	const prefix = "interaction"
-	states := []string{codeUnknown, codeState + "null", codeState + "ringing", codeState + "hold", codeState + "transferring",
-		codeState + "routed", codeRemote}
+	states := callErrors()
 	hints := optional("hints", "an object; its members extensions and reasons go into the request")
 	return []ElementSpec{
 		ixnElement("redirect", prefix, "routes a call that waits at a routing point, or a multimedia interaction",
-			append(states, codeSource, codeDestination),
+			append(callErrors(), codeSource, codeDestination),
 			interactionID(), optional("from", "the DN where it waits, or its id, or a resource object"),
 			required("to", "an expression that gives the destination, such as to=\"'7001'\": a DN, a queue, or a resource object"),
 			optional("type", "the route type, by name or number"), hints,
@@ -95,7 +95,7 @@ func bindingElements() []ElementSpec {
 			interactionID(), optional("reason", "goes into the request"), optional("resource", "the DN to clear"), hints),
 		ixnElement("accept", prefix, "has a ringing DN answer; takes a multimedia interaction into the hands of the session", states,
 			interactionID(), optional("resource", "the DN that answers"), hints),
-		ixnElement("associate", prefix, "gives an interaction to another session", []string{codeUnknown, codeState + "null"},
+		ixnElement("associate", prefix, "gives an interaction to another session", []string{codeUnknown, codeState + "null", codeBadState},
 			interactionID(), required("sessionid", "the session that gets it")),
 		ixnElement("attach", prefix, "takes an interaction that belongs to no session", []string{codeUnknown, codeState + "null", codeBadState},
 			optional("interactionid", "its id, such as the parentid of another one")),

@@ -11,11 +11,11 @@ import (
 // mediaElements are the actions on multimedia interactions.
 func mediaElements() []ElementSpec {
 	const prefix = "msgbased"
-	errs := []string{codeUnknown, codeState + "null", codeBadState, codeRemote, codeServer}
-	made := []string{codeRequestTimeout, codeRequestInvalid}
+	errs := []string{codeUnknown, codeState + "null", codeBadState, codeRemote}
 	content := optional("content", "an object: to, from, cc, subject, text and the like")
 	reason := optional("reason", "goes into the request")
-	createmessage := ixnElement("createmessage", prefix, "makes an outbound interaction, which becomes one of the session", made,
+	createmessage := ixnElement("createmessage", prefix, "makes an outbound interaction, which becomes one of the session",
+		[]string{codeUnknown, codeRequestTimeout, codeRequestInvalid},
 		optional("interactionid", "the one that it answers; becomes its parent"),
 		AttributeSpec{Name: "type", Kind: TokenKind, Default: "emailout", Values: messageTypes()},
 		AttributeSpec{Name: "media", Default: "TMediaEMail", Note: "with or without TMedia"},
@@ -27,8 +27,8 @@ func mediaElements() []ElementSpec {
 	getcontent.Status, getcontent.Note = Unsupported, "no connected server has the transcript of a chat"
 	return []ElementSpec{
 		createmessage,
-		ixnElement("sendmessage", prefix, "sends the message of an outbound interaction", append(errs, made...),
-			interactionID(), optional("server", "the media server"), content),
+		ixnElement("sendmessage", prefix, "sends the message of an outbound interaction", errs,
+			interactionID(), AttributeSpec{Name: "server", Status: Ignored, Note: "the interaction server knows it"}, content),
 		ixnElement("placeinqueue", prefix, "puts an interaction into a queue", errs,
 			interactionID(), required("queue", "an expression that gives the queue"), reason),
 		ixnElement("placeinworkbin", prefix, "puts an interaction into a workbin", errs,

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
@@ -168,6 +169,23 @@ func TestNoInteractionServer(t *testing.T) {
 	w := newWorld(t, acting(map[string]string{"create": `<ixn:createmessage/>`}))
 	w.call(sim.Caller{})
 	w.says("s1", "create", `s1: error.msgbased.createmessage {"error":"Request Invalid","description":"there is no interaction server"}`)
+}
+
+// away is a server that cannot be reached.
+type away struct {
+	telephony.InteractionServer
+	clock session.Clock
+}
+
+func (a away) Send(_ telephony.InteractionRequest, outcome func(telephony.Interaction, error)) {
+	a.clock.AfterFunc(0, func() { outcome(telephony.Interaction{}, telephony.ErrLinkDown) })
+}
+
+func TestInteractionServerIsAway(t *testing.T) {
+	w := &world{TB: t, lang: goja.New(nil), clock: session.NewVirtualClock(time.Unix(0, 0)), away: true, apps: map[string][]string{"5000": {"mem:a"}},
+		files: map[string]string{"mem:a": acting(map[string]string{"create": `<ixn:createmessage/>`})}}
+	equip(w, &sim.Options{Clock: w.clock}).call(sim.Caller{})
+	w.says("s1", "create", `s1: error.msgbased.createmessage {"error":"Timeout","description":"telephony: link to the switch is down"}`)
 }
 
 // An effect that is carried out again is not carried out twice.

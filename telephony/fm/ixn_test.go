@@ -238,6 +238,25 @@ func TestConference(t *testing.T) {
 	w.says("s1", "count", "s1: 1 1: 7001/connected,7003/connected")
 }
 
+// What happens at a DN that nobody has registered is told by those in the call.
+func TestPartiesOutOfSight(t *testing.T) {
+	w := newWorld(t, acting(map[string]string{
+		"interaction.onrouterequest": route7001,
+		"join":                       `<ixn:singlestepconference to="'9002'"/>`,
+		"consult":                    `<ixn:initiatetransfer to="'9001'"/>`,
+		"hold":                       `<ixn:hold interactionid="'` + id2 + `'"/>`,
+	}))
+	require.NoError(t, w.sw.AddExtension("9001", sim.Extension{AnswerAfter: -1}))
+	require.NoError(t, w.sw.AddExtension("9002", sim.Extension{TalkTime: time.Second}))
+	w.call(sim.Caller{})
+	w.clock.Advance(5 * time.Second)
+	assert.Contains(t, w.does("s1", "join"), `s1: i.partyadded {"id":"ONE","focusdeviceid":"9002"}`)
+	w.clock.Advance(time.Second)
+	assert.Contains(t, w.said(""), `s1: i.partydeleted {"id":"ONE","focusdeviceid":"9002"}`)
+	assert.Contains(t, w.does("s1", "consult"), `s1: voice.initiatetransfer.done {"id":"ONE","consultid":"TWO"}`)
+	w.says("s1", "hold", `s1: error.voice.hold {"error":"invalidstate.transferring","description":"no party of the call is in the right state"}`)
+}
+
 func TestMerge(t *testing.T) {
 	w := talking(t, map[string]string{
 		"begin":     `<ixn:initiatetransfer to="'7002'"/>`,
@@ -422,38 +441,6 @@ func TestMediaValues(t *testing.T) {
 	_, err := w.engine.Start(t.Context(), session.StartRequest{URL: "mem:a", SessionID: "rest"})
 	require.NoError(t, err)
 	w.says("rest", "values", "rest: 0,17,-1,11,undefined,0")
-}
-
-// The table and the code that carries it out name the same actions.
-func TestInteractionTable(t *testing.T) {
-	var spec *fm.Spec
-	for _, s := range fm.Specs() {
-		if s.Name == "interaction" {
-			spec = s
-		}
-	}
-	require.NotNil(t, spec)
-	required := map[string]string{"to": "'9'", "from": "'9'", "signal": "'1'", "sessionid": "'x'", "queue": "'q'", "workbin": "'w'"}
-	for _, e := range spec.Elements {
-		t.Run(e.Name, func(t *testing.T) {
-			attributes := ` interactionid="'none'"`
-			for _, a := range e.Attributes {
-				if a.Required {
-					attributes += ` ` + a.Name + `="` + required[a.Name] + `"`
-				}
-			}
-			w := newCenter(t, map[string]string{"go": `<ixn:` + e.Name + ` requestid="req"` + attributes + `/>`})
-			_, err := w.engine.Start(t.Context(), session.StartRequest{URL: "mem:a", SessionID: "rest"})
-			require.NoError(t, err)
-			w.clock.Advance(0)
-			lines := w.does("rest", "go")
-			require.Len(t, lines, 1, "an action is answered")
-			assert.Contains(t, lines[0], "rest: "+strings.ReplaceAll("error."+e.Event, "interaction.", "i.")+" {")
-			code := regexp.MustCompile(`"error":"([^"]*)"`).FindStringSubmatch(lines[0])
-			require.NotNil(t, code)
-			assert.Contains(t, e.Errors, code[1])
-		})
-	}
 }
 
 // A change of user data that has not come back yet survives a snapshot, and gives

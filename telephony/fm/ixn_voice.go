@@ -11,8 +11,7 @@ import (
 // voiceElements are the actions on calls.
 func voiceElements() []ElementSpec {
 	const prefix = "voice"
-	states := []string{codeUnknown, codeState + "null", codeState + "ringing", codeState + "hold", codeState + "transferring",
-		codeState + "routed", codeRemote}
+	states := callErrors()
 	destinations := append(slices.Clone(states), codeDestination)
 	device := optional("device", "the DN that acts; default the party in the state that the action needs")
 	consult := optional("consultid", "the consult call; default the one of this call")
@@ -26,7 +25,7 @@ func voiceElements() []ElementSpec {
 		return e
 	}
 	createcall := ixnElement("createcall", prefix, "makes a call, which becomes one of the session",
-		[]string{codeTimeout, codeSource, codeDestination, codeServer, codeUnknown},
+		[]string{codeSource, codeDestination, codeServer, codeUnknown},
 		required("from", "the DN that calls, or a resource object"), to,
 		AttributeSpec{Name: "type", Kind: TokenKind, Default: "regular", Note: "predictive calls are not made",
 			Values: []string{"regular", "agent", "supervisor", "priority", "agentpriority", "predictive"}},

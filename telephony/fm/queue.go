@@ -93,13 +93,14 @@ func queueSpec() *Spec {
 	which := AttributeSpec{Name: "requestid", Required: true, Note: "the id of the submit"}
 	return &Spec{
 		Name: "queue", Prefix: "queue", Namespace: QueueNamespace, Root: "_genesys.queue",
+		Needs: "Options.Targets, a router.Router for example; without it the actions fail with the code unknown.",
 		Elements: []ElementSpec{
 			{
 				Name: "submit", Event: "queue.submit", Accepted: true, Numeric: true, Status: Partial,
+				Note: "Campaigns, groups of queues, workbins and activities are no targets.",
 				Data: []string{"interactionid", "targetselected", "targetcomponentselected", "targetobjectselected",
 					"vqselected", "resource", "access"},
-				Errors: []string{codeAttribute, codeTimeout, codeCancelled, codeState + "null", codeState + "ringing", codeState + "routed",
-					codeRemote, codeUnknown},
+				Errors: append([]string{codeAttribute, codeTimeout, codeCancelled}, callErrors()...),
 				Attributes: []AttributeSpec{
 					requestID(),
 					{Name: "interactionid", Default: "a target is selected for no interaction"},
@@ -112,13 +113,14 @@ func queueSpec() *Spec {
 					{Name: "clearqueue", Default: "false", Note: "true: drops the targets of earlier submits first"},
 					{Name: "route", Default: "true", Note: "false: the target is selected only. Multimedia interactions go to agents, places and queues"},
 					{Name: "hints", Note: "{extensions: {…}} goes to the switch with the route"},
-					{Name: "language", Note: "not looked at"},
-					{Name: "usecap", Note: "not looked at: every agent takes one call at a time"},
+					{Name: "language", Status: Ignored},
+					{Name: "usecap", Status: Ignored, Note: "every agent takes one call at a time"},
 				},
 				Children: []ElementSpec{targets, runSpec(DialogNamespace)},
 			},
 			{
 				Name: "cancel", Event: "queue.cancel", Numeric: true, Errors: []string{codeAttribute, codeUnknown},
+				Data: []string{"interactionid"},
 				Attributes: []AttributeSpec{
 					{Name: "requestid", Note: "the id of the submit; without it all of the interaction"},
 					{Name: "interactionid"}, {Name: "queue", Default: "all virtual queues"},
@@ -129,11 +131,12 @@ func queueSpec() *Spec {
 				Name: "query", Event: "queue.query", Numeric: true, Errors: []string{codeUnknown},
 				Data:       []string{"priority", "positioninqueue", "invqwaittime", "queue", "waited"},
 				Attributes: []AttributeSpec{which},
-				Note:       "invqwaittime is the wait still expected, in seconds.",
+				Note:       "Tells where the request stands. invqwaittime is the wait still expected, in seconds.",
 			},
 			{
 				Name: "update", Event: "queue.update", Numeric: true, Errors: []string{codeAttribute, codeUnknown},
 				Attributes: []AttributeSpec{which, {Name: "priority"}}, Children: []ElementSpec{runSpec(DialogNamespace)},
+				Note: "Changes the priority of a submit or its treatments.",
 			},
 		},
 		Members: queueMembers(),

@@ -60,6 +60,7 @@ func newDeskWith(t testing.TB, states string, change func(*fm.Options)) *desk {
 		Loader: w, Workers: 1, Clock: w.clock,
 		NewID: func() string { w.ids++; return fmt.Sprintf("s%d", w.ids) },
 		Log:   func(id string, e scxml.LogEntry) { w.log = append(w.log, id+": "+e.Text) },
+		Trace: witness(w),
 	}
 	w.conn.Install(so)
 	var err error

@@ -56,6 +56,7 @@ func (o *office) open(clock session.Clock, opts *fm.ServicesOptions) {
 			defer o.mu.Unlock()
 			o.log = append(o.log, e.Text)
 		},
+		Trace: witness(o),
 	}
 	o.services.Install(so)
 	o.engine, err = session.New(so)
@@ -583,53 +584,6 @@ func TestUnknownServiceElements(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, fmt.Sprint(doc.Warnings()), want)
 	}
-}
-
-// What the tables say scripts see is what scripts see.
-func TestServiceTablesMatchObjects(t *testing.T) {
-	for _, spec := range fm.Specs() {
-		switch spec.Name {
-		case "session", "statistic", "resource":
-			var names []string
-			for _, m := range spec.Members {
-				name, _, _ := strings.Cut(m.Name, "(")
-				names = append(names, name)
-			}
-			doOnce(t, &fm.ServicesOptions{}, `<log expr="Object.keys(`+spec.Root+`).join()"/>`, strings.Join(names, ","))
-		}
-	}
-}
-
-// Every action of these modules is answered, also when the host has connected
-// nothing.
-func TestNothingConnected(t *testing.T) {
-	modules := []string{"session", "ws", "statistic", "classification", "resource", "agent", "elasticconnector"}
-	n := 0
-	for _, spec := range fm.Specs() {
-		if !slices.Contains(modules, spec.Name) {
-			continue
-		}
-		for _, e := range spec.Elements {
-			if e.Name == "terminate" {
-				continue // it can end its own session
-			}
-			n++
-			attributes := ""
-			for _, a := range e.Attributes {
-				switch {
-				case a.Name == "requestid" && a.Kind == fm.LocationKind:
-					attributes += ` requestid="req"`
-				case a.Required:
-					attributes += ` ` + a.Name + `="'1'"`
-				}
-			}
-			o := newOffice(t, &fm.ServicesOptions{})
-			o.run(service("<"+spec.Prefix+":"+e.Name+attributes+"/>", `<transition event="error"><log expr="_event.name + typeof _event.data.error + typeof _event.data.description"/></transition>`))
-			require.Len(t, o.log, 1, e.Name)
-			require.Contains(t, []string{"error." + e.Event + "stringstring", "error." + e.Event + "numberstring"}, o.log[0])
-		}
-	}
-	require.Equal(t, 17, n)
 }
 
 // A Connector brings the modules along.

@@ -56,13 +56,16 @@ func sessionPart(s *Services) servicePart {
 func sessionSpec() *Spec {
 	return &Spec{
 		Name: "session", Prefix: "session", Namespace: SessionNamespace, Root: "_genesys.session",
+		Needs: "ServicesOptions.Configuration for tenants, lists, options and special days: without it their functions throw. " +
+			"ServicesOptions.Responder for <response>, ServicesOptions.Functions for <fetch> with the method urs, FetchOptions.Allow for every other one: " +
+			"without them the actions fail.",
 		Elements: []ElementSpec{
 			{
 				Name: "start", Event: "session.start", Data: []string{"sessionid"},
 				Attributes: append([]AttributeSpec{requestID(),
 					{Name: "sessionid", Kind: LocationKind, Note: "gets the id of the new session at once"},
 					{Name: "idealtime", Default: "now", Note: "when to start: a Date, ISO 8601 text, or milliseconds since 1970"}},
-					values("src", "srcexpr")...),
+					AttributeSpec{Name: "src", Note: "the URL, relative to the document"}, AttributeSpec{Name: "srcexpr", Note: "takes precedence over src"}),
 				Children: paramChildren(),
 				Errors:   []string{codeDocument, codeAttribute, codeTimeout, codeUnknown},
 				Note:     "Starts a session that goes on by itself; done.start.ID tells of its end. One of src and srcexpr is needed; <content> is not looked at.",
@@ -70,13 +73,13 @@ func sessionSpec() *Spec {
 			{
 				Name: "terminate", Event: "session.terminate", Data: []string{"sessionid"},
 				Attributes: []AttributeSpec{requestID(), {Name: "sessionid", Default: "the session itself"}},
-				Errors:     []string{codeSession},
+				Errors:     []string{codeSession, codeUnknown},
 				Note:       "Ends a session, or cancels a start that is scheduled.",
 			},
 			{
 				Name: "updatestart", Event: "session.updatestart", Data: []string{"sessionid"},
 				Attributes: []AttributeSpec{requestID(), {Name: "sessionid", Required: true}, {Name: "idealtime", Required: true}},
-				Errors:     []string{codeSession, codeAttribute},
+				Errors:     []string{codeSession, codeAttribute, codeUnknown},
 				Note:       "Changes the time of a scheduled start.",
 			},
 			fetchElement("session"),
@@ -84,12 +87,19 @@ func sessionSpec() *Spec {
 		},
 		Members: []MemberSpec{
 			{Name: "server", Note: "name, cluster and url of the node."},
-			{Name: "tenant"}, {Name: "tenantid"}, {Name: "lookupseq"}, {Name: "day"},
-			{Name: "setTenant(name)"}, {Name: "ActiveServerName()"},
-			{Name: "timeInZone(zone)"}, {Name: "dateInZone(zone)"}, {Name: "dayInZone(zone)"},
-			{Name: "isSpecialDay(table, day, zone, useTime)"},
-			{Name: "getListItemValue(list, item, key)"}, {Name: "listLookupValue(list, item, key)"},
-			{Name: "getConfigOption(interactionid, key, lookupseq)"},
+			{Name: "tenant", Note: "The name of the tenant."},
+			{Name: "tenantid", Note: "Its number; undefined when the configuration does not have it."},
+			{Name: "lookupseq", Note: "Where getConfigOption begins: StartFromStrategy, -1, to StartFromTserver, 3."},
+			{Name: "day", Note: "The numbers of the days: Sunday, 0, to Saturday, 6."},
+			{Name: "setTenant(name)", Note: "Changes the tenant of the session; throws for an unknown one."},
+			{Name: "ActiveServerName()", Note: "The name of the server."},
+			{Name: "timeInZone(zone)", Note: "The time there, 15:04:05."},
+			{Name: "dateInZone(zone)", Note: "The date there, 2006-01-02."},
+			{Name: "dayInZone(zone)", Note: "The number of the day there."},
+			{Name: "isSpecialDay(table, day, zone, useTime)", Note: "Whether it is a special day of a statistical table; throws for an unknown table or day."},
+			{Name: "getListItemValue(list, item, key)", Note: "A value of a List object, all of the item as an object without key; throws for an unknown list or item."},
+			{Name: "listLookupValue(list, item, key)", Note: "The same; '' for what is not there."},
+			{Name: "getConfigOption(interactionid, key, lookupseq)", Note: "The value of an option; '' for one that is not set."},
 		},
 		Events: []EventSpec{{Name: "done.start.ID", Data: []string{"sessionid", "reason", "params", "description"},
 			Note: "A session started by this one has ended: finished, terminated, failed or shut down."}},
@@ -104,10 +114,21 @@ func fetchElement(module string) ElementSpec {
 			{Name: "method", Default: "'get'", Note: "get, post, put, patch, delete, head, or urs"},
 			{Name: "timeout", Note: "seconds; bounds one attempt"},
 			{Name: "gdelivery", Default: "false", Note: "try again until it is delivered"}},
-			values("src", "srcexpr", "enctype", "type", "maxage", "maxstale", "headers", "gd_retries", "gd_retry_interval", "username", "password")...),
+			[]AttributeSpec{
+				{Name: "src", Note: "the URL, relative to the document; one of src and srcexpr is needed"},
+				{Name: "srcexpr", Note: "takes precedence over src"},
+				{Name: "enctype", Note: "the type of the body: application/x-www-form-urlencoded, application/json or that of <content>"},
+				{Name: "type", Note: "goes into the header Accept"},
+				{Name: "maxage", Note: "seconds; goes into the header Cache-Control, nothing is cached here"},
+				{Name: "maxstale", Note: "the same"},
+				{Name: "headers", Note: "an object, or text with a header a line"},
+				{Name: "gd_retries", Default: "FetchOptions.Retries", Note: "with gdelivery: further attempts"},
+				{Name: "gd_retry_interval", Default: "FetchOptions.RetryInterval", Note: "seconds, at least 1"},
+				{Name: "username"}, {Name: "password"},
+			}...),
 		Children: paramChildren(),
-		Errors:   []string{"0", "the status of the response"},
-		Note:     "The error event also carries the content of the response, if there was one.",
+		Errors:   []string{"0", "the status of the response", codeUnknown}, Failed: []string{"content"},
+		Note: "It reaches what FetchOptions allow. content of the error event is that of the response, if there was one. With method urs the done event has content only.",
 	}
 }
 

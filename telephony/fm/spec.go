@@ -17,6 +17,7 @@ type Spec struct {
 	Prefix    string // the usual one: "ixn"
 	Namespace string // with "http://"; documents may leave that out
 	Root      string // of what scripts see: "_genesys.ixn"; empty: nothing
+	Needs     string // what the host has to connect, and what happens without; empty: nothing
 	Elements  []ElementSpec
 	Members   []MemberSpec // of Root
 	Events    []EventSpec  // that answer no action
@@ -35,8 +36,9 @@ type ElementSpec struct {
 	Event    string
 	Accepted bool     // Event+".requestid" comes first
 	Numeric  bool     // request ids are numbers
-	Data     []string // of the done event, beside requestid
-	Errors   []string // codes in error of the error event
+	Data     []string // that the done event may carry beside requestid
+	Errors   []string // codes that error of the error event may have
+	Failed   []string // what the error event may carry beside requestid, error and description
 
 	Status Status
 	Note   string // one sentence; may be empty
@@ -64,6 +66,7 @@ type AttributeSpec struct {
 	Values   []string // that a token may have; nil: any
 	Default  string   // what its absence means; may be empty
 	Note     string
+	Status   Status // Supported or Ignored
 }
 
 // MemberSpec is a property or a function that scripts see.
@@ -87,10 +90,11 @@ type Status uint8
 const (
 	Supported   Status = iota
 	Partial            // the note says what is missing
-	Unsupported        // accepted in documents; answered with its error event
+	Unsupported        // accepted in documents; answered with its error event, or the function throws
+	Ignored            // accepted in documents and not looked at
 )
 
-var statusNames = [...]string{"supported", "partial", "unsupported"}
+var statusNames = [...]string{"works", "works in part", "fails", "not looked at"}
 
 func (s Status) String() string { return statusNames[s] }
 

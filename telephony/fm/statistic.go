@@ -101,24 +101,28 @@ func statisticPart(s *Services) servicePart {
 }
 
 func statisticSpec() *Spec {
-	codes := []string{codeAttribute, codeRemote, codeUnknown}
 	return &Spec{
 		Name: "statistic", Prefix: "statistic", Namespace: StatisticNamespace, Root: "_genesys.statistic",
+		Needs: "ServicesOptions.Statistics, RouterStatistics for example; without it the actions fail with the code unknown and the functions throw.",
 		Elements: []ElementSpec{
-			{Name: "subscribe", Event: "statistic.subscribe", Data: []string{"object", "statistic"}, Errors: codes,
+			{Name: "subscribe", Event: "statistic.subscribe", Data: []string{"object", "statistic"},
+				Errors: []string{codeAttribute, codeRemote, codeUnknown},
 				Attributes: []AttributeSpec{requestID(), {Name: "object", Required: true, Note: "an expression: a target"},
 					{Name: "statistic", Required: true, Note: "an expression: a name, or an object with Params and Extensions"},
 					{Name: "interval", Default: "30", Note: "seconds, above 5"}},
 				Note: "statistic.update comes at once, and then when the value has changed within an interval."},
-			{Name: "unsubscribe", Event: "statistic.unsubscribe", Data: []string{"object", "statistic"}, Errors: codes,
-				Attributes: []AttributeSpec{requestID(), {Name: "object", Required: true}, {Name: "statistic", Required: true}}},
+			{Name: "unsubscribe", Event: "statistic.unsubscribe", Data: []string{"object", "statistic"},
+				Errors:     []string{codeAttribute, codeUnknown},
+				Attributes: []AttributeSpec{requestID(), {Name: "object", Required: true}, {Name: "statistic", Required: true}},
+				Note:       "Ends the subscription of this object and statistic."},
 		},
 		Members: []MemberSpec{
 			{Name: "sData(object, statistic)", Note: "The present value; an exception when it is not known."},
 			{Name: "getAvgData(objects, statistic)", Note: "The mean over a list of targets; those without a value are left out."},
-			{Name: "getMinData(objects, statistic)"}, {Name: "getMaxData(objects, statistic)"},
+			{Name: "getMinData(objects, statistic)", Note: "The least value over a list of targets."},
+			{Name: "getMaxData(objects, statistic)", Note: "The greatest value over a list of targets."},
 		},
-		Events: []EventSpec{{Name: "statistic.update", Data: []string{"requestid", "object", "statistic", "value"}}},
+		Events: []EventSpec{{Name: "statistic.update", Data: []string{"requestid", "object", "statistic", "value"}, Note: "the value of a subscribed statistic; requestid is that of the subscription"}},
 	}
 }
 

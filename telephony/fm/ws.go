@@ -19,7 +19,8 @@ func wsSpec() *Spec {
 	fetch, response := fetchElement("ws"), responseElement("ws")
 	fetch.Status, fetch.Note = Partial, "The same as <session:fetch>; SOAP is <content> with an XML text."
 	response.Note = "The same as <session:response>."
-	return &Spec{Name: "ws", Prefix: "ws", Namespace: WebNamespace, Elements: []ElementSpec{fetch, response}}
+	return &Spec{Name: "ws", Prefix: "ws", Namespace: WebNamespace,
+		Needs: "FetchOptions.Allow and ServicesOptions.Responder; without them the actions fail.", Elements: []ElementSpec{fetch, response}}
 }
 
 func (s *Services) webAction(call *session.ModuleCall, a *answer) {

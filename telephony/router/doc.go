@@ -33,8 +33,8 @@
 //
 // # Limits of what is here
 //
-// Campaigns, groups of queues, workbins and workforce activities are no
-// targets yet. Every agent takes one call at a time; what he has of other media is not
+// Campaigns (C, GC), groups of queues (GQ), workbins and workforce activities are
+// no targets: [Router.Submit] refuses the first three, the others cannot be written. Every agent takes one call at a time; what he has of other media is not
 // counted. An agent who does not answer stays in
 // his state. Statistics are those of [Router.Statistic]; those over
 // intervals are not kept. Within one priority only age counts.
