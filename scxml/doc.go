@@ -106,6 +106,12 @@
 // has registered raises error.execution when it is executed; foreign
 // elements elsewhere, and foreign attributes, are kept out of the way.
 //
+// Module.Compile turns an element into an [Action] and reports what is wrong with
+// it. The Action runs inside the macrostep: it evaluates its attributes, writes
+// locations, and emits a [ModuleCall] for what takes time; package session hands
+// that to a ModuleHandler, which answers with events. The program in
+// examples/custom-module is a module from end to end.
+//
 // # Concurrency
 //
 // Documents are safe for concurrent use, machines are not: one goroutine at a

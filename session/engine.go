@@ -262,8 +262,11 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 }
 
 // Query describes a session, live or retained after its end. A session that is
-// in the middle of a macrostep is described when that has ended. The errors are
-// ErrNotFound and that of ctx.
+// in the middle of a macrostep is described when that has ended. Start and Send
+// return before anything has run: until the initial macrostep the configuration is
+// empty, and an event that is still in the inbox has had no effect. Whoever has to
+// see the effect waits with Settle or Wait, or is told by Options.Observer or Trace.
+// The errors are ErrNotFound and that of ctx.
 func (e *Engine) Query(ctx context.Context, id string) (Status, error) {
 	s := e.sessions.get(id)
 	if s == nil {

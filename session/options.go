@@ -89,8 +89,10 @@ type Options struct {
 	// OutgoingTimeout bounds one send to a processor; default 10 s.
 	OutgoingTimeout time.Duration
 
-	// Modules carry out the effects of module elements, by namespace. A call in a
-	// namespace without a handler gives the session error.execution.
+	// Modules carry out the effects of module elements, by the namespace that the
+	// effect names. The modules themselves, which compile the elements, are in
+	// Parse.Modules; one that emits effects is registered in both places. A call in
+	// a namespace without a handler gives the session error.execution.
 	Modules map[string]ModuleHandler
 
 	// NewID makes session ids; it is called concurrently and must not repeat
@@ -217,8 +219,8 @@ type StartRequest struct {
 	// characters. Default: Options.NewID.
 	SessionID string
 
-	// Params override top-level <data> items of the same name. They are copied, as
-	// is X.
+	// Params override top-level <data> items of the same name; other names are
+	// ignored (section 6.4). They are copied, as is X.
 	Params *datamodel.Object
 
 	// X is the value of _x.
@@ -284,8 +286,10 @@ type PendingTimer struct {
 // ModuleHandler carries out the effects of a module's elements (ModuleCall). It
 // is called on a worker, in order, after the macrostep has been committed and
 // while no other step of the session runs: it must not block. A handler with
-// I/O to do starts it and reports the outcome with Engine.Send. An error gives
-// the session error.communication, whose data carries the request id.
+// I/O to do starts it and reports the outcome with Engine.Send. It is part of the
+// options from which the Engine is made, so it learns of the Engine after New; no
+// call comes before the first Start or Recover. An error gives the session
+// error.communication, whose data carries the request id.
 type ModuleHandler interface {
 	Call(ctx context.Context, call *ModuleCall) error
 }
