@@ -270,7 +270,7 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	var refused *telephony.RequestError
 	switch {
 	case err == nil:
-		k.waiting = ""
+		k.waiting, k.handed = "", true
 		c.forgetSubmission(s)
 		c.cancelTreatment(k, "the call was routed")
 		c.dropSubmissions(k, "the call was routed")
