@@ -82,7 +82,7 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 			c.close()
 		}
 	}()
-	c.sw = sim.New(&sim.Options{Clock: c.clock, Name: "Main", Treat: c.treat})
+	c.sw = sim.New(&sim.Options{Clock: c.clock, Name: "Main", Treat: c.treat, Trace: c.event})
 	if err := c.sw.AddRoutePoint("5000", sim.RoutePoint{}); err != nil {
 		return c, err
 	}
@@ -91,7 +91,6 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 		return c, err
 	}
 	c.link = c.sw.Connect()
-	c.link.Subscribe(c.event)
 
 	c.mail = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: c.clock})
 	c.mail.AddQueue("inbox", sim.InteractionQueue{Strategy: true})
