@@ -32,9 +32,12 @@
 //	<scheme>:…                                what the host's loader reads under it
 //
 // "application@<cluster>" takes the place of "application" for the cluster of
-// that name and hides the DN from all others. URLs and parameters may contain elements that are
-// filled from the interaction: [DNIS], [ANI], [DN], [CED], [UDATA], [UDATA.*],
-// [UDATA.<key>] (see [Application.Expand]).
+// that name and hides the DN from all others.
+//
+// URLs and parameters may contain elements that are filled from the interaction
+// (see [Application.Expand]):
+//
+//	[DNIS]  [ANI]  [DN]  [CED]  [UDATA]  [UDATA.*]  [UDATA.<key>]
 //
 // A Site is plain data: build it before it is used and do not change it
 // afterwards; then it is safe for concurrent use.

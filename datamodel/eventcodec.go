@@ -1,5 +1,7 @@
 package datamodel
 
+import "encoding/binary"
+
 // The fields of an event that are present, in the order in which they are
 // written.
 const (
@@ -10,6 +12,7 @@ const (
 	hasData
 	hasRaw
 	hasContext
+	hasInvokeSerial
 )
 
 // AppendEvent appends ev in a compact binary form; see AppendValue.
@@ -30,6 +33,9 @@ func AppendEvent(dst []byte, ev *Event) []byte {
 	if ev.Context != nil {
 		bits |= hasContext
 	}
+	if ev.InvokeSerial != 0 {
+		bits |= hasInvokeSerial
+	}
 	dst = append(dst, byte(ev.Type), bits)
 	dst = appendText(dst, ev.Name)
 	for _, t := range texts {
@@ -43,6 +49,9 @@ func AppendEvent(dst []byte, ev *Event) []byte {
 	if ev.Context != nil {
 		dst = AppendValue(dst, ev.Context)
 	}
+	if ev.InvokeSerial != 0 {
+		dst = binary.AppendUvarint(dst, ev.InvokeSerial)
+	}
 	return dst
 }
 
@@ -55,9 +64,6 @@ func ReadEvent(b []byte) (ev *Event, rest []byte, err error) {
 		r.fail("unknown type of event %d", ev.Type)
 	}
 	bits := r.byte()
-	if bits&^(hasContext<<1-1) != 0 {
-		r.fail("unknown fields of an event")
-	}
 	ev.Name = r.text()
 	for _, t := range [...]struct {
 		bit byte
@@ -72,6 +78,9 @@ func ReadEvent(b []byte) (ev *Event, rest []byte, err error) {
 	}
 	if bits&hasContext != 0 {
 		ev.Context = r.value(0)
+	}
+	if bits&hasInvokeSerial != 0 {
+		ev.InvokeSerial = r.uvarint()
 	}
 	if r.err != nil {
 		return nil, nil, r.err

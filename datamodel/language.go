@@ -33,11 +33,11 @@ type Source struct {
 	File         string // URL or name of the document
 	Line, Column int    // 1-based position of the first character of Text
 
-	// Statements asks for the text of a value expression or condition to be
-	// evaluated as a program, of which the completion value counts: "a = 1; b;",
-	// "label: f()". Without it the text is one expression and nothing else. A text
-	// that is an expression means the same either way. With it expressions and
-	// locations are sloppy mode code: an assignment creates what does not exist.
+	// Statements marks a text of the ORS dialect. A value expression or condition
+	// is evaluated as a program, of which the completion value counts: "a = 1; b;",
+	// "label: f()"; without it the text is one expression and nothing else. A text
+	// that is an expression means the same either way. All is sloppy mode code: an
+	// assignment creates what does not exist.
 	Statements bool
 }
 
@@ -259,6 +259,10 @@ type Event struct {
 	OriginType string // empty: undefined
 	InvokeID   string // empty: undefined
 	Data       Value  // nil: undefined
+
+	// InvokeSerial tells invocations with the same InvokeID apart (scxml.Invoke).
+	// 0: not known. Scripts cannot read it.
+	InvokeSerial uint64
 
 	// Raw is the message as a transport received it; scripts read it as
 	// _event.raw (BasicHTTP event I/O processor, appendix C.2). Empty: undefined.

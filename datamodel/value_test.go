@@ -198,6 +198,9 @@ func TestEventRoundTrip(t *testing.T) {
 		if i&64 != 0 {
 			ev.Context = randomValue(r, 3)
 		}
+		if i&128 != 0 {
+			ev.InvokeSerial = uint64(i)
+		}
 		got, rest, err := ReadEvent(AppendEvent(nil, ev))
 		require.NoError(t, err)
 		require.Empty(t, rest)

@@ -116,7 +116,7 @@
 // Implement Store, and let the conformance suite be its test:
 //
 //	func TestStore(t *testing.T) {
-//		storetest.Run(t, func(t *testing.T) persistence.Store { return open(t) })
+//		storetest.Run(t, func(tb testing.TB) persistence.Store { return open(tb) })
 //	}
 //
 // Call the Validate methods before anything else and [CheckNames] and

@@ -117,8 +117,8 @@ func (d *Document) called(s *state) string {
 }
 
 // legalSpecification checks that all targets can be active together: no compound
-// state may have to be in two of its children (section 3.11). A history stands
-// for its parent.
+// state may have to be in two of its children (section 3.11). A history counts
+// as a child of its own, since nobody knows where it leads.
 func (p *parser) legalSpecification(r *reference) {
 	if len(r.tr.targets) < 2 {
 		return
@@ -127,11 +127,7 @@ func (p *parser) legalSpecification(r *reference) {
 	type choice struct{ child, target int32 }
 	chosen := map[int32]choice{}
 	for _, target := range r.tr.targets {
-		s := target
-		if d.states[s].isHistory() {
-			s = d.states[s].parent
-		}
-		for ; s > 0; s = d.states[s].parent {
+		for s := target; s > 0; s = d.states[s].parent {
 			parent := d.states[d.states[s].parent]
 			if parent.kind == parallelState {
 				continue

@@ -55,6 +55,8 @@ type dialect struct {
 	// sendTarget turns the type and target of a <send> into a target of SCXML 1.0;
 	// nil: it is one.
 	sendTarget func(typ, target string) string
+
+	rules rules // at run time
 }
 
 var w3cDialect = &dialect{name: W3C, elements: elements}
@@ -71,6 +73,7 @@ var orsDialect = &dialect{
 		"log":    (*parser).orsLog,
 	},
 	sendTarget: orsSendTarget,
+	rules:      orsRules,
 }
 
 // orsElements is the vocabulary of the ORS dialect: that of SCXML 1.0, so that

@@ -257,14 +257,14 @@ func (l sourcesLanguage) CompileAssign(location, expr datamodel.Source) (datamod
 	return expr.Text, nil
 }
 
-// TestStatements: expressions of the dialect are programs; locations and scripts
-// are what they always are.
+// TestStatements: expressions of the dialect are programs, and all of its code is
+// sloppy mode code.
 func TestStatements(t *testing.T) {
 	for _, c := range []struct {
 		header string
 		want   map[datamodel.Kind]bool
 	}{
-		{orsHeader, map[datamodel.Kind]bool{datamodel.ValueExpression: true, datamodel.ConditionalExpression: true, datamodel.LocationExpression: false, datamodel.Script: false}},
+		{orsHeader, map[datamodel.Kind]bool{datamodel.ValueExpression: true, datamodel.ConditionalExpression: true, datamodel.LocationExpression: true, datamodel.Script: true}},
 		{header, map[datamodel.Kind]bool{datamodel.ValueExpression: false, datamodel.ConditionalExpression: false, datamodel.LocationExpression: false, datamodel.Script: false}},
 	} {
 		var seen []datamodel.Source

@@ -79,6 +79,20 @@
 // go on: it went beyond one of its [Limits], which end runaway charts and scripts,
 // or it was called at the wrong time.
 //
+// # The ORS dialect
+//
+// [Dialect] tells how a document is recognized and what the parser then accepts. When it runs,
+// expressions are programs whose completion value counts, and all code is sloppy mode code. Each state
+// has a scope of its own for what its scripts declare, looked up outwards, which ends when
+// the state is left; transitions run in that of their source. Scripts find _data, toSource,
+// _my_prefix, __Log(text, label, level), __Raise(name, data), __GetDocumentURL, __GetDocumentBaseURL,
+// __GetDocumentType, __GetCurrentStates and __GetQueuedEvents.
+//
+// Error events have the names of Orchestration Server (error.script.ReferenceError, error.illegalcond.TypeError, …);
+// transitions for error.execution and error.communication take them as well. Done events have
+// sessionid, reason and params. <cancel> is answered ([Cancel]). [MetricTrace] writes what happens in the form of that
+// server's log.
+//
 // # Snapshots
 //
 // Between macrosteps [Machine.Snapshot] saves a machine in a binary, versioned form,
@@ -91,6 +105,12 @@
 // and adds read-only objects to the data model. An element of a namespace that nobody
 // has registered raises error.execution when it is executed; foreign
 // elements elsewhere, and foreign attributes, are kept out of the way.
+//
+// Module.Compile turns an element into an [Action] and reports what is wrong with
+// it. The Action runs inside the macrostep: it evaluates its attributes, writes
+// locations, and emits a [ModuleCall] for what takes time; package session hands
+// that to a ModuleHandler, which answers with events. The program in
+// examples/custom-module is a module from end to end.
 //
 // # Concurrency
 //

@@ -14,6 +14,8 @@ type Document struct {
 	dialect     Dialect
 	settings    Settings
 	sendTarget  func(typ, target string) string // of the dialect; nil: none
+	rules       rules                           // of the dialect
+	legacy      *datamodel.Legacy               // what scripts find beside the standard; nil: nothing
 	language    datamodel.Language
 	late        bool // binding="late"
 	states      []*state

@@ -41,6 +41,7 @@ type Cancel struct {
 // Invoke asks for an external service to be started (section 6.4).
 type Invoke struct {
 	ID          string            // the invokeid
+	Serial      uint64            // tells invocations with the same ID apart; counted from 1 in each session
 	Type        string            // "" is SCXML
 	Src         string            // as written; relative to the document's URL
 	Content     datamodel.Value   // of <content>: a string or datamodel.XML; nil without
@@ -49,11 +50,15 @@ type Invoke struct {
 }
 
 // CancelInvoke asks for an invoked service to be ended.
-type CancelInvoke struct{ ID string }
+type CancelInvoke struct {
+	ID     string
+	Serial uint64 // of the Invoke
+}
 
 // Forward passes an external event on to an invoked service (autoforward).
 type Forward struct {
 	InvokeID string
+	Serial   uint64 // of the Invoke
 	Event    *Event
 }
 

@@ -50,6 +50,12 @@ func (c *Compiler) Allowed(e *Element, attrs ...string) {
 	}
 }
 
+// Suggest returns a hint that names the candidate that looks most like a misspelt
+// name, or otherwise when none does.
+func (c *Compiler) Suggest(name string, candidates []string, otherwise string) string {
+	return didYouMean(name, candidates, otherwise)
+}
+
 // extension reads an element of another namespace in executable content
 // (section 4.10).
 func (p *parser) extension(n *xmlquery.Node) action {

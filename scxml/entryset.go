@@ -24,7 +24,11 @@ type historyDefault struct {
 
 func (e *entrySet) addTransition(t *transition, effective []int32) {
 	for _, s := range t.targets {
-		e.addDescendantStatesToEnter(s)
+		// A target with another one inside is entered on the way to that one, not by
+		// default: appendix D would enter two children of a compound state.
+		if !e.d.anyDescendant(t.targets, s) {
+			e.addDescendantStatesToEnter(s)
+		}
 	}
 	for _, s := range effective {
 		e.addAncestorStatesToEnter(s, e.domain)

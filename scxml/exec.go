@@ -66,6 +66,9 @@ func (m *Machine) raiseError(name, sendID, element string, pos Position, err err
 		m.fail(&LimitError{Limit: "evaluation", Err: err})
 		return
 	}
+	if m.doc.rules.errorEvent != nil {
+		name = m.doc.rules.errorEvent(name, element, err)
+	}
 	data := datamodel.NewObject(
 		datamodel.Member{Name: "description", Value: err.Error()},
 		datamodel.Member{Name: "document", Value: pos.File},
@@ -97,9 +100,9 @@ func (m *Machine) newID(prefix string) string {
 	return prefix + "." + strconv.FormatUint(m.nextID, 10)
 }
 
-func (m *Machine) traceEval(e *expression, kind datamodel.Kind, result bool, err error) {
+func (m *Machine) traceEval(e *expression, kind datamodel.Kind, result bool, v datamodel.Value, err error) {
 	if t := m.opts.Trace; t != nil && t.Eval != nil {
-		t.Eval(EvalTrace{Kind: kind, Text: e.text, Result: result, Err: err, Pos: e.pos})
+		t.Eval(EvalTrace{Kind: kind, Text: e.text, Result: result, Value: v, Err: err, Pos: e.pos})
 	}
 }
 
@@ -110,7 +113,7 @@ func (m *Machine) condition(e *expression, element string) bool {
 	if err == nil {
 		ok, err = m.model.Cond(e.program)
 	}
-	m.traceEval(e, datamodel.ConditionalExpression, ok, err)
+	m.traceEval(e, datamodel.ConditionalExpression, ok, nil, err)
 	if err != nil {
 		m.raiseError(errorExecution, "", element, e.pos, err)
 		return false
@@ -124,7 +127,7 @@ func (m *Machine) eval(e *expression) (datamodel.Value, error) {
 	if err == nil {
 		v, err = m.model.Eval(e.program)
 	}
-	m.traceEval(e, datamodel.ValueExpression, false, err)
+	m.traceEval(e, datamodel.ValueExpression, false, v, err)
 	return v, err
 }
 
@@ -133,7 +136,9 @@ func (m *Machine) evalString(e *expression) (string, error) {
 	if err == nil {
 		s, err = m.model.EvalString(e.program)
 	}
-	m.traceEval(e, datamodel.ValueExpression, false, err)
+	if t := m.opts.Trace; t != nil {
+		m.traceEval(e, datamodel.ValueExpression, false, s, err)
+	}
 	return s, err
 }
 
@@ -142,7 +147,7 @@ func (m *Machine) run(e *expression, kind datamodel.Kind) error {
 	if err == nil {
 		err = m.model.Exec(e.program)
 	}
-	m.traceEval(e, kind, false, err)
+	m.traceEval(e, kind, false, nil, err)
 	return err
 }
 
@@ -151,9 +156,18 @@ func (m *Machine) assign(location *expression, v datamodel.Value) error {
 	if err == nil {
 		err = m.model.Assign(location.program, v)
 	}
-	m.traceEval(location, datamodel.LocationExpression, false, err)
-	return err
+	m.traceEval(location, datamodel.LocationExpression, false, nil, err)
+	if err != nil {
+		return &locationError{err}
+	}
+	return nil
 }
+
+// locationError is the failure to write to a location.
+type locationError struct{ error }
+
+// Unwrap returns the cause.
+func (e *locationError) Unwrap() error { return e.error }
 
 // text evaluates an attribute that is literal or an expression.
 func (m *Machine) text(t *text) (string, error) {
@@ -201,10 +215,17 @@ func (a *logAction) exec(m *Machine) error {
 		}
 		entry.Text = s
 	}
+	m.log(entry)
+	return nil
+}
+
+func (m *Machine) log(entry LogEntry) {
+	if t := m.opts.Trace; t != nil && t.Log != nil {
+		t.Log(entry)
+	}
 	if m.opts.Log != nil {
 		m.opts.Log(entry)
 	}
-	return nil
 }
 
 func (a *assignAction) exec(m *Machine) error {
@@ -226,11 +247,19 @@ func (a *cancelAction) exec(m *Machine) error {
 }
 
 func (a *moduleAction) exec(m *Machine) error {
+	if t := m.opts.Trace; t != nil && t.Extension != nil {
+		t.Extension(ExtensionTrace{Namespace: a.namespace, Name: a.name, Pos: a.pos})
+	}
 	return a.action.Execute(&Exec{m: m, namespace: a.namespace, name: a.name})
 }
 
-func (a *unsupportedAction) exec(*Machine) error {
-	return errors.New("scxml: no module is registered for <" + a.name + "> of namespace " + strconv.Quote(a.namespace))
+func (a *unsupportedAction) exec(*Machine) error { return &unsupportedError{a} }
+
+// unsupportedError reports an element that nobody has registered.
+type unsupportedError struct{ element *unsupportedAction }
+
+func (e *unsupportedError) Error() string {
+	return "scxml: no module is registered for <" + e.element.name + "> of namespace " + strconv.Quote(e.element.namespace)
 }
 
 // exec evaluates everything now (section 6.2.2: the values of the moment of

@@ -1,6 +1,10 @@
 package scxml
 
-import "github.com/seed-ff723688/ors/datamodel"
+import (
+	"strings"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
 
 // startInvokes asks for the services of the states that were entered and not
 // left in this macrostep (section 6.4).
@@ -22,7 +26,9 @@ func (m *Machine) startInvoke(v *invoke) {
 		m.raiseError(errorExecution, "", "invoke", v.pos, err)
 		return
 	}
-	m.invocations = append(m.invocations, invocation{id: start.ID, invoke: v})
+	m.lastInvoke++
+	start.Serial = m.lastInvoke
+	m.invocations = append(m.invocations, invocation{id: start.ID, serial: start.Serial, invoke: v})
 	m.emit(start)
 }
 
@@ -77,19 +83,36 @@ func (m *Machine) Invoked(id string) bool { return m.findInvocation(id) >= 0 }
 // from, then passes the event on to those with autoforward (section 6.5, 6.4).
 func (m *Machine) finalizeAndForward(ev *Event, invokeID string) {
 	for _, v := range m.invocations {
-		if v.id == invokeID {
+		if v.sent(ev, invokeID) {
 			m.finalize(v.invoke, ev)
 		}
 		if v.invoke.autoforward {
-			m.emit(&Forward{InvokeID: v.id, Event: ev})
+			m.emit(&Forward{InvokeID: v.id, Serial: v.serial, Event: ev})
 		}
 	}
-	if invokeID == "" || ev.Name != "done.invoke."+invokeID {
+	if !endsInvocation(ev, invokeID) {
 		return
 	}
-	if i := m.findInvocation(invokeID); i >= 0 {
-		m.invocations = append(m.invocations[:i], m.invocations[i+1:]...)
+	for i := range m.invocations {
+		if m.invocations[i].sent(ev, invokeID) {
+			m.invocations = append(m.invocations[:i], m.invocations[i+1:]...)
+			return
+		}
 	}
+}
+
+// sent reports whether an event comes from this invocation, and not from an
+// earlier one with the same id.
+func (v *invocation) sent(ev *Event, invokeID string) bool {
+	return v.id == invokeID && (ev.InvokeSerial == 0 || ev.InvokeSerial == v.serial)
+}
+
+// endsInvocation reports whether nothing follows from the invocation: it is done,
+// it broke down, or it could not be started. What the service itself calls so
+// is not of type platform.
+func endsInvocation(ev *Event, invokeID string) bool {
+	return invokeID != "" && ev.Type == datamodel.Platform &&
+		(ev.Name == "done.invoke."+invokeID || strings.HasPrefix(ev.Name, "error."))
 }
 
 // finalize runs the content of <finalize>. An empty one copies the values that

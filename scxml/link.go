@@ -1,6 +1,7 @@
 package scxml
 
 import (
+	"hash/maphash"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -36,9 +37,10 @@ type links struct {
 	atomic    bitset // atomic and final states
 	histories []int32
 	eventless match
-	matches   atomic.Pointer[map[string]*match]
-	matchMu   sync.Mutex
-	scratch   sync.Pool // of *scratch
+	matches   map[string]*match // of the event names that the document has itself
+	seed      maphash.Seed
+	recent    [recentMatches]atomic.Pointer[namedMatch] // of other names, by hash
+	scratch   sync.Pool                                 // of *scratch
 }
 
 // match tells which transitions an event name enables, guards aside.
@@ -47,8 +49,22 @@ type match struct {
 	states      bitset // their sources
 }
 
-// maxMatches bounds the number of event names remembered by a document.
-// Further names are matched anew each time.
+// namedMatch is the match of an event name that came from outside.
+type namedMatch struct {
+	name string
+	*match
+}
+
+// Names from outside are remembered in a table of fixed size, in which a new one
+// drives out an old one; long ones are matched anew each time. So nobody can
+// fill the memory with names.
+const (
+	recentMatches = 256 // a power of two
+	longestRecent = 128 // bytes
+)
+
+// maxMatches bounds the number of the document's own names that are matched in
+// advance.
 const maxMatches = 4096
 
 // link derives the tables. The document is well-formed by now.
@@ -63,13 +79,16 @@ func (d *Document) link() {
 		}
 	}
 	d.eventless = d.newMatch()
-	names := map[string]*match{}
+	d.matches = map[string]*match{}
+	d.seed = maphash.MakeSeed()
 	for _, t := range d.transitions {
 		if len(t.events) == 0 {
 			d.eventless.add(t)
 		}
 		for _, e := range t.events {
-			names[e] = nil
+			if len(d.matches) < maxMatches {
+				d.matches[e] = nil
+			}
 		}
 		d.linkTransition(t)
 	}
@@ -84,15 +103,9 @@ func (d *Document) link() {
 	if root := d.states[0]; root.initial != nil {
 		d.linkEntry(root.initial)
 	}
-	for name := range names {
-		if len(names) <= maxMatches {
-			names[name] = d.computeMatch(name)
-		}
+	for name := range d.matches {
+		d.matches[name] = d.computeMatch(name)
 	}
-	if len(names) > maxMatches {
-		clear(names)
-	}
-	d.matches.Store(&names)
 	d.scratch.New = func() any { return d.newScratch() }
 }
 
@@ -171,6 +184,15 @@ func (d *Document) allDescendants(states []int32, ancestor int32) bool {
 	return true
 }
 
+func (d *Document) anyDescendant(states []int32, ancestor int32) bool {
+	for _, s := range states {
+		if d.isDescendant(s, ancestor) {
+			return true
+		}
+	}
+	return false
+}
+
 func (d *Document) newMatch() match {
 	return match{transitions: newBitset(len(d.transitions)), states: newBitset(len(d.states))}
 }
@@ -182,30 +204,30 @@ func (m *match) add(t *transition) {
 
 // matchFor returns the transitions that an event name enables.
 func (d *Document) matchFor(name string) *match {
-	if m := (*d.matches.Load())[name]; m != nil {
+	if m := d.matches[name]; m != nil {
 		return m
+	}
+	if len(name) > longestRecent {
+		return d.computeMatch(name)
+	}
+	slot := &d.recent[maphash.String(d.seed, name)%recentMatches]
+	if known := slot.Load(); known != nil && known.name == name {
+		return known.match
 	}
 	m := d.computeMatch(name)
-	d.matchMu.Lock()
-	defer d.matchMu.Unlock()
-	old := *d.matches.Load()
-	if len(old) >= maxMatches {
-		return m
-	}
-	known := make(map[string]*match, len(old)+1)
-	for n, v := range old {
-		known[n] = v
-	}
-	known[strings.Clone(name)] = m
-	d.matches.Store(&known)
+	slot.Store(&namedMatch{strings.Clone(name), m})
 	return m
 }
 
 func (d *Document) computeMatch(name string) *match {
 	m := d.newMatch()
+	alias := ""
+	if d.rules.alias != nil {
+		alias = d.rules.alias(name)
+	}
 	for _, t := range d.transitions {
 		for _, descriptor := range t.events {
-			if descriptorMatches(descriptor, name) {
+			if descriptorMatches(descriptor, name) || alias != "" && descriptorMatches(descriptor, alias) {
 				m.add(t)
 				break
 			}

@@ -3,6 +3,8 @@ package scxml
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -28,6 +30,7 @@ type Machine struct {
 	internal      []*Event // internalQueue
 	event         *Event   // the value of _event; nil before the first
 	nextID        uint64   // for made-up ids
+	lastInvoke    uint64   // serial of the last invocation
 	started       bool
 	done          bool // exitInterpreter has run
 	running       bool // false once a top-level final state is entered
@@ -45,6 +48,7 @@ type Machine struct {
 // invocation is an <invoke> whose service has been asked for and not ended.
 type invocation struct {
 	id     string
+	serial uint64
 	invoke *invoke
 }
 
@@ -58,6 +62,7 @@ type scratch struct {
 	counted  bool    // entries holds something
 	set      entrySet
 	targets  []int32
+	left     []*state // states whose variables are to be destroyed
 }
 
 // enabledTransition is a selected transition with its domain.
@@ -157,6 +162,12 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 			globals[name] = v
 		}
 	}
+	if doc.rules.globals != nil {
+		if globals == nil {
+			globals = map[string]datamodel.Value{}
+		}
+		maps.Copy(globals, doc.rules.globals(m))
+	}
 	model, err := doc.language.New(datamodel.Host{
 		SessionID:    opts.sessionID(),
 		Name:         doc.name,
@@ -166,7 +177,8 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		IOProcessors: opts.IOProcessors,
 		X:            opts.X,
 		Globals:      globals,
-		Limits:       opts.Limits.Limits.WithDefaults(),
+		Legacy:       doc.legacy,
+		Limits:       doc.evaluationLimits(opts.Limits.Limits),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("scxml: making the data model of %s: %w", doc.url, err)
@@ -238,6 +250,9 @@ func (m *Machine) Start() ([]Effect, error) {
 	m.started, m.running = true, true
 	m.begin()
 	defer m.end()
+	if t := m.opts.Trace; t != nil && t.Started != nil {
+		t.Started(m.doc)
+	}
 	m.initializeDataModel()
 	for _, s := range m.doc.scripts {
 		m.executeBlock(block{s})
@@ -251,9 +266,13 @@ func (m *Machine) Start() ([]Effect, error) {
 
 // Handle processes one external event: one macrostep. The event must not be
 // changed any more. Whoever keeps the external queue sees to it that nothing is
-// put there from an invocation after its CancelInvoke (section 6.4.3). The effects are valid until the next call. An error means
-// that the session cannot go on: a *LimitError, or ErrDone and ErrNotStarted for
-// a call at the wrong time.
+// put there from an invocation after its CancelInvoke (section 6.4.3), and gives
+// the events of an invocation its ID and Serial. The last one is of type platform:
+// done.invoke.ID, or an error event when there is no service or it broke down.
+//
+// The effects are valid until the next call. An error means that the session
+// cannot go on: a *LimitError, or ErrDone and ErrNotStarted for a call at the
+// wrong time.
 func (m *Machine) Handle(ev *Event) ([]Effect, error) {
 	if err := m.ready(); err != nil {
 		return nil, err
@@ -303,9 +322,7 @@ func (m *Machine) process(ev *Event, invokeID string) ([]Effect, error) {
 	if matched {
 		m.microstep(ev)
 	}
-	if t := m.opts.Trace; t != nil && t.EventDone != nil {
-		t.EventDone(ev, matched)
-	}
+	m.eventDone(ev, matched)
 	m.macrostep()
 	return m.effects, m.err
 }
@@ -346,6 +363,7 @@ func (m *Machine) end() {
 		clear(s.entries)
 		s.counted = false
 	}
+	s.left = s.left[:0]
 	m.doc.scratch.Put(s)
 }
 
@@ -378,9 +396,7 @@ func (m *Machine) macrostep() {
 			if matched {
 				m.microstep(ev)
 			}
-			if t := m.opts.Trace; t != nil && t.EventDone != nil {
-				t.EventDone(ev, matched)
-			}
+			m.eventDone(ev, matched)
 			continue
 		}
 		if m.invoking == nil || m.invoking.empty() {
@@ -392,6 +408,16 @@ func (m *Machine) macrostep() {
 		}
 	}
 	m.exitInterpreter()
+}
+
+// eventDone tells what became of an event.
+func (m *Machine) eventDone(ev *Event, matched bool) {
+	if t := m.opts.Trace; t != nil && t.EventDone != nil {
+		t.EventDone(ev, matched)
+	}
+	if !matched && m.opts.Unhandled != nil && strings.HasPrefix(ev.Name, "error.") {
+		m.opts.Unhandled(ev)
+	}
 }
 
 // take makes an event the current one.

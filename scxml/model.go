@@ -54,6 +54,10 @@ type state struct {
 	data        []*data
 	donedata    *payload // of a <final>
 
+	// variables are what the scripts of the state declare, by their names in the
+	// data model, where states have scopes of their own.
+	variables []string
+
 	attrs []Attr // attributes in foreign namespaces, or beginning with '_'
 
 	// prefix is what the ids inside were prefixed with when the state was included

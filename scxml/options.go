@@ -36,6 +36,10 @@ type MachineOptions struct {
 	// Log receives each executed <log>. nil drops it.
 	Log func(LogEntry)
 
+	// Unhandled receives each error event for which there is no transition: the
+	// chart does not know that something went wrong, so somebody else should.
+	Unhandled func(*Event)
+
 	// Trace receives every step; nil, or a nil callback, costs nothing.
 	Trace *Trace
 
@@ -63,14 +67,19 @@ type Limits struct {
 // Trace is a set of optional callbacks, called in the order in which things
 // happen, on the goroutine that runs the Machine. They must not call the Machine.
 type Trace struct {
+	Started     func(doc *Document)           // Start begins
 	EventQueued func(ev *Event)               // an event enters the internal queue
 	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
 	EventDone   func(ev *Event, matched bool) // its transitions, if any, have been taken
 	Transition  func(TransitionTrace)         // a transition's executable content begins
 	Exit        func(state string)            // a state is left
 	Enter       func(state string)            // a state is entered
+	OnEntry     func(state string)            // the <onentry> handlers of a state begin
+	OnExit      func(state string)            // the <onexit> handlers of a state begin
 	Eval        func(EvalTrace)               // an expression has been evaluated
 	Effect      func(Effect)                  // an effect has been emitted
+	Log         func(LogEntry)                // a <log> has been executed
+	Extension   func(ExtensionTrace)          // an element of a module begins
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
 }
@@ -88,9 +97,16 @@ type TransitionTrace struct {
 type EvalTrace struct {
 	Kind   datamodel.Kind
 	Text   string
-	Result bool // of a condition
+	Result bool            // of a condition
+	Value  datamodel.Value // of an expression; nil for conditions, scripts and locations
 	Err    error
 	Pos    Position
+}
+
+// ExtensionTrace describes an element of a module that is executed.
+type ExtensionTrace struct {
+	Namespace, Name string
+	Pos             Position
 }
 
 func (o *MachineOptions) sessionID() string {

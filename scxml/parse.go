@@ -98,6 +98,8 @@ type parser struct {
 	resources  []resource                    // what was fetched or came with the document
 	compiled   map[datamodel.Source]compiled // what stands in included files, which may be included again
 	inFinalize bool
+
+	expressions []*expression // all, where states have scopes of their own
 }
 
 func newParser(opts *ParseOptions) *parser {
@@ -142,6 +144,10 @@ func (p *parser) parse(ctx context.Context, source []byte) error {
 	if !p.found.full() {
 		p.resolve()
 		p.nameStates()
+		p.scopeVariables()
+		if p.doc.rules.legacy {
+			p.doc.legacy = p.legacy()
+		}
 		p.check()
 	}
 	return ctx.Err()
@@ -177,7 +183,7 @@ func (p *parser) root(n *xmlquery.Node) {
 	d.language = p.chooseLanguage(n)
 	s := &state{kind: rootState, parent: -1, pos: p.pos(n), noID: true, attrs: p.extraAttributes(n)}
 	d.attrs = s.attrs
-	d.dialect, d.sendTarget = p.dialect.name, p.dialect.sendTarget
+	d.dialect, d.sendTarget, d.rules = p.dialect.name, p.dialect.sendTarget, p.dialect.rules
 	d.settings = p.settings(d.attrs)
 	d.states = append(d.states, s)
 	p.nodes = append(p.nodes, n)
@@ -208,8 +214,11 @@ func (p *parser) chooseLanguage(n *xmlquery.Node) datamodel.Language {
 		known = append(known, l.Name())
 	}
 	if name != null.Name() {
-		p.report(Error, p.atAttr(n, "datamodel"), "3.2", fmt.Sprintf("unknown data model %q", name),
-			didYouMean(name, known, "the data models of this processor are "+list(known, `"`, `"`)))
+		hint := "put its language into ParseOptions.Languages; there is " + list(known, `"`, `"`)
+		if name == "ecmascript" {
+			hint = "put goja.New(nil) of datamodel/ecmascript/goja into ParseOptions.Languages"
+		}
+		p.report(Error, p.atAttr(n, "datamodel"), "3.2", fmt.Sprintf("unknown data model %q", name), didYouMean(name, known, hint))
 	}
 	return null
 }

@@ -248,7 +248,11 @@ func (p *parser) sourceAt(text string, kind datamodel.Kind, pos Position) datamo
 // newExpression returns an expression that is not compiled yet, in the scope of
 // the state that is being read.
 func (p *parser) newExpression(text string, pos Position) *expression {
-	return &expression{text: text, pos: pos, state: p.scope}
+	e := &expression{text: text, pos: pos, state: p.scope}
+	if p.dialect.statements {
+		p.expressions = append(p.expressions, e)
+	}
+	return e
 }
 
 func (p *parser) condition(n *xmlquery.Node, text string) *expression {

@@ -102,6 +102,9 @@ func scenarioEvent(t *testing.T, line string) *scxml.Event {
 	}
 	name, data, _ := strings.Cut(line, " ")
 	ev.Name = name
+	if strings.HasPrefix(name, "done.") {
+		ev.Type = datamodel.Platform
+	}
 	if data != "" {
 		v, err := datamodel.DecodeJSON([]byte(data), nil)
 		require.NoError(t, err)

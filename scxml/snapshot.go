@@ -77,9 +77,11 @@ func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 			dst = appendStates(dst, v)
 		}
 	}
+	dst = binary.AppendUvarint(dst, m.lastInvoke)
 	dst = binary.AppendUvarint(dst, uint64(len(m.invocations)))
 	for _, v := range m.invocations {
 		dst = binary.AppendUvarint(dst, uint64(v.invoke.index))
+		dst = binary.AppendUvarint(dst, v.serial)
 		dst = appendBytes(dst, []byte(v.id))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(m.internal)))
@@ -289,14 +291,15 @@ func (r *reader) histories(m *Machine) {
 }
 
 func (r *reader) invocations(m *Machine) {
+	m.lastInvoke = r.uvarint()
 	for n := r.count(); n > 0 && r.err == nil; n-- {
-		index := r.uvarint()
+		index, serial := r.uvarint(), r.uvarint()
 		id := string(r.bytes())
 		if index >= uint64(len(m.doc.invokes)) {
 			r.fail("invoke %d does not exist", index)
 			return
 		}
-		m.invocations = append(m.invocations, invocation{id: id, invoke: m.doc.invokes[index]})
+		m.invocations = append(m.invocations, invocation{id: id, serial: serial, invoke: m.doc.invokes[index]})
 	}
 }
 

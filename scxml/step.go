@@ -27,7 +27,7 @@ func limit(value, deflt int) int {
 // microstep takes the enabled transitions. ev is nil for eventless ones.
 func (m *Machine) microstep(ev *Event) {
 	m.microsteps++
-	if max := limit(m.opts.Limits.Microsteps, DefaultMicrosteps); m.microsteps > max {
+	if max := m.microstepLimit(); m.microsteps > max {
 		m.fail(&LimitError{Limit: "microsteps", Max: int64(max), State: m.doc.states[m.enabled[0].source].id})
 		return
 	}
@@ -44,6 +44,9 @@ func (m *Machine) microstep(ev *Event) {
 	m.exitStates()
 	for i := 0; i < len(m.enabled) && m.running; i++ {
 		m.executeTransition(m.enabled[i].transition, ev)
+	}
+	if len(m.left) > 0 {
+		m.closeScopes()
 	}
 	if m.running {
 		m.computeEntrySet()
@@ -66,6 +69,9 @@ func (m *Machine) takeSimple(t *transition, ev *Event) {
 		return
 	}
 	m.executeTransition(t, ev)
+	if len(m.left) > 0 {
+		m.closeScopes()
+	}
 	m.enterKnown(t)
 }
 
@@ -151,6 +157,9 @@ func (m *Machine) exitState(s *state) {
 	if t := m.opts.Trace; t != nil && t.Exit != nil {
 		t.Exit(s.id)
 	}
+	if t := m.opts.Trace; t != nil && t.OnExit != nil && len(s.onexit) > 0 {
+		t.OnExit(s.id)
+	}
 	for _, b := range s.onexit {
 		m.executeBlock(b)
 	}
@@ -158,6 +167,9 @@ func (m *Machine) exitState(s *state) {
 		m.cancelInvokes(s.index)
 	}
 	m.configuration.remove(s.index)
+	if s.variables != nil {
+		m.left = append(m.left, s)
+	}
 }
 
 func (m *Machine) cancelInvokes(state int32) {
@@ -165,7 +177,7 @@ func (m *Machine) cancelInvokes(state int32) {
 		if v.invoke.state != state {
 			return false
 		}
-		m.emit(&CancelInvoke{ID: v.id})
+		m.emit(&CancelInvoke{ID: v.id, Serial: v.serial})
 		return true
 	})
 }
@@ -234,6 +246,9 @@ func (m *Machine) enterState(s *state, deflt bool, defaults *transition) {
 		return
 	}
 	m.configuration.add(s.index)
+	if s.variables != nil {
+		m.openScope(s)
+	}
 	if m.invoking != nil && len(s.invokes) > 0 {
 		m.invoking.add(s.index)
 	}
@@ -243,6 +258,9 @@ func (m *Machine) enterState(s *state, deflt bool, defaults *transition) {
 	}
 	if t := m.opts.Trace; t != nil && t.Enter != nil {
 		t.Enter(s.id)
+	}
+	if t := m.opts.Trace; t != nil && t.OnEntry != nil && len(s.onentry) > 0 {
+		t.OnEntry(s.id)
 	}
 	for _, b := range s.onentry {
 		m.executeBlock(b)
@@ -266,7 +284,7 @@ func (m *Machine) executeInitial(t *transition) {
 
 // countEntry guards against a state that is entered again and again.
 func (m *Machine) countEntry(s *state) bool {
-	max := limit(m.opts.Limits.StateEntries, DefaultStateEntries)
+	max := m.stateEntryLimit()
 	if m.microsteps <= max && m.microsteps < 2 {
 		return true
 	}
@@ -289,13 +307,22 @@ func (m *Machine) enterFinal(s *state) {
 		return
 	}
 	parent := m.doc.states[s.parent]
-	m.raise(&Event{Name: "done.state." + parent.id, Type: datamodel.Platform, Data: m.payloadData(s.donedata)})
+	m.raise(&Event{Name: "done.state." + parent.id, Type: datamodel.Platform, Data: m.finalData(s.donedata)})
 	if parent.parent < 0 {
 		return
 	}
 	if grand := m.doc.states[parent.parent]; grand.kind == parallelState && m.isInFinalState(grand) {
-		m.raise(&Event{Name: "done.state." + grand.id, Type: datamodel.Platform})
+		m.raise(&Event{Name: "done.state." + grand.id, Type: datamodel.Platform, Data: m.finalData(nil)})
 	}
+}
+
+// finalData is the data of a done event; p may be nil.
+func (m *Machine) finalData(p *payload) datamodel.Value {
+	data := m.payloadData(p)
+	if m.doc.rules.doneData != nil {
+		data = m.doc.rules.doneData(m, data)
+	}
+	return data
 }
 
 // isInFinalState reports whether a compound state has an active final child, or
@@ -329,12 +356,12 @@ func (m *Machine) exitInterpreter() {
 		s := d.states[i]
 		m.exitState(s)
 		if s.kind == finalState && s.parent == 0 {
-			m.doneData = m.payloadData(s.donedata)
+			m.doneData = m.finalData(s.donedata)
 		}
 	}
 	if m.err != nil {
 		for _, v := range m.invocations {
-			m.effects = append(m.effects, &CancelInvoke{ID: v.id})
+			m.effects = append(m.effects, &CancelInvoke{ID: v.id, Serial: v.serial})
 		}
 	}
 	m.invocations = nil

@@ -45,6 +45,10 @@ type BasicHTTPOptions struct {
 	// Body is the size of a message that is accepted; default 1 MiB.
 	Body int64
 
+	// SendBody is the size of the body of a message that is sent; default 4 MiB. A
+	// larger one gives the session error.communication.
+	SendBody int64
+
 	// Client supplies the transport for sending. Default http.DefaultTransport.
 	// Redirections are not followed.
 	Client *http.Client
@@ -52,6 +56,7 @@ type BasicHTTPOptions struct {
 
 const (
 	defaultHTTPBody    = 1 << 20
+	defaultSendBody    = 4 << 20
 	httpHeaderTimeout  = 10 * time.Second
 	httpMessageTimeout = 30 * time.Second
 	httpIdleTimeout    = time.Minute
@@ -72,7 +77,8 @@ const (
 // parameters, a repeated one as an array, or the body: JSON and XML as such,
 // everything else as text. _event.raw is the request, without credentials and
 // cookies. The answer is 200 once the event is queued, 404 for an unknown
-// session, 405, 413, 503 when the inbox is full or the engine has been shut down.
+// session, 405, 413 for a body or an event name that is too long, 503 when the
+// inbox is full or the engine has been shut down.
 //
 // A BasicHTTP belongs to one Engine, which opens and closes it.
 type BasicHTTP struct {
@@ -95,6 +101,9 @@ func NewBasicHTTP(opts *BasicHTTPOptions) (*BasicHTTP, error) {
 	}
 	if p.opts.Body <= 0 {
 		p.opts.Body = defaultHTTPBody
+	}
+	if p.opts.SendBody <= 0 {
+		p.opts.SendBody = defaultSendBody
 	}
 	for _, prefix := range p.opts.Allow {
 		u, err := url.Parse(prefix)
@@ -219,7 +228,7 @@ func (p *BasicHTTP) sendNow(m *Message) (done bool, err error) {
 	if err != nil {
 		return true, err
 	}
-	if status, err := p.receive(req); err != nil {
+	if status, err := p.receive(req.WithContext(withSender(req.Context(), m))); err != nil {
 		return true, fmt.Errorf("session: target %s: %d: %w", m.Target, status, err)
 	}
 	return true, nil
@@ -229,6 +238,9 @@ func (p *BasicHTTP) sendNow(m *Message) (done bool, err error) {
 func (p *BasicHTTP) request(m *Message) (*http.Request, error) {
 	target, contentType, body := m.Target, "application/x-www-form-urlencoded", ""
 	if m.HasContent {
+		if sizeLeft(p.opts.SendBody, m.Event.Data) < 0 {
+			return nil, tooLong(p.opts.SendBody)
+		}
 		switch v := m.Event.Data.(type) {
 		case string:
 			body = strings.ReplaceAll(url.QueryEscape(v), "+", "%20")
@@ -245,7 +257,13 @@ func (p *BasicHTTP) request(m *Message) (*http.Request, error) {
 			target += sep + eventNameField + "=" + url.QueryEscape(m.Event.Name)
 		}
 	} else {
-		body = formBody(m.Event.Name, m.Params)
+		var err error
+		if body, err = formBody(m.Event.Name, m.Params, p.opts.SendBody); err != nil {
+			return nil, err
+		}
+	}
+	if int64(len(body)) > p.opts.SendBody {
+		return nil, tooLong(p.opts.SendBody)
 	}
 	req, err := http.NewRequest(http.MethodPost, target, strings.NewReader(body))
 	if err != nil {
@@ -256,16 +274,49 @@ func (p *BasicHTTP) request(m *Message) (*http.Request, error) {
 	return req, nil
 }
 
-// formBody is the form of a message; an empty event is left out.
-func formBody(event string, params []datamodel.Member) string {
+// formBody is the form of a message; an empty event is left out. What has more
+// than limit bytes is an error, before much memory is spent on it.
+func formBody(event string, params []datamodel.Member, limit int64) (string, error) {
 	var b strings.Builder
 	if event != "" {
 		formField(&b, eventNameField, event)
 	}
 	for _, v := range params {
+		if sizeLeft(limit-int64(b.Len()+len(v.Name)), v.Value) < 0 {
+			return "", tooLong(limit)
+		}
 		formField(&b, v.Name, formValue(v.Value))
 	}
-	return b.String()
+	return b.String(), nil
+}
+
+func tooLong(limit int64) error {
+	return fmt.Errorf("%w: a message of more than %d bytes", ErrTooLarge, limit)
+}
+
+// sizeLeft is limit less a lower bound of the length of v as text. It gives up
+// when that is negative. A value that stands in several places counts in each,
+// as it does in the text.
+func sizeLeft(limit int64, v datamodel.Value) int64 {
+	switch v := v.(type) {
+	case nil:
+		return limit
+	case string:
+		return limit - int64(len(v))
+	case datamodel.XML:
+		return limit - int64(len(v.Text))
+	case []datamodel.Value:
+		for i := 0; i < len(v) && limit >= 0; i++ {
+			limit = sizeLeft(limit-1, v[i]) // with the comma
+		}
+	case *datamodel.Object:
+		for i, members := 0, v.Members(); i < len(members) && limit >= 0; i++ {
+			if members[i].Value != nil {
+				limit = sizeLeft(limit-int64(len(members[i].Name)), members[i].Value)
+			}
+		}
+	}
+	return limit - 1
 }
 
 func formField(b *strings.Builder, name, value string) {
@@ -337,6 +388,8 @@ func (p *BasicHTTP) receive(r *http.Request) (status int, err error) {
 		return http.StatusOK, nil
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, ErrNotFound
+	case errors.Is(err, ErrTooLarge):
+		return http.StatusRequestEntityTooLarge, err
 	case errors.Is(err, ErrInboxFull), errors.Is(err, ErrClosed):
 		return http.StatusServiceUnavailable, err
 	default:

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -99,6 +100,7 @@ func TestBasicHTTPRefuses(t *testing.T) {
 		{"POST", "/s1", "application/xml", "<a></b>", nil, http.StatusBadRequest},
 		{"POST", "/s1", "application/xml", "<a/><b/>", nil, http.StatusBadRequest},
 		{"POST", "/s1", "application/x-www-form-urlencoded", "a=%zz", nil, http.StatusBadRequest},
+		{"POST", "/s1", "", "", session.ErrTooLarge, http.StatusRequestEntityTooLarge},
 		{"POST", "/s1", "", "", session.ErrNotFound, http.StatusNotFound},
 		{"POST", "/s1", "", "", session.ErrInboxFull, http.StatusServiceUnavailable},
 		{"POST", "/s1", "", "", session.ErrClosed, http.StatusServiceUnavailable},
@@ -210,4 +212,75 @@ func TestBasicHTTPToItself(t *testing.T) {
 		<transition event="first"><log label="first"/></transition><transition event="second"><log label="second"/></transition>
 		<transition event="error.communication"><log label="communication"/></transition></state>`))
 	assert.Equal(t, []string{"s1: first", "s1: second", "s1: communication", "s1: communication"}, b.logged())
+}
+
+// TestBasicHTTPSendBody: what is too large is not sent, and is not even put
+// together: these texts would have many gigabytes.
+func TestBasicHTTPSendBody(t *testing.T) {
+	var got request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		assert.NoError(t, err)
+		got = request{body: string(body)}
+	}))
+	defer server.Close()
+	p, _ := newBasicHTTP(t, &session.BasicHTTPOptions{URL: "http://ors.example/", Allow: []string{server.URL}, SendBody: 20})
+	var value datamodel.Value = strings.Repeat("x", 1<<20)
+	for range 40 {
+		value = []datamodel.Value{value, value}
+	}
+	nested := object("a", value)
+	for i, s := range []*scxml.Send{
+		{Event: &scxml.Event{Data: value}, HasContent: true},
+		{Event: &scxml.Event{Data: nested}, HasContent: true},
+		{Event: &scxml.Event{Data: datamodel.XML{Text: "<a>" + strings.Repeat("x", 20) + "</a>"}}, HasContent: true},
+		{Event: &scxml.Event{Data: strings.Repeat("\x00", 7)}, HasContent: true}, // 21 bytes when escaped
+		{Event: &scxml.Event{}, Params: object("b", nested).Members()},
+		{Event: &scxml.Event{}, Params: object("a", "0123456789", "b", "0123456789").Members()},
+	} {
+		s.Type, s.Target = "basichttp", server.URL
+		assert.ErrorIs(t, p.Send(t.Context(), &session.Message{Send: s}), session.ErrTooLarge, "%d", i)
+	}
+	assert.Empty(t, got.body)
+	s := &scxml.Send{Type: "basichttp", Target: server.URL, Event: &scxml.Event{}, Params: object("a", "0123456789", "b", "45678").Members()}
+	require.NoError(t, p.Send(t.Context(), &session.Message{Send: s}))
+	assert.Equal(t, "a=0123456789&b=45678", got.body)
+}
+
+// TestSendTooLarge: the session is told, by HTTP and where a form would be made
+// for _event.raw.
+func TestSendTooLarge(t *testing.T) {
+	p, err := session.NewBasicHTTP(&session.BasicHTTPOptions{URL: "http://ors.example/"})
+	require.NoError(t, err)
+	parseOptions := scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}
+	b := newBench(t, &session.Options{Processors: []session.IOProcessor{p}})
+	doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"><datamodel><data id="a"/></datamodel>
+		<state id="s"><onentry><script>a = []; for (var i = 0; i &lt; 50; i++) a.push('x'.repeat(1e5));</script>
+		<send type="basichttp" target="http://ors.example/s1" event="x"><param name="a" expr="a"/></send>
+		<send event="x"><param name="a" expr="a"/><param name="a" expr="a"/></send></onentry>
+		<transition event="error.communication" cond="_event.data.description.indexOf('too large') &gt;= 0"><log label="too large"/></transition>
+		<transition event="*"><log label="not refused"/></transition></state></scxml>`), &parseOptions)
+	require.NoError(t, err)
+	_, err = b.Start(deadline(t), session.StartRequest{Document: doc})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"s1: too large", "s1: too large"}, b.logged())
+}
+
+func TestEventNamesAreBounded(t *testing.T) {
+	p, err := session.NewBasicHTTP(&session.BasicHTTPOptions{URL: "http://ors.example/"})
+	require.NoError(t, err)
+	b := newBench(t, &session.Options{Processors: []session.IOProcessor{p}})
+	id := b.start(chart(ab))
+	longest := strings.Repeat("x", session.MaxEventName)
+	b.send(id, longest)
+	err = b.Send(deadline(t), id, &scxml.Event{Name: longest + "x"})
+	assert.ErrorIs(t, err, session.ErrTooLarge)
+	assert.ErrorContains(t, err, "1025 bytes, more than 1024")
+	for name, want := range map[string]int{longest: http.StatusOK, longest + "x": http.StatusRequestEntityTooLarge} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "http://ors.example/"+id, strings.NewReader("_scxmleventname="+name))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		p.ServeHTTP(w, r)
+		assert.Equal(t, want, w.Code)
+	}
 }

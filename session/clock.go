@@ -113,8 +113,8 @@ func (c *VirtualClock) Next() (time.Time, bool) {
 // that falls due, in order of time and, for the same time, in the order of
 // AfterFunc, including what is newly scheduled meanwhile. Before the first call,
 // after each one and at the end it waits until all attached engines are idle;
-// with a session that never is, such as one that keeps sending events to itself
-// without a delay, it waits until that is terminated.
+// a session that never is, such as one that keeps sending events to itself without
+// a delay, ends by Options.Chain.
 func (c *VirtualClock) Advance(d time.Duration) {
 	c.advance.Lock()
 	defer c.advance.Unlock()

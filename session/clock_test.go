@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -133,5 +135,43 @@ func TestOneOrder(t *testing.T) {
 	assert.Len(t, want, 20+20*13*2)
 	for range 5 {
 		assert.Equal(t, want, run())
+	}
+}
+
+// tickingClock shows a later time whenever it is looked at.
+type tickingClock struct {
+	session.SystemClock
+	ticks atomic.Int64
+}
+
+func (c *tickingClock) Now() time.Time {
+	return noon.Add(time.Duration(c.ticks.Add(1)) * time.Millisecond)
+}
+
+// TestOneTimeForAMacrostep: delayed sends with the same delay keep their order.
+func TestOneTimeForAMacrostep(t *testing.T) {
+	for _, durably := range []bool{false, true} {
+		o := &session.Options{Clock: &tickingClock{}}
+		if durably {
+			store, err := memstore.New(nil)
+			require.NoError(t, err)
+			o.Store = store
+		}
+		e, err := session.New(o)
+		require.NoError(t, err)
+		if durably {
+			_, err = e.Recover(t.Context())
+			require.NoError(t, err)
+		}
+		id, err := e.Start(t.Context(), session.StartRequest{Document: parse(t, chart(
+			`<state id="s"><onentry><send event="a" delay="1h"/><log label="x"/><send event="b" delay="1h"/></onentry></state>`))})
+		require.NoError(t, err)
+		require.NoError(t, e.Settle(deadline(t)))
+		st, err := e.Query(t.Context(), id)
+		require.NoError(t, err)
+		require.Len(t, st.Timers, 2)
+		assert.Equal(t, st.Timers[0].Due, st.Timers[1].Due)
+		assert.Equal(t, "a", st.Timers[0].Event)
+		require.NoError(t, e.Shutdown(deadline(t)))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -27,13 +28,23 @@ type errand struct {
 	// that is nil, stopped.
 	to   string
 	last *scxml.Event
+
+	// own is an event for the session that the errand comes from; nil: none.
+	own *scxml.Event
+
+	chain chain     // of the macrostep that it comes from
+	now   time.Time // of that macrostep; for delayed sends
 }
 
 // dispatch carries out the effects of a committed macrostep, in order. to is
 // what commit settled; nil in memory.
 func (e *Engine) dispatch(s *session, effects []scxml.Effect, to []string) {
+	if len(effects) == 0 {
+		return
+	}
+	now := e.clock.Now() // delayed sends with the same delay keep their order
 	for i, effect := range effects {
-		x := errand{id: EffectID{Session: s.id, Macrostep: s.step, Index: i}, effect: effect}
+		x := errand{id: EffectID{Session: s.id, Macrostep: s.step, Index: i}, effect: effect, chain: s.chain, now: now}
 		if to != nil {
 			x.to = to[i]
 		}
@@ -46,32 +57,55 @@ func (e *Engine) carryOut(s *session, x errand) {
 	switch effect := x.effect.(type) {
 	case *scxml.Send:
 		if effect.Delay > 0 {
-			if err := e.timers.add(s, effect, x.id); err != nil {
-				e.raise(s, errorExecution, effect.Event.SendID, err, x.id)
+			if err := e.timers.add(s, effect, x.id, x.now); err != nil {
+				e.raise(s, errorExecution, effect.Event.SendID, err, x)
 			}
 			return
 		}
 		done = e.transmit(s, effect, x)
 	case *scxml.Cancel:
-		e.timers.cancel(s, effect.SendID)
-		return
+		dropped := e.timers.cancel(s, effect.SendID)
+		if !effect.Answer {
+			return
+		}
+		if e.durable != nil {
+			dropped = x.to != "" // as commit has it
+		}
+		e.report(s, &queuedEvent{event: *cancelAnswer(effect.SendID, dropped)}, x)
 	case *scxml.Invoke:
 		e.invoke(s, effect, x)
 	case *scxml.CancelInvoke:
-		e.cancelInvoke(s, effect.ID, x)
+		e.cancelInvoke(s, effect, x)
 	case *scxml.Forward:
 		e.forward(s, effect, x)
 	case *scxml.ModuleCall:
-		e.callModule(s, effect, x.id)
+		e.callModule(s, effect, x)
 	default:
-		if x.last == nil {
-			e.stopByID(s, x.to, Cancelled, x.id)
-		} else {
+		switch {
+		case x.own != nil:
+			e.report(s, &queuedEvent{event: *x.own}, x)
+		case x.last != nil:
 			e.tell(s, x)
+		default:
+			e.stopByID(s, x.to, Cancelled, x.id)
 		}
 	}
 	if done {
 		s.confirm(x.id)
+	}
+}
+
+// cancelAnswer is the event that answers a <cancel> of the ORS dialect.
+func cancelAnswer(sendID string, dropped bool) *scxml.Event {
+	name := "error.notallowed"
+	if dropped {
+		name = "cancel.successful"
+	}
+	return &scxml.Event{
+		Name:   name,
+		Type:   datamodel.Platform,
+		SendID: sendID,
+		Data:   datamodel.NewObject(datamodel.Member{Name: "sendid", Value: sendID}),
 	}
 }
 
@@ -101,29 +135,29 @@ func (e *Engine) transmit(s *session, send *scxml.Send, x errand) (done bool) {
 	if done = true; isSCXML(send.Type) {
 		err = e.route(s, send, x)
 	} else {
-		done, err = e.hand(s, send, x.id)
+		done, err = e.hand(s, send, x)
 	}
 	if err != nil {
-		e.raise(s, errorCommunication, send.Event.SendID, err, x.id)
+		e.raise(s, errorCommunication, send.Event.SendID, err, x)
 		return true
 	}
 	return done
 }
 
-// raise puts an error event, which the effect id brought about, into the
-// session's own inbox.
-func (e *Engine) raise(s *session, name, sendID string, cause error, id EffectID) {
+// raise puts an error event, which the errand brought about, into the session's
+// own inbox.
+func (e *Engine) raise(s *session, name, sendID string, cause error, x errand) {
 	e.report(s, &queuedEvent{event: scxml.Event{
 		Name:   name,
 		Type:   datamodel.Platform,
 		SendID: sendID,
 		Data:   errorData(cause),
-	}}, id)
+	}}, x)
 }
 
 // report puts an event of the platform into the session's own inbox.
-func (e *Engine) report(s *session, q *queuedEvent, id EffectID) {
-	if err := e.post(s, s.id, q, true, id, "!"); err != nil && !errors.Is(err, ErrNotFound) {
+func (e *Engine) report(s *session, q *queuedEvent, x errand) {
+	if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) {
 		e.logger.Warn("event lost", "session", s.id, "event", q.event.Name, "error", err)
 	}
 }
@@ -135,9 +169,10 @@ func errorData(cause error, more ...datamodel.Member) datamodel.Value {
 
 // post hands an event to the session with the id to. Which effect of s it comes
 // from, and suffix where an effect gives two, let a store drop repeats.
-func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, id EffectID, suffix string) error {
+func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand, suffix string) error {
+	q.chain = x.chain.next(to == s.id)
 	if e.durable != nil {
-		return e.durable.append(to, q, must, id.String()+suffix)
+		return e.durable.append(to, q, must, x.id.String()+suffix)
 	}
 	if to != s.id {
 		if s = e.sessions.getLive(to); s == nil {
@@ -148,13 +183,13 @@ func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, id Effec
 }
 
 // callModule hands an effect to the handler of its namespace.
-func (e *Engine) callModule(s *session, call *scxml.ModuleCall, id EffectID) {
+func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
 	name, err := errorCommunication, error(nil)
 	if h := e.opts.Modules[call.Namespace]; h == nil {
 		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q", call.Name, call.Namespace)
 	} else {
 		err = contain("module "+call.Namespace, func() error {
-			return h.Call(context.Background(), &ModuleCall{Effect: id, Session: s.info(), ModuleCall: call})
+			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Session: s.info(), ModuleCall: call})
 		})
 	}
 	if err == nil {
@@ -165,7 +200,7 @@ func (e *Engine) callModule(s *session, call *scxml.ModuleCall, id EffectID) {
 		Name: name,
 		Type: datamodel.Platform,
 		Data: errorData(err, datamodel.Member{Name: "requestid", Value: call.RequestID}),
-	}}, id)
+	}}, x)
 }
 
 // contain runs code of the host; a panic becomes a *PanicError.

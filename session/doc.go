@@ -16,6 +16,11 @@
 //	err = engine.Send(ctx, id, &scxml.Event{Name: "add", Data: map[string]any{"price": 12}})
 //	result, err := engine.Wait(ctx, id)
 //
+// Documents can also come from a file system of the program, under a scheme of the
+// host's choice: with LoaderOptions.FS{"app": files} the URL is
+// "app:///order.scxml". The examples of this package, [VirtualClock] among them,
+// show whole programs; examples/custom-module adds elements of its own.
+//
 // # What an Engine does
 //
 // A session is a [scxml.Machine] with an inbox. Events are handled in the order
@@ -61,7 +66,7 @@
 // target has gone, an HTTP server that does not answer) comes as an external event
 // of type "platform" and with the sendid, if the document gave one.
 //
-// A session that exceeds a limit, or in which code of the host panics, ends with
+// A session that exceeds a limit, keeps itself busy without end, or in which code of the host panics, ends with
 // [Failed]; nothing else is touched.
 //
 // # Invoked sessions
@@ -90,8 +95,8 @@
 // drops the session, with reason [Lost]. The same happens when the store stays
 // away; the session is then loaded again as soon as possible.
 //
-// A session resumes on the text of the document with which it began. What that
-// refers to by src is read again. Data that no snapshot can hold, such as a
+// A session resumes on the text of the document with which it began, and of the
+// files that belong to it. Data that no snapshot can hold, such as a
 // function in a variable, ends the session with an error that names it.
 //
 // # Time

@@ -141,9 +141,10 @@ func (r documentRequest) cached() *scxml.Document {
 }
 
 // local reports whether the document can be had without waiting for anybody:
-// inline content that does not seem to refer to other resources.
+// inline content that does not seem to refer to other resources, by src or
+// <xi:include>.
 func (r documentRequest) local() bool {
-	return r.key.inline && !strings.Contains(r.content, "src")
+	return r.key.inline && !strings.Contains(r.content, "src") && !strings.Contains(r.content, "include")
 }
 
 // get reads and compiles the document, or waits for somebody who is doing so.

@@ -134,7 +134,8 @@ func (d *durable) create(s *session) error {
 // keepDocument stores the source of the session's document.
 func (d *durable) keepDocument(s *session) error {
 	if s.saved.content != "" {
-		return nil // inline; it stands in the record
+		s.saved.content = s.doc.Source() // inline; it stands in the record, with its files
+		return nil
 	}
 	digest := persistence.Digest(s.doc.Digest())
 	d.mu.Lock()
@@ -386,21 +387,30 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 			c.SetTimers = slices.DeleteFunc(c.SetTimers, func(t persistence.Timer) bool {
 				return slices.Contains(sendIDs[v.SendID], t.ID)
 			})
-			timers -= len(pending) + len(sendIDs[v.SendID])
+			dropped := len(pending) + len(sendIDs[v.SendID])
+			timers -= dropped
 			delete(sendIDs, v.SendID)
+			if !v.Answer {
+				continue
+			}
+			if dropped > 0 {
+				to[i] = s.id
+			}
+			x = errand{id: x.id, own: cancelAnswer(v.SendID, dropped > 0)}
+			c.Effects = append(c.Effects, persistence.Effect{ID: x.id.local(), Data: appendErrand(nil, &x)})
 			continue
 		case *scxml.Invoke:
 			if invokesSCXML(v.Type) {
 				x.to = e.opts.NewID()
-				s.addChild(v.ID, x.to)
+				s.addChild(v, x.to)
 			}
 		case *scxml.CancelInvoke:
-			if x.to = s.uncouple(v.ID); x.to == "" {
+			if x.to = s.uncouple(v); x.to == "" {
 				continue
 			}
 		case *scxml.Forward:
 			s.mu.Lock()
-			x.to = s.childByInvoke(v.InvokeID)
+			x.to = s.childByInvoke(v.InvokeID, v.Serial)
 			s.mu.Unlock()
 			if x.to == "" {
 				continue

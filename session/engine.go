@@ -189,15 +189,20 @@ func (e *Engine) admit(s *session) error {
 	return nil
 }
 
+// MaxEventName is the length of an event's name, in bytes, that Engine.Send
+// accepts.
+const MaxEventName = 1 << 10
+
 // Send appends an event to a session's inbox; nil means that it will be
 // handled, if the session does not end before; with a store, also when the
 // process does not live to see it. The event is copied and its data and context
 // are brought into canonical form (datamodel.From), so that the caller may go on
 // using them.
 //
-// The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, what
-// datamodel.From has against the data, and those of the store; after
-// persistence.ErrOutcomeUnknown the event may have been accepted.
+// The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, ErrTooLarge
+// for a name longer than MaxEventName, what datamodel.From has against the data,
+// and those of the store; after persistence.ErrOutcomeUnknown the event may have
+// been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -205,11 +210,14 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 	if e.closed.Load() {
 		return ErrClosed
 	}
+	if len(ev.Name) > MaxEventName {
+		return fmt.Errorf("%w: event name %.20q… has %d bytes, more than %d", ErrTooLarge, ev.Name, len(ev.Name), MaxEventName)
+	}
 	s := e.sessions.getLive(id)
 	if s == nil && e.durable == nil {
 		return fmt.Errorf("%w: %q", ErrNotFound, id)
 	}
-	q := &queuedEvent{event: *ev}
+	q := &queuedEvent{event: *ev, chain: chainTo(ctx, id)}
 	var err error
 	if ev.Data != nil {
 		if q.event.Data, err = datamodel.From(ev.Data); err != nil {
@@ -254,8 +262,11 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 }
 
 // Query describes a session, live or retained after its end. A session that is
-// in the middle of a macrostep is described when that has ended. The errors are
-// ErrNotFound and that of ctx.
+// in the middle of a macrostep is described when that has ended. Start and Send
+// return before anything has run: until the initial macrostep the configuration is
+// empty, and an event that is still in the inbox has had no effect. Whoever has to
+// see the effect waits with Settle or Wait, or is told by Options.Observer or Trace.
+// The errors are ErrNotFound and that of ctx.
 func (e *Engine) Query(ctx context.Context, id string) (Status, error) {
 	s := e.sessions.get(id)
 	if s == nil {
@@ -334,7 +345,8 @@ func (e *Engine) Len() int { return int(e.sessions.live.Load()) }
 
 // Settle waits until nothing is being done: all inboxes are empty, no worker is
 // busy, no document is being loaded and no message sent. Delayed sends may be
-// pending. It is meant for tests. The error is that of ctx.
+// pending. Sessions that keep themselves or each other busy come to an end by
+// Options.Chain. It is meant for tests. The error is that of ctx.
 func (e *Engine) Settle(ctx context.Context) error {
 	for {
 		e.mu.Lock()
@@ -362,12 +374,12 @@ func (e *Engine) activity() uint64 {
 	return e.rounds
 }
 
-// Shutdown ends the engine. It refuses new work, stops delayed sends, lets the
-// sessions handle the events they have, then stops every session (onexit
-// handlers run, reason ShutDown) and closes the processors. With a store the
-// sessions are only taken out of memory, and live on there. When ctx ends
-// before that is done, what is left is abandoned and the error says so. A second
-// call waits for the first.
+// Shutdown ends the engine. It refuses new work, stops delayed sends, lets each
+// session handle the events that it has at that moment but not what these bring
+// about, then stops every session (onexit handlers run, reason ShutDown) and
+// closes the processors. With a store the sessions are only taken out of memory,
+// and live on there. When ctx ends before that is done, what is left is abandoned
+// and the error says so. A second call waits for the first.
 func (e *Engine) Shutdown(ctx context.Context) error {
 	if e.closed.Swap(true) {
 		select {
@@ -378,6 +390,9 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		}
 	}
 	e.timers.close()
+	for _, s := range e.sessions.all() {
+		s.drain()
+	}
 	err := e.Settle(ctx)
 	if err == nil {
 		for _, s := range e.sessions.all() {
@@ -401,6 +416,16 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	err = errors.Join(err, closeAll(e.opts.Processors))
 	close(e.stopped)
 	return err
+}
+
+// drain lets s handle the events that it has, and no other any more.
+func (s *session) drain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended.Load() {
+		s.inbox.push(&queuedEvent{stop: ShutDown})
+		s.engine.schedule(s)
+	}
 }
 
 // stopSession asks s to end for the given reason, unless it already is to end.

@@ -146,7 +146,7 @@ func TestSendToItselfWithoutEnd(t *testing.T) {
 }
 
 func TestFairness(t *testing.T) {
-	b := newBench(t, &session.Options{Inbox: 100_000})
+	b := newBench(t, &session.Options{Inbox: 100_000, Chain: -1})
 	busy := b.start(chart(`<state id="a"><transition event="e"><send event="e"/></transition></state>`))
 	b.send(busy, "e") // never ends
 	calm := b.start(chart(ab))
@@ -254,15 +254,33 @@ func TestPanicsAreContained(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	b := newBench(t, nil)
-	id := b.start(chart(`<state id="a"><onentry><send event="e"/><send event="late" delay="3600s"/></onentry>
-		<transition event="e"><log label="e"/></transition>
+	trace, entered, release := blocker()
+	b := newBench(t, &session.Options{Trace: trace})
+	_, err := b.Start(deadline(t), session.StartRequest{SessionID: "blocked", Document: parse(t, chart(`<state id="a"/>`))})
+	require.NoError(t, err)
+	<-entered
+	id := b.start(chart(`<state id="a"><onentry><send event="late" delay="3600s"/></onentry>
+		<transition event="e"><log label="e"/><send event="e"/></transition>
 		<onexit><log label="left"/></onexit></state>`))
-	require.NoError(t, b.Shutdown(deadline(t)))
-	assert.Equal(t, []string{"s1: e", "s1: left"}, b.logged(), "waiting events are handled, then onexit runs")
+	b.send(id, "e")
+	b.send(id, "e")
+	down := make(chan error)
+	ctx := deadline(t)
+	go func() { down <- b.Shutdown(ctx) }()
+	for { // until Shutdown has seen it
+		st, err := b.Query(ctx, id)
+		require.NoError(t, err)
+		if st.Queued == 3 {
+			break
+		}
+		runtime.Gosched()
+	}
+	close(release)
+	require.NoError(t, <-down)
+	assert.Equal(t, []string{"s1: e", "s1: e", "s1: left"}, b.logged(), "waiting events are handled, not what they bring about, then onexit runs")
 	assert.Equal(t, session.ShutDown, b.result(id).Reason)
 	assert.ErrorIs(t, b.Send(deadline(t), id, &scxml.Event{Name: "e"}), session.ErrClosed)
-	_, err := b.Start(deadline(t), session.StartRequest{Document: parse(t, chart(ab))})
+	_, err = b.Start(deadline(t), session.StartRequest{Document: parse(t, chart(ab))})
 	assert.ErrorIs(t, err, session.ErrClosed)
 	_, pending := b.clock.Next()
 	assert.False(t, pending)

@@ -2,16 +2,17 @@ package session
 
 import "github.com/seed-ff723688/ors/scxml"
 
-// queuedEvent is an entry of an inbox, mostly an event. The event itself is part of it, so that
-// accepting one costs one allocation.
+// queuedEvent is an entry of an inbox, mostly an event. The event itself is part
+// of it, so that accepting one costs one allocation.
 type queuedEvent struct {
 	event scxml.Event
 	from  string // id of the invoked session that sent it; "" for other senders
-	last  bool   // nothing follows from that session any more
 	next  *queuedEvent
+	chain chain // that the event continues
 
+	last      bool      // nothing follows from the invoked session any more
 	forwarded bool      // by the parent (autoforward)
-	stop      EndReason // no event: the session is to end
+	stop      EndReason // no event: the session is to end; in the inbox: what comes after it is not handled
 	timer     *timer    // no event: the time of a delayed send has come
 	number    uint64    // in the store
 }

@@ -30,51 +30,51 @@ var errNothingToInvoke = errors.New("session: <invoke> without src and content")
 // its document may still have to be fetched.
 func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	if !invokesSCXML(inv.Type) {
-		e.refuse(s, nil, inv.ID, errorExecution, fmt.Errorf("session: <invoke> of type %q is not supported", inv.Type), x.id)
+		e.refuse(s, nil, inv, errorExecution, fmt.Errorf("session: <invoke> of type %q is not supported", inv.Type), x)
 		return
 	}
 	id := x.to
 	if id == "" {
 		id = e.opts.NewID()
-		s.addChild(inv.ID, id)
+		s.addChild(inv, id)
 	}
 	c := newSession(e, id)
 	c.value = s.value
-	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, depth: s.depth() + 1}
+	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, serial: inv.Serial, depth: s.depth() + 1}
 	if s.lineage != nil {
 		c.lineage.root = s.lineage.root
 	}
-	c.begin = &beginning{params: inv.Params}
+	c.begin = &beginning{params: inv.Params, chain: x.chain.next(false)}
 	c.phase = loading
 	if c.lineage.depth > e.opts.MaxDepth {
-		e.refuse(s, c, inv.ID, errorExecution, fmt.Errorf("session: <invoke> nests deeper than %d", e.opts.MaxDepth), x.id)
+		e.refuse(s, c, inv, errorExecution, fmt.Errorf("session: <invoke> nests deeper than %d", e.opts.MaxDepth), x)
 		return
 	}
 	load, err := e.invokedDocument(s, inv)
 	if err != nil {
-		e.refuse(s, c, inv.ID, errorExecution, err, x.id)
+		e.refuse(s, c, inv, errorExecution, err, x)
 		return
 	}
 	if err := e.admit(c); err != nil {
-		e.refuse(s, c, inv.ID, errorExecution, err, x.id)
+		e.refuse(s, c, inv, errorExecution, err, x)
 		return
 	}
 	c.known = true
 	if e.durable != nil {
 		created, err := e.durable.createInvoked(s, c, load, x.id)
 		if err != nil {
-			e.refuse(s, c, inv.ID, errorExecution, err, x.id)
+			e.refuse(s, c, inv, errorExecution, err, x)
 			return
 		}
 		if !created {
 			return
 		}
 	}
-	e.loadInvoked(c, load, x.id)
+	e.loadInvoked(c, load, x)
 }
 
 // loadInvoked gets the document of an invoked session and lets it begin.
-func (e *Engine) loadInvoked(c *session, load documentRequest, id EffectID) {
+func (e *Engine) loadInvoked(c *session, load documentRequest, x errand) {
 	if doc := load.cached(); doc != nil {
 		e.loaded(c, doc)
 		return
@@ -86,7 +86,7 @@ func (e *Engine) loadInvoked(c *session, load documentRequest, id EffectID) {
 			return
 		}
 		if s := e.sessions.getLive(c.lineage.parent); s != nil {
-			e.refuse(s, c, c.lineage.invokeID, errorCommunication, err, id)
+			e.refuse(s, c, &scxml.Invoke{ID: c.lineage.invokeID, Serial: c.lineage.serial}, errorCommunication, err, x)
 		} else {
 			e.abandon(c, Result{Reason: Failed, Err: err})
 		}
@@ -97,6 +97,7 @@ func (e *Engine) loadInvoked(c *session, load documentRequest, id EffectID) {
 		finish(context.Background())
 		return
 	}
+	x.chain, c.begin.chain = chain{}, chain{} // it takes time
 	e.perform(loadTimeout, finish)
 }
 
@@ -120,19 +121,15 @@ func (e *Engine) invokedDocument(s *session, inv *scxml.Invoke) (documentRequest
 	return documentRequest{}, fmt.Errorf("session: <invoke>: content of type %T is no document", inv.Content)
 }
 
-// loaded gives an invoked session its document and lets it begin.
+// loaded gives an invoked session its document and lets it begin, unless it was
+// to end while the document was being fetched.
 func (e *Engine) loaded(c *session, doc *scxml.Document) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.doc = doc
 	c.phase = idle
-	stopping := c.stopping
-	if stopping == 0 {
-		e.schedule(c)
-	}
-	c.mu.Unlock()
-	if stopping != 0 { // while the document was being fetched
-		e.abandon(c, Result{Reason: stopping})
-	}
+	c.begin.never = c.stopping != 0
+	e.schedule(c)
 }
 
 // abandon ends a session that has not begun.
@@ -157,23 +154,23 @@ func (e *Engine) abandon(c *session, r Result) {
 
 // refuse tells a session that its <invoke> came to nothing. c is the session
 // that was to run, if there is one; it is forgotten.
-func (e *Engine) refuse(s, c *session, invokeID, name string, cause error, id EffectID) {
-	e.logger.Warn("invoke failed", "session", s.id, "invokeid", invokeID, "error", cause)
-	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: invokeID, Data: errorData(cause)}}
+func (e *Engine) refuse(s, c *session, inv *scxml.Invoke, name string, cause error, x errand) {
+	e.logger.Warn("invoke failed", "session", s.id, "invokeid", inv.ID, "error", cause)
+	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: inv.ID, InvokeSerial: inv.Serial, Data: errorData(cause)}}
 	if c != nil {
 		q.from, q.last = c.id, true
 	}
-	e.report(s, q, id)
+	e.report(s, q, x)
 	if c != nil {
 		e.abandon(c, Result{Reason: Failed, Err: cause})
 	}
 }
 
 // cancelInvoke ends an invoked session; what it still says is not heard.
-func (e *Engine) cancelInvoke(s *session, invokeID string, x errand) {
+func (e *Engine) cancelInvoke(s *session, c *scxml.CancelInvoke, x errand) {
 	id := x.to
 	if e.durable == nil {
-		id = s.uncouple(invokeID)
+		id = s.uncouple(c)
 	}
 	if id != "" {
 		e.stopByID(s, id, Cancelled, x.id)
@@ -185,14 +182,14 @@ func (e *Engine) forward(s *session, f *scxml.Forward, x errand) {
 	id := x.to
 	if id == "" {
 		s.mu.Lock()
-		id = s.childByInvoke(f.InvokeID)
+		id = s.childByInvoke(f.InvokeID, f.Serial)
 		s.mu.Unlock()
 	}
 	if id == "" {
 		return
 	}
-	err := e.post(s, id, &queuedEvent{event: *f.Event, forwarded: true}, false, x.id, "")
+	err := e.post(s, id, &queuedEvent{event: *f.Event, forwarded: true}, false, x, "")
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err), x.id)
+		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err), x)
 	}
 }

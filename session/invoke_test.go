@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -190,4 +192,87 @@ func TestManyFamilies(t *testing.T) {
 	}
 	require.NoError(t, b.Settle(deadline(t)))
 	assert.Equal(t, 0, b.Len())
+}
+
+// TestStaleEventsOfAnInvocation: what an ended child has left in the queue does
+// not count as coming from the next one with the same invokeid.
+func TestStaleEventsOfAnInvocation(t *testing.T) {
+	b := newBench(t, nil)
+	// With one worker the parent handles 64 events, then the child has its turn and
+	// ends, then the parent handles "again" and after it done.invoke.x.
+	id := b.start(chart(`<state id="s">
+		<invoke id="x">` + child(`<state id="a"><transition event="fin" target="f"><send target="#_parent" event="bye"/></transition></state><final id="f"/>`) + `
+			<finalize><log label="finalize"/></finalize></invoke>
+		<transition event="poke"><send target="#_x" event="fin"/>` + strings.Repeat(`<send event="nothing"/>`, 70) + `<send event="again"/></transition>
+		<transition event="again" target="s"><log label="again"/></transition>
+		<transition event="bye"><log label="bye"/></transition>
+		<transition event="done.invoke.x"><log label="done"/></transition>
+		<transition event="leave" target="out"/></state><state id="out"/>`))
+	require.NoError(t, b.Settle(deadline(t)))
+	b.send(id, "poke")
+	assert.Equal(t, []string{"s1: again", "s1: bye", "s1: done"}, b.logged(), "without finalize")
+	assert.Equal(t, []string{"a"}, b.active("s3"))
+	b.send(id, "leave")
+	require.NoError(t, b.Settle(deadline(t)))
+	assert.Equal(t, 1, b.Len(), "the second child was cancelled")
+	assert.Equal(t, session.Cancelled, b.result("s3").Reason)
+}
+
+// TestBrokenChildIsForgotten: a child that broke down, or could not be had, is
+// neither sent to nor cancelled any more.
+func TestBrokenChildIsForgotten(t *testing.T) {
+	b := newBench(t, nil)
+	id := b.start(chart(`<state id="s"><invoke id="x">` + child(`<state id="a"/>`) + `</invoke>
+		<invoke id="y" src="file:///nowhere.scxml"/>
+		<transition event="error.communication"><log label="no y"/></transition>
+		<transition event="error.platform"><log label="no x"/></transition>
+		<transition event="try" target="t"><send target="#_x" event="e"/><send target="#_y" event="e"/></transition></state>
+		<state id="t"><transition event="error.communication"><log label="nobody"/></transition></state>`))
+	assert.Equal(t, []string{id + ": no y"}, b.logged())
+	require.NoError(t, b.Terminate(deadline(t), "s2"))
+	assert.Equal(t, []string{id + ": no x"}, b.logged())
+	b.send(id, "try")
+	assert.Equal(t, []string{id + ": nobody", id + ": nobody"}, b.logged())
+}
+
+// gatedFetcher gives a document when it is let.
+type gatedFetcher struct{ entered, gate chan struct{} }
+
+func (f gatedFetcher) Fetch(context.Context, string, int64) ([]byte, error) {
+	close(f.entered)
+	<-f.gate
+	return []byte(chart(`<state id="c"><onentry><log label="begun"/></onentry></state>`)), nil
+}
+
+// TestChildEndsWhileItIsFetched: the parent is told as if the child had run.
+func TestChildEndsWhileItIsFetched(t *testing.T) {
+	for _, durably := range []bool{false, true} {
+		t.Run(fmt.Sprint("durably=", durably), func(t *testing.T) {
+			var ended []string
+			f := gatedFetcher{make(chan struct{}), make(chan struct{})}
+			o := &session.Options{Loader: f, Observer: session.Observer{SessionEnded: func(i session.Info, _ session.Result) { ended = append(ended, i.ID) }}}
+			if durably {
+				store, err := memstore.New(nil)
+				require.NoError(t, err)
+				o.Store = store
+			}
+			b := newBench(t, o)
+			if durably {
+				_, err := b.Recover(deadline(t))
+				require.NoError(t, err)
+			}
+			id := b.start(chart(`<state id="s"><invoke id="x" src="http://h/x"/>
+				<transition event="error.platform"><log label="told"/></transition></state>`))
+			<-f.entered
+			require.NoError(t, b.Terminate(deadline(t), "s2"))
+			close(f.gate)
+			assert.Equal(t, []string{id + ": told"}, b.logged())
+			assert.Equal(t, session.Terminated, b.result("s2").Reason)
+			assert.Equal(t, 1, b.Len())
+			st, err := b.Query(deadline(t), id)
+			require.NoError(t, err)
+			assert.Empty(t, st.Children)
+			assert.Empty(t, ended, "it had not started")
+		})
+	}
 }

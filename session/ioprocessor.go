@@ -55,6 +55,8 @@ type Receiver interface {
 type Message struct {
 	Effect EffectID
 	*scxml.Send
+
+	chain chain // of the macrostep that it comes from
 }
 
 // immediate is what a processor adds to IOProcessor when it can deliver some
@@ -132,13 +134,16 @@ func (e *Engine) route(s *session, send *scxml.Send, x errand) error {
 	q.event.Origin = s.location
 	q.event.OriginType = SCXMLProcessor
 	if repeats(send.Params) {
-		q.event.Raw = formBody("", send.Params)
+		var err error
+		if q.event.Raw, err = formBody("", send.Params, defaultSendBody); err != nil {
+			return fmt.Errorf("_event.raw: %w", err)
+		}
 	}
 	if s.lineage != nil && target == s.lineage.parent {
-		q.event.InvokeID = s.lineage.invokeID
+		q.event.InvokeID, q.event.InvokeSerial = s.lineage.invokeID, s.lineage.serial
 		q.from = s.id
 	}
-	if err := e.post(s, target, q, false, x.id, ""); err != nil {
+	if err := e.post(s, target, q, false, x, ""); err != nil {
 		return fmt.Errorf("%w: %q", err, target)
 	}
 	return nil
@@ -176,7 +181,7 @@ func (e *Engine) resolve(s *session, target string) (string, error) {
 		return s.lineage.parent, nil
 	}
 	s.mu.Lock()
-	id := s.childByInvoke(invokeID)
+	id := s.childByInvoke(invokeID, 0)
 	s.mu.Unlock()
 	if id == "" {
 		return "", fmt.Errorf("%w: %q", errNoInvoke, invokeID)
@@ -194,12 +199,12 @@ type outgoingMessage struct {
 }
 
 // hand gives a send to its processor. done is false when it is under way.
-func (e *Engine) hand(s *session, send *scxml.Send, id EffectID) (done bool, err error) {
+func (e *Engine) hand(s *session, send *scxml.Send, x errand) (done bool, err error) {
 	p := e.processors[send.Type]
 	if p == nil {
 		return true, fmt.Errorf("%w: %q", scxml.ErrSendType, send.Type)
 	}
-	m := &Message{Effect: id, Send: send}
+	m := &Message{Effect: x.id, Send: send, chain: x.chain}
 	if now, ok := p.(immediate); ok {
 		if done, err := now.sendNow(m); done {
 			return true, err
@@ -241,13 +246,23 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 		}
 		if err != nil {
 			e.logger.Warn("message not delivered", "session", s.id, "type", next.message.Type, "target", next.message.Target, "error", err)
-			e.raise(s, errorCommunication, next.message.Event.SendID, err, next.message.Effect)
+			e.raise(s, errorCommunication, next.message.Event.SendID, err, e.later(next.message))
 		}
 		if e.durable != nil {
 			s.confirm(next.message.Effect)
 			e.durable.flush(s)
 		}
 	}
+}
+
+// later is the errand that brings the outcome of a message. What took time
+// begins a new chain, but no time passes on a virtual clock.
+func (e *Engine) later(m *Message) errand {
+	x := errand{id: m.Effect}
+	if e.virtual {
+		x.chain = m.chain
+	}
+	return x
 }
 
 func (e *Engine) sendOne(ctx context.Context, next outgoingMessage) error {

@@ -40,7 +40,10 @@ type LoaderOptions struct {
 	// caller takes precedence.
 	Bytes int64
 
-	// Timeout bounds the reading of one resource; default 10 s.
+	// Timeout bounds the reading of one resource; default 10 s. The reading of a
+	// file ends between two blocks, as does any reading when the caller's context
+	// ends. A file system that does not answer, or an FS whose Open blocks, is not
+	// interrupted.
 	Timeout time.Duration
 
 	// Redirects is the number of HTTP redirections that are followed, each of which
@@ -139,36 +142,82 @@ func (l *Loader) Fetch(ctx context.Context, address string, limit int64) ([]byte
 	var b []byte
 	switch fsys := l.opts.FS[u.Scheme]; {
 	case fsys != nil:
-		b, err = fetchFS(fsys, u, limit)
+		b, err = fetchFS(ctx, fsys, u, limit)
 	case u.Scheme == "file":
-		b, err = l.fetchFile(u, limit)
+		b, err = l.fetchFile(ctx, u, limit)
 	case u.Scheme == "http" || u.Scheme == "https":
 		b, err = l.fetchWeb(ctx, u, limit)
 	default:
 		err = fmt.Errorf("%w: no scheme that can be read: want file:, http:, https: or one of LoaderOptions.FS", ErrDenied)
 	}
 	if err != nil {
+		var inner *fs.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err // the URL tells the path
+		}
 		return nil, fmt.Errorf("session: loading %s: %w", u.Redacted(), err)
 	}
 	return b, nil
 }
 
-// fetchFS reads from a file system in memory. An fs.FS refuses names with "..".
-func fetchFS(fsys fs.FS, u *url.URL, limit int64) ([]byte, error) {
+// fetchFS reads from a file system of the host. An fs.FS refuses names with "..".
+func fetchFS(ctx context.Context, fsys fs.FS, u *url.URL, limit int64) ([]byte, error) {
 	name := u.Path
 	if u.Opaque != "" {
 		name = u.Opaque
 	}
-	f, err := fsys.Open(path.Join(u.Host, strings.TrimLeft(name, "/")))
+	name = path.Join(u.Host, strings.TrimLeft(name, "/"))
+	if s, ok := fsys.(fs.StatFS); ok {
+		return readFile(ctx, s.Stat, fsys.Open, name, limit)
+	}
+	return readFile(ctx, nil, fsys.Open, name, limit)
+}
+
+// readFile reads a regular file. Opening a named pipe could block for ever, so
+// its kind is looked at first, where there is a way to do so.
+func readFile[F fs.File](ctx context.Context, stat func(string) (fs.FileInfo, error), open func(string) (F, error), name string, limit int64) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if stat != nil {
+		info, err := stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.Mode().IsRegular() {
+			return nil, errNotRegular
+		}
+	}
+	f, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return readRegular(f, limit)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errNotRegular
+	}
+	return readLimited(contextReader{ctx, f}, limit)
+}
+
+// contextReader ends with its context.
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
 }
 
 // fetchFile reads a file below one of the roots.
-func (l *Loader) fetchFile(u *url.URL, limit int64) ([]byte, error) {
+func (l *Loader) fetchFile(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
 	name, err := filePath(u)
 	if err != nil {
 		return nil, err
@@ -179,7 +228,7 @@ func (l *Loader) fetchFile(u *url.URL, limit int64) ([]byte, error) {
 		if err != nil || !filepath.IsLocal(rel) {
 			continue
 		}
-		b, err := readBelow(dir, rel, limit)
+		b, err := readBelow(ctx, dir, rel, limit)
 		if err == nil {
 			return b, nil
 		}
@@ -191,40 +240,16 @@ func (l *Loader) fetchFile(u *url.URL, limit int64) ([]byte, error) {
 	return nil, fmt.Errorf("%w: no file: entry of LoaderOptions.Allow contains it", ErrDenied)
 }
 
-func readBelow(dir, rel string, limit int64) ([]byte, error) {
+func readBelow(ctx context.Context, dir, rel string, limit int64) ([]byte, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	// Opening a named pipe could block for ever, so its kind is looked at first.
-	info, err := root.Stat(rel)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	f, err := root.Open(rel)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readRegular(f, limit)
+	return readFile(ctx, root.Stat, root.Open, rel, limit)
 }
 
 var errNotRegular = errors.New("not a regular file")
-
-func readRegular(f fs.File, limit int64) ([]byte, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errNotRegular
-	}
-	return readLimited(f, limit)
-}
 
 func readLimited(r io.Reader, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
@@ -296,7 +321,8 @@ func allowed(list []*url.URL, u *url.URL) error {
 	}
 	escaped := strings.ToLower(u.EscapedPath())
 	clean := path.Clean("/" + u.Path)
-	if strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") || strings.Contains(escaped, "%2e") ||
+	// Some servers take "..;x" for "..".
+	if strings.Contains(escaped, "%2f") || strings.Contains(escaped, "%5c") || strings.Contains(escaped, "%2e") || strings.Contains(u.Path, "/..;") ||
 		clean != strings.TrimSuffix("/"+strings.TrimPrefix(u.Path, "/"), "/") && clean != "/" {
 		return fmt.Errorf("%w: a path with \"..\" or escaped separators", ErrDenied)
 	}

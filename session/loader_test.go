@@ -2,11 +2,14 @@ package session_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -229,3 +232,83 @@ func TestNoLoader(t *testing.T) {
 	_, err = b.Start(deadline(t), session.StartRequest{})
 	assert.Error(t, err)
 }
+
+// TestLoaderNamedPipe: a pipe in which nobody writes is refused, and does not
+// make the reader wait.
+func TestLoaderNamedPipe(t *testing.T) {
+	dir := t.TempDir()
+	if err := exec.Command("mkfifo", filepath.Join(dir, "pipe")).Run(); err != nil {
+		t.Skip("mkfifo:", err)
+	}
+	l := newLoader(t, &session.LoaderOptions{Allow: []string{fileURL(t, dir)}, FS: fsys(os.DirFS(dir))})
+	for _, u := range []string{fileURL(t, filepath.Join(dir, "pipe")), "mem:///pipe"} {
+		_, err := l.Fetch(t.Context(), u, 0)
+		assert.ErrorContains(t, err, "not a regular file", u)
+	}
+}
+
+// endlessFile has no end, and is looked at as often as the reader likes.
+type endlessFile struct {
+	fstest.MapFS
+	read func()
+}
+
+func (f endlessFile) Open(name string) (fs.File, error) {
+	file, err := f.MapFS.Open(name)
+	return endlessReader{file, f.read}, err
+}
+
+type endlessReader struct {
+	fs.File
+	read func()
+}
+
+func (r endlessReader) Read(p []byte) (int, error) { r.read(); return len(p), nil }
+
+func TestLoaderContext(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), []byte("x"), 0o644))
+	ctx, cancel := context.WithCancel(t.Context())
+	reads := 0
+	l := newLoader(t, &session.LoaderOptions{Bytes: 1 << 40, Allow: []string{fileURL(t, dir)},
+		FS: fsys(endlessFile{fstest.MapFS{"a": {Data: []byte("x")}}, func() {
+			if reads++; reads == 3 {
+				cancel()
+			}
+		}})})
+	_, err := l.Fetch(ctx, "mem:///a", 0)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 3, reads)
+	_, err = l.Fetch(ctx, fileURL(t, filepath.Join(dir, "a")), 0)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// TestLoaderMessages: the cause stands behind the URL, and nothing of how it was
+// looked for.
+func TestLoaderMessages(t *testing.T) {
+	dir := t.TempDir()
+	l := newLoader(t, &session.LoaderOptions{Allow: []string{fileURL(t, dir)}, FS: fsys(fstest.MapFS{})})
+	for _, u := range []string{fileURL(t, filepath.Join(dir, "x")), "mem:///x"} {
+		_, err := l.Fetch(t.Context(), u, 0)
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+		assert.Regexp(t, "^session: loading "+regexp.QuoteMeta(u)+": (no such file or directory|file does not exist)$", err.Error())
+	}
+}
+
+func TestLoaderPathParameters(t *testing.T) {
+	l := newLoader(t, &session.LoaderOptions{Allow: []string{"http://ors.example/charts/"}, Client: &http.Client{Transport: refusing{}}})
+	for _, p := range []string{"..;/secret", "..;x/secret", "..%3b/secret", "a/..;", "a/..;/..;/secret", "%2e.;/secret"} {
+		_, err := l.Fetch(t.Context(), "http://ors.example/charts/"+p, 0)
+		assert.ErrorIs(t, err, session.ErrDenied, p)
+	}
+	for _, p := range []string{"a;v=1", "a..;b"} {
+		_, err := l.Fetch(t.Context(), "http://ors.example/charts/"+p, 0)
+		assert.ErrorIs(t, err, errRefused, p)
+	}
+}
+
+var errRefused = errors.New("refused")
+
+type refusing struct{}
+
+func (refusing) RoundTrip(*http.Request) (*http.Response, error) { return nil, errRefused }

@@ -66,6 +66,13 @@ type Options struct {
 	// default 10,000. Beyond it the sender gets error.execution.
 	Timers int
 
+	// Chain bounds sessions that keep themselves busy: it is the number of macrosteps
+	// of one session each of which brings the next about, by a <send> without a
+	// delay for instance, with nothing from outside in between; default 100,000,
+	// negative: no limit. The session that goes on fails with ErrEndless. Where
+	// several sessions keep each other busy it happens after twice as many in all.
+	Chain int
+
 	// Retain is the number of ended sessions whose Status and Result can still be
 	// asked for; default 1,000, and as many invoked ones. Negative: none.
 	Retain int
@@ -82,8 +89,10 @@ type Options struct {
 	// OutgoingTimeout bounds one send to a processor; default 10 s.
 	OutgoingTimeout time.Duration
 
-	// Modules carry out the effects of module elements, by namespace. A call in a
-	// namespace without a handler gives the session error.execution.
+	// Modules carry out the effects of module elements, by the namespace that the
+	// effect names. The modules themselves, which compile the elements, are in
+	// Parse.Modules; one that emits effects is registered in both places. A call in
+	// a namespace without a handler gives the session error.execution.
 	Modules map[string]ModuleHandler
 
 	// NewID makes session ids; it is called concurrently and must not repeat
@@ -97,8 +106,10 @@ type Options struct {
 	// Default math/rand/v2.
 	Random func() float64
 
-	// Logger gets a line for what an operator should know: refused documents,
-	// sessions that failed, contained panics. nil is silent.
+	// Logger gets a line for what an operator should know: sessions that failed,
+	// error events that a document does not handle, contained panics, events that
+	// are lost. What a call of the Engine refuses is the error of that call and is not
+	// logged. nil is silent.
 	Logger *slog.Logger
 
 	// Log receives every executed <log>. Calls for one session come in order.
@@ -121,6 +132,7 @@ const (
 	defaultMaxSessions     = 1_000_000
 	defaultMaxDepth        = 16
 	defaultTimers          = 10_000
+	defaultChain           = 100_000
 	defaultRetain          = 1000
 	defaultOutgoing        = 64
 	defaultOutgoingTimeout = 10 * time.Second
@@ -145,6 +157,9 @@ func (o *Options) withDefaults() Options {
 	positive(&r.Timers, defaultTimers)
 	positive(&r.Outgoing, defaultOutgoing)
 	positive(&r.OutgoingTimeout, defaultOutgoingTimeout)
+	if r.Chain == 0 {
+		r.Chain = defaultChain
+	}
 	if r.Retain == 0 {
 		r.Retain = defaultRetain
 	}
@@ -204,8 +219,8 @@ type StartRequest struct {
 	// characters. Default: Options.NewID.
 	SessionID string
 
-	// Params override top-level <data> items of the same name. They are copied, as
-	// is X.
+	// Params override top-level <data> items of the same name; other names are
+	// ignored (section 6.4). They are copied, as is X.
 	Params *datamodel.Object
 
 	// X is the value of _x.
@@ -271,8 +286,10 @@ type PendingTimer struct {
 // ModuleHandler carries out the effects of a module's elements (ModuleCall). It
 // is called on a worker, in order, after the macrostep has been committed and
 // while no other step of the session runs: it must not block. A handler with
-// I/O to do starts it and reports the outcome with Engine.Send. An error gives
-// the session error.communication, whose data carries the request id.
+// I/O to do starts it and reports the outcome with Engine.Send. It is part of the
+// options from which the Engine is made, so it learns of the Engine after New; no
+// call comes before the first Start or Recover. An error gives the session
+// error.communication, whose data carries the request id.
 type ModuleHandler interface {
 	Call(ctx context.Context, call *ModuleCall) error
 }

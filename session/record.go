@@ -59,11 +59,13 @@ func (r *record) append(dst []byte) []byte {
 		dst = appendText(dst, l.parent)
 		dst = appendText(dst, l.root)
 		dst = appendText(dst, l.invokeID)
+		dst = binary.AppendUvarint(dst, l.serial)
 		dst = binary.AppendUvarint(dst, uint64(l.depth))
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
 	for _, c := range r.children {
 		dst = appendText(dst, c.invokeID)
+		dst = binary.AppendUvarint(dst, c.serial)
 		dst = appendText(dst, c.id)
 	}
 	dst = binary.AppendUvarint(dst, r.macrosteps)
@@ -90,10 +92,10 @@ func readRecord(b []byte) (*record, error) {
 	copy(r.digest[:], d.bytes(len(r.digest)))
 	r.content = d.text()
 	if flags&recordInvoked != 0 {
-		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), depth: int(d.number())}
+		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), serial: d.number(), depth: int(d.number())}
 	}
 	for range d.count() {
-		r.children = append(r.children, child{d.text(), d.text()})
+		r.children = append(r.children, child{d.text(), d.number(), d.text()})
 	}
 	r.macrosteps = d.number()
 	r.params, r.x = d.object(), d.object()
@@ -135,6 +137,8 @@ func appendItem(dst []byte, q *queuedEvent) []byte {
 	}
 	dst = append(dst, recordVersion, itemEvent, flags)
 	dst = appendText(dst, q.from)
+	dst = binary.AppendUvarint(dst, uint64(q.chain.all))
+	dst = binary.AppendUvarint(dst, uint64(q.chain.own))
 	return datamodel.AppendEvent(dst, &q.event)
 }
 
@@ -148,6 +152,7 @@ func readItem(b []byte) (*queuedEvent, error) {
 		flags := d.byte()
 		q.last, q.forwarded = flags&itemLast != 0, flags&itemForwarded != 0
 		q.from = d.text()
+		q.chain = chain{all: int32(d.number()), own: int32(d.number())}
 		if ev := d.event(); ev != nil {
 			q.event = *ev
 		}
@@ -165,10 +170,11 @@ const (
 	errandForward
 	errandModule
 	errandLast
+	errandOwn
 )
 
 // appendErrand appends an errand. Delayed sends are stored as timers, in the
-// same form; cancellations are not stored.
+// same form; of cancellations the answers are stored alone.
 func appendErrand(dst []byte, x *errand) []byte {
 	dst = append(dst, recordVersion)
 	switch v := x.effect.(type) {
@@ -188,6 +194,7 @@ func appendErrand(dst []byte, x *errand) []byte {
 		dst = appendText(dst, v.ID)
 		dst = appendText(dst, v.Type)
 		dst = appendText(dst, v.Src)
+		dst = binary.AppendUvarint(dst, v.Serial)
 		return appendObject(datamodel.AppendValue(dst, v.Content), v.Params)
 	case *scxml.Forward:
 		dst = appendText(append(dst, errandForward), x.to)
@@ -198,6 +205,9 @@ func appendErrand(dst []byte, x *errand) []byte {
 		dst = appendText(dst, v.Name)
 		dst = appendText(dst, v.RequestID)
 		return appendObject(dst, v.Args)
+	}
+	if x.own != nil {
+		return datamodel.AppendEvent(appendText(append(dst, errandOwn), x.to), x.own)
 	}
 	if x.last != nil {
 		return datamodel.AppendEvent(appendText(append(dst, errandLast), x.to), x.last)
@@ -218,7 +228,7 @@ func readErrand(b []byte) (errand, error) {
 		v.Event = d.event()
 		x.effect = v
 	case errandInvoke:
-		x.effect = &scxml.Invoke{Autoforward: d.byte() != 0, ID: d.text(), Type: d.text(), Src: d.text(), Content: d.value(), Params: d.object()}
+		x.effect = &scxml.Invoke{Autoforward: d.byte() != 0, ID: d.text(), Type: d.text(), Src: d.text(), Serial: d.number(), Content: d.value(), Params: d.object()}
 	case errandStop:
 	case errandForward:
 		x.effect = &scxml.Forward{InvokeID: d.text(), Event: d.event()}
@@ -226,6 +236,8 @@ func readErrand(b []byte) (errand, error) {
 		x.effect = &scxml.ModuleCall{Namespace: d.text(), Name: d.text(), RequestID: d.text(), Args: d.object()}
 	case errandLast:
 		x.last = d.event()
+	case errandOwn:
+		x.own = d.event()
 	default:
 		d.fail("effect of kind %d", kind)
 	}

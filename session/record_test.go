@@ -21,7 +21,7 @@ func someRecords() []*record {
 	return []*record{
 		{url: "file:///a.scxml"},
 		{begun: true, url: "u", digest: persistence.DigestOf([]byte("x")), macrosteps: 7, machine: []byte("machine"), x: someObject(),
-			lineage: &lineage{"p", "r", "i", 3}, children: []child{{"i1", "s1"}, {"i2", "s2"}}},
+			lineage: &lineage{"p", "r", "i", 9, 3}, children: []child{{"i1", 1, "s1"}, {"i2", 300, "s2"}}},
 		{content: "<scxml/>", params: someObject()},
 		{begun: true, ended: true, result: Result{Reason: Failed, Data: someObject(), Err: errors.New("broken"), Configuration: []string{"a", "b"}, Active: []string{"b"}}},
 	}
@@ -30,7 +30,7 @@ func someRecords() []*record {
 func someItems() []*queuedEvent {
 	return []*queuedEvent{
 		{stop: Cancelled},
-		{event: scxml.Event{Name: "e", Type: datamodel.Platform, SendID: "s", Data: someObject(), Raw: "raw", Context: "c"}, from: "c1", last: true, forwarded: true},
+		{event: scxml.Event{Name: "e", Type: datamodel.Platform, SendID: "s", Data: someObject(), Raw: "raw", Context: "c", InvokeID: "i", InvokeSerial: 4}, from: "c1", last: true, forwarded: true, chain: chain{7, 300}},
 		{event: scxml.Event{}},
 	}
 }
@@ -40,7 +40,7 @@ func someErrands() []errand {
 	return []errand{
 		{to: "t", effect: &scxml.Send{ID: "id", Type: "y", Target: "#_t", Delay: time.Second, HasContent: true, Event: ev,
 			Params: []datamodel.Member{{Name: "a", Value: 1.0}, {Name: "a", Value: nil}}}},
-		{to: "c", effect: &scxml.Invoke{ID: "i", Type: "scxml", Src: "s", Content: datamodel.XML{Text: "<a/>"}, Params: someObject(), Autoforward: true}},
+		{to: "c", effect: &scxml.Invoke{ID: "i", Type: "scxml", Src: "s", Content: datamodel.XML{Text: "<a/>"}, Params: someObject(), Autoforward: true, Serial: 5}},
 		{to: "c", effect: &scxml.Forward{InvokeID: "i", Event: ev}},
 		{effect: &scxml.ModuleCall{Namespace: "n", Name: "m", RequestID: "r", Args: someObject()}},
 		{to: "p", last: ev},

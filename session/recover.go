@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -210,6 +211,9 @@ func (d *durable) load(ctx context.Context, id string) (*session, error) {
 		}
 		s.revival.outbox = append(s.revival.outbox, x)
 	}
+	if err := sortTimers(stored); err != nil {
+		return nil, err
+	}
 	for _, t := range stored.Timers {
 		x, err := readErrand(t.Data)
 		if err != nil {
@@ -242,6 +246,21 @@ func (d *durable) load(ctx context.Context, id string) (*session, error) {
 	return s, nil
 }
 
+// sortTimers brings delayed sends into the order of their times and, where these
+// are the same, that in which they were executed.
+func sortTimers(stored *persistence.Session) (err error) {
+	slices.SortFunc(stored.Timers, func(a, b persistence.Timer) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		x, err1 := effectID(stored.ID, a.ID)
+		y, err2 := effectID(stored.ID, b.ID)
+		err = errors.Join(err, err1, err2)
+		return cmp.Or(cmp.Compare(x.Macrostep, y.Macrostep), cmp.Compare(x.Index, y.Index))
+	})
+	return err
+}
+
 // document compiles the document of a stored session.
 func (d *durable) document(ctx context.Context, rec *record) (*scxml.Document, error) {
 	source := rec.content
@@ -264,7 +283,7 @@ func (d *durable) wake(s *session) {
 	if s.doc == nil && s.revival.ended == nil {
 		// It was invoked by URL and has not begun.
 		s.revival = nil
-		d.engine.loadInvoked(s, d.engine.documents.request(s.saved.url, ""), EffectID{Session: s.id})
+		d.engine.loadInvoked(s, d.engine.documents.request(s.saved.url, ""), errand{id: EffectID{Session: s.id}})
 		return
 	}
 	s.mu.Lock()

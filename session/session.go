@@ -24,6 +24,8 @@ type session struct {
 
 	next *session // in the run queue; guarded by Engine.mu
 
+	chain chain // of the macrostep at hand; used by the worker alone
+
 	timers     *timer // delayed sends; guarded by timers.mu
 	timerCount int    // likewise
 
@@ -31,9 +33,10 @@ type session struct {
 	urgent    atomic.Bool // stopping is set
 	ended     atomic.Bool // set with mu held
 
-	// What follows is guarded by mu. machine and step are used without it by
-	// whoever has set phase to running.
+	// What follows is guarded by mu. machine, step and drained are used without it
+	// by whoever has set phase to running.
 	mu       sync.Mutex
+	drained  bool // by Shutdown: no event is handled any more
 	phase    phase
 	stopping EndReason // a stop was asked for; 0: no
 	children []child
@@ -60,6 +63,8 @@ const (
 // beginning is what only the start of a session needs.
 type beginning struct {
 	params *datamodel.Object
+	chain  chain // that it continues
+	never  bool  // it was to end before it had its document
 }
 
 // lineage links an invoked session to its parent. Sessions know each other by
@@ -68,12 +73,17 @@ type lineage struct {
 	parent   string
 	root     string
 	invokeID string
+	serial   uint64 // of the invocation
 	depth    int
 }
 
 // child is an entry in a session's list of invoked sessions. It stays until the
 // child's last event has been put into the inbox, or the child was cancelled.
-type child struct{ invokeID, id string }
+type child struct {
+	invokeID string
+	serial   uint64
+	id       string
+}
 
 // watch holds the channels of those who wait. Each is made when it is needed
 // and closed once.
@@ -120,6 +130,7 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		Random:       e.opts.Random,
 		X:            s.x,
 		CheckSend:    s.checkSend,
+		Unhandled:    s.unhandled,
 		Limits:       e.opts.Machine,
 	}
 	if e.log != nil {
@@ -129,6 +140,13 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		o.Trace = e.opts.Trace(s.id, s.doc)
 	}
 	return o
+}
+
+// unhandled tells the operator of an error that the document does not handle.
+func (s *session) unhandled(ev *scxml.Event) {
+	data, _ := ev.Data.(*datamodel.Object)
+	description, _ := data.Get("description")
+	s.engine.logger.Warn("error event without a transition", "session", s.id, "event", ev.Name, "description", description)
 }
 
 func (s *session) log(entry scxml.LogEntry) { s.engine.log(s.id, entry) }
@@ -141,10 +159,11 @@ func (s *session) watching() *watch {
 	return s.watch
 }
 
-// childByInvoke returns the id of an invoked session, or "". s.mu is held.
-func (s *session) childByInvoke(invokeID string) string {
-	for _, c := range s.children {
-		if c.invokeID == invokeID {
+// childByInvoke returns the id of an invoked session, or "". With serial 0 it is
+// the one that was invoked last. s.mu is held.
+func (s *session) childByInvoke(invokeID string, serial uint64) string {
+	for i := len(s.children) - 1; i >= 0; i-- {
+		if c := &s.children[i]; c.invokeID == invokeID && (serial == 0 || c.serial == serial) {
 			return c.id
 		}
 	}
@@ -152,10 +171,10 @@ func (s *session) childByInvoke(invokeID string) string {
 }
 
 // addChild notes an invoked session.
-func (s *session) addChild(invokeID, id string) {
+func (s *session) addChild(inv *scxml.Invoke, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.children = append(s.children, child{invokeID, id})
+	s.children = append(s.children, child{inv.ID, inv.Serial, id})
 }
 
 // childList returns a copy of the list of invoked sessions.
@@ -176,13 +195,13 @@ func (s *session) hasChild(id string) bool {
 	return false
 }
 
-// uncouple takes the session that was invoked as invokeID off the list and
+// uncouple takes the session that was invoked as invokeID and serial off the list and
 // returns its id. One that is coming to its end by itself stays, and "" is
 // returned: what it has to say still counts.
-func (s *session) uncouple(invokeID string) string {
+func (s *session) uncouple(c *scxml.CancelInvoke) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	id := s.childByInvoke(invokeID)
+	id := s.childByInvoke(c.ID, c.Serial)
 	if id == "" {
 		return ""
 	}

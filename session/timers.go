@@ -23,6 +23,7 @@ type timers struct {
 	seq    uint64
 	armed  time.Duration // when the alarm is set for, since epoch
 	disarm func() bool   // nil: no alarm is set
+	fires  bool          // somebody is firing what is due, and sets the alarm afterwards
 	closed bool
 }
 
@@ -54,8 +55,9 @@ func (ts *timers) init(clock Clock, limit int, fire func(*timer)) {
 
 var errTooManyTimers = errors.New("session: too many delayed sends are pending")
 
-// add starts a delayed send. It keeps copies of the send and its event.
-func (ts *timers) add(s *session, send *scxml.Send, effect EffectID) error {
+// add starts a delayed send of a macrostep that ended at the time now. It keeps
+// copies of the send and its event.
+func (ts *timers) add(s *session, send *scxml.Send, effect EffectID, now time.Time) error {
 	t := &timer{effect: effect, send: *send, session: s}
 	if send.Event != nil {
 		t.event = *send.Event
@@ -69,7 +71,7 @@ func (ts *timers) add(s *session, send *scxml.Send, effect EffectID) error {
 	if s.timerCount >= ts.limit {
 		return errTooManyTimers
 	}
-	t.due = ts.clock.Now().Sub(ts.epoch) + send.Delay
+	t.due = now.Sub(ts.epoch) + send.Delay
 	if t.due < send.Delay { // overflow: some 290 years
 		t.due = 1<<63 - 1
 	}
@@ -128,7 +130,7 @@ func (ts *timers) ids(s *session, sendID string) []string {
 
 // arm sets the alarm when the earliest timer needs an earlier one. ts.mu is held.
 func (ts *timers) arm() {
-	if ts.heap.len() == 0 {
+	if ts.heap.len() == 0 || ts.fires {
 		return
 	}
 	first := ts.heap.items[0].due
@@ -143,25 +145,29 @@ func (ts *timers) arm() {
 }
 
 // ring is called by the clock. An alarm that was set for a timer cancelled
-// meanwhile finds nothing due, which does no harm.
+// meanwhile finds nothing due, which does no harm. The next alarm is set when all
+// that was due has been fired, so that nothing overtakes it.
 func (ts *timers) ring() {
 	ts.mu.Lock()
+	defer ts.mu.Unlock()
 	ts.disarm = nil
-	var due []*timer
+	if ts.fires {
+		return // an alarm that could not be stopped any more
+	}
+	ts.fires = true
 	now := ts.clock.Now().Sub(ts.epoch)
 	for ts.heap.len() > 0 && ts.heap.items[0].due <= now {
 		t := ts.heap.items[0]
 		ts.unlink(t)
-		due = append(due, t)
+		ts.mu.Unlock()
+		ts.fire(t)
+		ts.mu.Lock()
 		if ts.single {
 			break
 		}
 	}
+	ts.fires = false
 	ts.arm()
-	ts.mu.Unlock()
-	for _, t := range due {
-		ts.fire(t)
-	}
 }
 
 // unlink takes t out of the heap and out of its session's list. ts.mu is held.
@@ -179,17 +185,20 @@ func (ts *timers) unlink(t *timer) {
 	t.session.timerCount--
 }
 
-// cancel drops the session's pending sends with the given id.
-func (ts *timers) cancel(s *session, sendID string) {
+// cancel drops the session's pending sends with the given id and reports whether
+// there were any.
+func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for t := s.timers; t != nil; {
 		next := t.next
 		if t.send.ID == sendID {
 			ts.unlink(t)
+			dropped = true
 		}
 		t = next
 	}
+	return dropped
 }
 
 // removeAll drops all pending sends of a session.

@@ -66,6 +66,9 @@ func (e *Engine) turn(s *session) {
 	s.phase = running
 	for left := turnEvents; !s.ended.Load(); {
 		t := task{stopping: s.stopping, begin: s.begin, resume: s.revival}
+		if t.begin != nil && t.begin.never {
+			t.begin = nil
+		}
 		switch {
 		case t.stopping == ShutDown || t.stopping == Failed || t.stopping == Lost:
 		case t.resume != nil:
@@ -147,7 +150,7 @@ func (e *Engine) do(s *session, t task) {
 		e.durable.flush(s)
 	default:
 		// What is left when the session ends, or is to end, is dropped.
-		for q := t.entries; q != nil && !s.ended.Load() && !s.urgent.Load(); {
+		for q := t.entries; q != nil && !s.ended.Load() && !s.urgent.Load() && !s.drained; {
 			next := q.next
 			q.next = nil // an event may live on as _event; what came after it should not
 			e.handle(s, q)
@@ -158,6 +161,7 @@ func (e *Engine) do(s *session, t task) {
 
 // start makes the Machine and runs the initial macrostep.
 func (e *Engine) start(s *session, begin *beginning) {
+	s.chain = begin.chain
 	if f := e.opts.Observer.SessionStarted; f != nil {
 		f(s.info())
 	}
@@ -177,6 +181,13 @@ func (e *Engine) start(s *session, begin *beginning) {
 func (e *Engine) handle(s *session, q *queuedEvent) {
 	if q.number != 0 {
 		s.saved.handled = q.number
+	}
+	s.chain = q.chain
+	if q.stop != 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.drained, s.inbox = true, inbox{}
+		return
 	}
 	if q.timer != nil {
 		e.fireStored(s, q.timer)
@@ -202,6 +213,10 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 	case s.machine.Done():
 		e.finish(s, effects, Result{Reason: Finished, Data: s.machine.DoneData()})
 	default:
+		if err := s.checkChain(effects); err != nil {
+			e.fail(s, err)
+			return
+		}
 		to, err := e.commit(s, effects)
 		var unsavable *snapshotError
 		switch {
@@ -332,6 +347,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 	var errands []errand
 	add := func(x errand) {
 		x.id = EffectID{Session: s.id, Macrostep: s.step, Index: index + len(errands)}
+		x.chain = s.chain
 		errands = append(errands, x)
 	}
 	for _, c := range s.childList() {
@@ -340,7 +356,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 	if s.lineage == nil {
 		return errands
 	}
-	ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: s.lineage.invokeID}
+	ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: s.lineage.invokeID, InvokeSerial: s.lineage.serial}
 	reason := datamodel.Member{Name: "reason", Value: r.Reason.String()}
 	switch r.Reason {
 	case Finished:
@@ -359,7 +375,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x.id, ""); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }
@@ -432,6 +448,9 @@ func (s *session) insert(q *queuedEvent) {
 		if q.last {
 			s.removeChild(q.from)
 		}
+	}
+	if s.drained {
+		return
 	}
 	s.inbox.push(q)
 	s.engine.schedule(s)

@@ -258,3 +258,42 @@ func (m RegisterMode) String() string { return enumString(registerModeNames, "Re
 func ParseRegisterMode(s string) (RegisterMode, error) {
 	return enumParse[RegisterMode](registerModeNames, "register mode", "Mode", s)
 }
+
+// MakeCallType says how RequestMakeCall is meant (TMakeCallType).
+type MakeCallType int
+
+// The types of a call to be made.
+const (
+	MakeCallRegular MakeCallType = iota
+	MakeCallDirectAgent
+	MakeCallSupervisorAssist
+	MakeCallPriority
+	MakeCallDirectPriority
+)
+
+var makeCallTypeNames = []string{"Regular", "DirectAgent", "SupervisorAssist", "Priority", "DirectPriority"}
+
+func (t MakeCallType) String() string { return enumString(makeCallTypeNames, "MakeCallType", int(t)) }
+
+// ParseMakeCallType reads a type: "Regular", "MakeCallRegular" or "0".
+func ParseMakeCallType(s string) (MakeCallType, error) {
+	return enumParse[MakeCallType](makeCallTypeNames, "make call type", "MakeCall", s)
+}
+
+// MergeType says what RequestMergeCalls makes of two calls (TMergeType).
+type MergeType int
+
+// The types of a merge.
+const (
+	MergeForTransfer   MergeType = iota // ThisDN leaves
+	MergeForConference                  // ThisDN stays
+)
+
+var mergeTypeNames = []string{"ForTransfer", "ForConference"}
+
+func (t MergeType) String() string { return enumString(mergeTypeNames, "MergeType", int(t)) }
+
+// ParseMergeType reads a type: "ForTransfer", "MergeForTransfer" or "0".
+func ParseMergeType(s string) (MergeType, error) {
+	return enumParse[MergeType](mergeTypeNames, "merge type", "Merge", s)
+}

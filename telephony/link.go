@@ -62,14 +62,19 @@ type Capabilities uint32
 
 // The capabilities.
 const (
-	CanMonitor   Capabilities = 1 << iota // RequestRegisterAddress, RequestUnregisterAddress; events
-	CanRoute                              // RequestRouteCall
-	CanTreat                              // RequestApplyTreatment
-	CanAttach                             // RequestAttachUserData and the like
-	capabilities = iota
+	CanMonitor    Capabilities = 1 << iota // RequestRegisterAddress, RequestUnregisterAddress; events
+	CanRoute                               // RequestRouteCall
+	CanTreat                               // RequestApplyTreatment
+	CanAttach                              // RequestAttachUserData and the like
+	CanMakeCall                            // RequestMakeCall
+	CanControl                             // RequestAnswerCall, …ReleaseCall, …HoldCall, …RetrieveCall, …AlternateCall, …SendDTMF
+	CanTransfer                            // RequestInitiateTransfer, …CompleteTransfer, …SingleStepTransfer, …MergeCalls
+	CanConference                          // RequestInitiateConference, …CompleteConference, …SingleStepConference
+	capabilities  = iota
 )
 
-var capabilityNames = [capabilities]string{"Monitor", "Route", "Treat", "Attach"}
+var capabilityNames = [capabilities]string{"Monitor", "Route", "Treat", "Attach", "MakeCall", "Control", "Transfer",
+	"Conference"}
 
 // Has reports whether all of want are there.
 func (c Capabilities) Has(want Capabilities) bool { return c&want == want }

@@ -102,6 +102,8 @@ func TestEnumerationsHaveTheDocumentedNumbers(t *testing.T) {
 	roundTrip(t, ParseAddressType, "AddressType", AddressTypeOther)
 	roundTrip(t, ParseRegisterMode, "Mode", ModeMonitor)
 
+	roundTrip(t, ParseMakeCallType, "MakeCall", MakeCallDirectPriority)
+	roundTrip(t, ParseMergeType, "Merge", MergeForConference)
 	assert.Equal(t, "CallState(34)", CallState(34).String())
 	assert.Equal(t, "RouteType(-1)", RouteType(-1).String())
 	_, err := ParseTreatmentType("Musik")
@@ -174,6 +176,36 @@ func TestValidate(t *testing.T) {
 		{&RequestUpdateUserData{ThisDN: "5000", ConnID: 1, UserData: KVList{{Key: ""}}}, "UserData"},
 		{&RequestDeletePair{ThisDN: "5000", ConnID: 1}, "Key"},
 		{&RequestDeleteUserData{ThisDN: "5000"}, "ConnID"},
+		{&RequestMakeCall{ThisDN: "7001"}, "Destination"},
+		{&RequestMakeCall{Destination: "7001"}, "ThisDN"},
+		{&RequestMakeCall{ThisDN: "7001", Destination: "7002", UserData: KVList{{}}}, "UserData"},
+		{&RequestMakeCall{ThisDN: "7001", Destination: "7002"}, ""},
+		{&RequestAnswerCall{ThisDN: "7001"}, "ConnID"},
+		{&RequestReleaseCall{ThisDN: "7001", ConnID: 1}, ""},
+		{&RequestHoldCall{ConnID: 1}, "ThisDN"},
+		{&RequestRetrieveCall{ThisDN: "7001", ConnID: 1, Reasons: KVList{{}}}, "Reasons"},
+		{&RequestSendDTMF{ThisDN: "7001", ConnID: 1}, "DTMFDigits"},
+		{&RequestSendDTMF{ThisDN: "7001", ConnID: 1, DTMFDigits: "12x"}, "DTMFDigits"},
+		{&RequestSendDTMF{ThisDN: "7001", ConnID: 1, DTMFDigits: "12#"}, ""},
+		{&RequestInitiateTransfer{ThisDN: "7001", ConnID: 1}, "Destination"},
+		{&RequestInitiateConference{ThisDN: "7001", ConnID: 1, Destination: "7002"}, ""},
+		{&RequestCompleteTransfer{ThisDN: "7001", ConnID: 1}, "TransferConnID"},
+		{&RequestCompleteConference{ThisDN: "7001", ConnID: 1}, "ConferenceConnID"},
+		{&RequestSingleStepTransfer{ThisDN: "7001", ConnID: 1}, "Destination"},
+		{&RequestSingleStepConference{ThisDN: "7001", Destination: "7002"}, "ConnID"},
+		{&RequestAlternateCall{ThisDN: "7001", CurrentConnID: 1}, "HeldConnID"},
+		{&RequestMergeCalls{ThisDN: "7001", HeldConnID: 1}, "CurrentConnID"},
+		{&RequestMergeCalls{HeldConnID: 1, CurrentConnID: 2}, "ThisDN"},
+		{&EventDialing{CallAttributes: CallAttributes{ConnID: 1}}, "ThisDN"},
+		{&EventPartyChanged{CallAttributes: call}, ""},
+		{&RequestPull{}, "InteractionID"},
+		{&RequestPlaceInQueue{InteractionID: "i"}, "Queue"},
+		{&RequestPlaceInWorkbin{InteractionID: "i"}, "Workbin"},
+		{&RequestDeliver{InteractionID: "i"}, "AgentID or PlaceID"},
+		{&RequestStopProcessing{InteractionID: "i"}, ""},
+		{&RequestChangeProperties{InteractionID: "i", Changed: KVList{{}}}, "Changed"},
+		{&RequestSubmit{}, "MediaType"},
+		{&RequestSendMessage{}, "InteractionID"},
 	} {
 		err := c.message.Validate()
 		if c.want == "" {
@@ -195,6 +227,11 @@ func TestMessageNamesAreThoseOfTheirTypes(t *testing.T) {
 		&EventRouteRequest{}, &EventRouteUsed{}, &EventDiverted{}, &EventTreatmentApplied{}, &EventTreatmentNotApplied{},
 		&EventTreatmentEnd{}, &EventRinging{}, &EventEstablished{}, &EventReleased{}, &EventAbandoned{},
 		&EventAttachedDataChanged{}, &EventError{},
+		&RequestMakeCall{}, &RequestAnswerCall{}, &RequestReleaseCall{}, &RequestHoldCall{}, &RequestRetrieveCall{}, &RequestSendDTMF{}, &RequestInitiateTransfer{},
+		&RequestInitiateConference{}, &RequestCompleteTransfer{}, &RequestCompleteConference{}, &RequestSingleStepTransfer{}, &RequestSingleStepConference{}, &RequestAlternateCall{}, &RequestMergeCalls{},
+		&EventDialing{}, &EventHeld{}, &EventRetrieved{}, &EventPartyAdded{}, &EventPartyDeleted{}, &EventPartyChanged{}, &EventDTMFSent{},
+		&RequestPull{}, &RequestPlaceInQueue{}, &RequestPlaceInWorkbin{}, &RequestDeliver{}, &RequestStopProcessing{},
+		&RequestChangeProperties{}, &RequestSubmit{}, &RequestSendMessage{},
 	} {
 		assert.Equal(t, reflect.TypeOf(m).Elem().Name(), m.Name())
 		assert.Equal(t, m.Name(), m.String(), "an empty message prints its name only")
@@ -213,6 +250,7 @@ func TestMessageNamesAreThoseOfTheirTypes(t *testing.T) {
 func TestCapabilities(t *testing.T) {
 	assert.Equal(t, "none", Capabilities(0).String())
 	assert.Equal(t, "Monitor|Treat", (CanTreat | CanMonitor).String())
+	assert.Equal(t, "MakeCall|Control|Transfer|Conference", (CanMakeCall | CanControl | CanTransfer | CanConference).String())
 	assert.True(t, (CanRoute | CanTreat).Has(CanRoute))
 	assert.False(t, CanRoute.Has(CanRoute|CanTreat))
 }

@@ -30,6 +30,19 @@
 // to the session, which may change it. An event that a script stores keeps its
 // values. The name _assigned is reserved.
 //
+// # The ORS dialect
+//
+// Texts with Source.Statements are sloppy mode code. What is no expression is run
+// as a program and gives its completion value. With Host.Legacy there is _data,
+// an object with all data items as members that scripts may extend, and every
+// object has the method toSource in the form of SpiderMonkey, which refers to an
+// object around the present one as {}.
+//
+// The language is a [datamodel.Scoper]: variables can be given to a part of a
+// document by other names. Text that scripts hand to eval, and members of the
+// global object, know nothing of it; they have to use the names that
+// variables have there.
+//
 // # Data across the border
 //
 // What enters is copied; objects, arrays and dates become those of the script.

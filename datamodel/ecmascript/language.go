@@ -274,12 +274,15 @@ func compileError(src datamodel.Source, shift int, err error) error {
 	if line == 1 {
 		col -= shift
 	}
-	// What is reported behind the text is about its end.
+	// What is reported behind the text is about its end, and the engine names what
+	// was put there.
+	message := se.Message
 	if lines := 1 + strings.Count(src.Text, "\n"); line > lines {
 		line = lines
 		col = len(src.Text) - strings.LastIndexByte(src.Text, '\n')
+		message = "it ends too early"
 	}
-	out := &datamodel.CompileError{Source: src, Message: se.Message, Line: src.Line + line - 1, Column: max(col, 1)}
+	out := &datamodel.CompileError{Source: src, Message: message, Line: src.Line + line - 1, Column: max(col, 1)}
 	if line == 1 {
 		out.Column += src.Column - 1
 	}
@@ -330,6 +333,7 @@ func (l *language) New(host datamodel.Host) (datamodel.Model, error) {
 		Scope:     &m.scope,
 		In:        host.In,
 		Arm:       m.arm,
+		Look:      m.look,
 	})
 	if err != nil {
 		return nil, err

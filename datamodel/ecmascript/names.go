@@ -80,9 +80,6 @@ func (l *language) parts(p datamodel.Program) (*program, []part, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if q.sources.form == assignment && i == 0 && isIdentifier(strings.TrimSpace(src.Text)) {
-			names.Uses[0].Assigned = true
-		}
 		out = append(out, part{src, names})
 	}
 	return q, out, nil
@@ -174,13 +171,20 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 	if !changed {
 		return p, nil
 	}
+	var out datamodel.Program
 	switch q.sources.form {
 	case assignment:
-		return l.CompileAssign(list[0], list[1])
+		out, err = l.CompileAssign(list[0], list[1])
 	case loop:
-		return l.CompileForeach(list[0], list[1], list[2])
+		out, err = l.CompileForeach(list[0], list[1], list[2])
+	default:
+		out, err = l.Compile(list[0])
 	}
-	return l.Compile(list[0])
+	if err != nil {
+		return nil, err
+	}
+	out.(*program).text = q.text // for messages
+	return out, nil
 }
 
 // renamed puts the new names into a text. Lines stay where they are.

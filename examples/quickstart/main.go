@@ -11,8 +11,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-ff723688/ors/config"
@@ -29,63 +31,87 @@ import (
 var strategies embed.FS
 
 func main() {
-	if err := run(os.Stdout); err != nil {
+	if err := run(os.Stdout, os.Stderr, asUsual()); err != nil {
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-// site is the configuration: the strategy on the routing point 5000, and an
-// extension.
+// scene is what the simulated switch is to play.
+type scene struct {
+	point    sim.RoutePoint // 5000, where the call arrives
+	ann, bob sim.Extension  // 7001 and 7002
+	caller   sim.Caller
+}
+
+// asUsual is the scene in which Ann answers after three seconds and talks for half
+// a minute. Bob would take the call if Ann did not.
+func asUsual() scene {
+	return scene{
+		point:  sim.RoutePoint{RingTimeout: 5 * time.Second},
+		ann:    sim.Extension{AgentID: "ann", AnswerAfter: 3 * time.Second, TalkTime: 30 * time.Second},
+		bob:    sim.Extension{AgentID: "bob", AnswerAfter: 2 * time.Second, TalkTime: 30 * time.Second},
+		caller: sim.Caller{ANI: "+49 30 1234567", DNIS: "0800 5000"},
+	}
+}
+
+// site is the configuration: the strategy on the routing point 5000, and two
+// extensions.
 func site() *config.Site {
 	return &config.Site{
 		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{
 			{Number: "5000", Type: config.RoutingPoint,
 				Annex: config.Annex{"Orchestration": {"application": "script:Welcome"}}},
 			{Number: "7001", Type: config.Extension},
+			{Number: "7002", Type: config.Extension},
 		}}},
 		Scripts: []config.Script{{Name: "Welcome", Annex: config.Annex{
 			"Application":      {"url": "app:/strategy.scxml"},
-			"ApplicationParms": {"agent": "7001"},
+			"ApplicationParms": {"agent": "7001", "second": "7002"},
 		}}},
 	}
 }
 
-func run(out io.Writer) error {
+// run plays a scene. It prints to out what happens, and to problems what an
+// operator has to know, such as a strategy that does not compile.
+func run(out, problems io.Writer, s scene) error {
 	ctx := context.Background()
 	// Virtual time: the run is instant and prints the same every time.
 	start := time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)
 	clock := session.NewVirtualClock(start)
 	trace := &tracer{out: out, clock: clock, start: start}
+	logger := slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: slog.LevelWarn}))
 
-	// The switch: a routing point, and Ann at extension 7001, who answers after
-	// three seconds and talks for half a minute.
-	sw := sim.New(&sim.Options{Clock: clock})
-	if err := sw.AddRoutePoint("5000", sim.RoutePoint{}); err != nil {
+	// The switch: a routing point, and two agents at their extensions.
+	sw := sim.New(&sim.Options{Clock: clock, Trace: trace.event})
+	if err := sw.AddRoutePoint("5000", s.point); err != nil {
 		return err
 	}
-	ann := sim.Extension{AgentID: "ann", AnswerAfter: 3 * time.Second, TalkTime: 30 * time.Second}
-	if err := sw.AddExtension("7001", ann); err != nil {
+	if err := sw.AddExtension("7001", s.ann); err != nil {
+		return err
+	}
+	if err := sw.AddExtension("7002", s.bob); err != nil {
 		return err
 	}
 	link := sw.Connect()
 	defer link.Close()
-	link.Subscribe(trace.event)
 
 	// The engine: it runs the strategies, and the connector brings calls to them.
 	site := site()
-	connector := fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: clock})
+	connector := fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: clock, Logger: logger})
 	defer connector.Close()
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": strategies}})
 	if err != nil {
 		return err
 	}
+	var sessions atomic.Int64
 	opts := &session.Options{
 		Parse:    scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
 		Loader:   loader,
 		Clock:    clock,
 		Workers:  1, // with virtual time: the same order in every run
-		NewID:    func() string { return "session-1" },
+		NewID:    func() string { return fmt.Sprintf("session-%d", sessions.Add(1)) },
+		Logger:   logger,
 		Log:      trace.log,
 		Trace:    trace.session,
 		Observer: session.Observer{SessionStarted: trace.started, SessionEnded: trace.ended},
@@ -105,7 +131,7 @@ func run(out io.Writer) error {
 	}
 
 	// The call.
-	if _, err := sw.Call("5000", sim.Caller{ANI: "+49 30 1234567", DNIS: "0800 5000"}); err != nil {
+	if _, err := sw.Call("5000", s.caller); err != nil {
 		return err
 	}
 	clock.Advance(time.Minute)
@@ -145,11 +171,17 @@ func (t *tracer) event(e telephony.Event) {
 	t.line("switch", "%s", text)
 }
 
-// session prints what a session does.
+// session prints what a session does, each state behind the ones it is in. (With
+// <parallel> the active states would be a tree and no path.)
 func (t *tracer) session(string, *scxml.Document) *scxml.Trace {
+	var path []string
 	return &scxml.Trace{
 		EventTaken: func(ev *scxml.Event) { t.line("strategy", "event %s", ev.Name) },
-		Enter:      func(state string) { t.line("strategy", "state %s", state) },
+		Enter: func(state string) {
+			path = append(path, state)
+			t.line("strategy", "state %s", strings.Join(path, " > "))
+		},
+		Exit: func(string) { path = path[:len(path)-1] },
 		Effect: func(e scxml.Effect) {
 			if call, ok := e.(*scxml.ModuleCall); ok {
 				t.line("strategy", "action <%s> %s", call.Name, call.RequestID)

@@ -13,11 +13,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -42,7 +44,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("run", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	engine := flags.String("engine", "goja", "ECMAScript engine: goja or otto")
-	script := flags.String("script", "", "file of JSON lines: {\"event\":NAME,\"data\":ANY} or {\"advance\":\"1.5s\"} (virtual time)")
+	script := flags.String("script", "", "file of JSON lines, - for standard input: {\"event\":NAME,\"data\":ANY} or {\"advance\":\"1.5s\"} (virtual time)")
 	trace := flags.Bool("trace", false, "print every step of the interpreter on standard error")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: run [-engine goja|otto] [-script FILE] [-trace] CHART")
@@ -84,17 +86,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	err = r.step()
 	for lines := newLines(input); err == nil && lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
-		if line == "" {
+		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		if *script != "" {
-			err = r.scriptLine([]byte(line))
-		} else {
-			err = r.typedLine(line)
+		if *script == "" {
+			if problem := r.typedLine(line); problem != nil {
+				fmt.Fprintln(stderr, "run:", problem)
+				continue
+			}
+		} else if err = r.scriptLine([]byte(line)); err != nil {
+			break
 		}
-		if err == nil {
-			err = r.step()
-		}
+		err = r.step()
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "run:", err)
@@ -143,6 +146,9 @@ func (r *runner) start(chart string, language datamodel.Language, trace bool) er
 	if r.clock != nil {
 		opts.Clock = r.clock
 	}
+	var children atomic.Int64
+	opts.NewID = func() string { return fmt.Sprintf("session.%d", children.Add(1)) }
+	opts.Logger = slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
 	if trace {
 		opts.Trace = func(id string, _ *scxml.Document) *scxml.Trace { return printTrace(r.stderr, id) }
 	}
@@ -213,7 +219,11 @@ func (r *runner) scriptLine(text []byte) error {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&l); err != nil {
+	err := decoder.Decode(&l)
+	if err == nil && decoder.More() {
+		err = errors.New("one object a line")
+	}
+	if err != nil {
 		return fmt.Errorf("script line %d: %s: %w", r.steps, text, err)
 	}
 	switch {
@@ -238,6 +248,9 @@ func (r *runner) typedLine(text string) error {
 
 // send sends an event to the session, unless it has ended.
 func (r *runner) send(name string, data []byte) error {
+	if strings.ContainsAny(name, " \t") {
+		return fmt.Errorf("event %q: a name has no white space", name)
+	}
 	ev := &scxml.Event{Name: name}
 	if len(data) > 0 {
 		v, err := datamodel.DecodeJSON(data, nil)
@@ -254,7 +267,7 @@ func (r *runner) send(name string, data []byte) error {
 }
 
 func openInput(script string, stdin io.Reader) (io.ReadCloser, error) {
-	if script == "" {
+	if script == "" || script == "-" {
 		return io.NopCloser(stdin), nil
 	}
 	return os.Open(script)
@@ -273,6 +286,14 @@ func describe(err error) string {
 		return problems.Detail()
 	}
 	return "run: " + err.Error()
+}
+
+// withoutTime leaves the time out of a log line, so that runs can be compared.
+func withoutTime(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey {
+		return slog.Attr{}
+	}
+	return a
 }
 
 // printTrace prints the steps of one session.

@@ -69,7 +69,38 @@ func TestFailures(t *testing.T) {
 	require.Equal(t, 2, strings.Count(stdout, "\n"), "the line of the failed step is the last one")
 	require.Contains(t, stderr, "state entries")
 
-	code, _, stderr = runCommand("answer {\"agent\":\n", "testdata/timer.scxml")
-	require.Equal(t, exitFailure, code)
+	for _, args := range [][]string{{"testdata/endless.scxml"}, {"-script", "-", "-engine", "otto", "testdata/endless.scxml"}} {
+		code, stdout, stderr = runCommand("", args...)
+		require.Equal(t, exitFailure, code)
+		require.Equal(t, 1, strings.Count(stdout, "\n"))
+		require.Contains(t, stderr, "without end")
+	}
+
+	code, stdout, stderr = runCommand("answer {\"agent\":\n# a comment\nhangup\n", "testdata/timer.scxml")
+	require.Equal(t, exitOK, code, "a slip of the typist is told, and the session goes on")
 	require.Contains(t, stderr, "data of event answer")
+	require.Equal(t, 2, strings.Count(stdout, "\n"))
+
+	for line, want := range map[string]string{
+		`{"event":"a"} {"event":"b"}`:     "one object a line",
+		`{"event":"a b"}`:                 "white space",
+		`{"event":"a","advance":"1s"}`:    "either",
+		`{"advance":"soon"}`:              "duration",
+		`{"evnt":"a"}`:                    "unknown field",
+		`{"event":"a","data":{"x":1,}}`:   "invalid character",
+		`{"event":"ok"}` + "\n" + `event`: "script line 2",
+	} {
+		code, _, stderr = runCommand(line, "-script", "-", "testdata/timer.scxml")
+		require.Equal(t, exitFailure, code, line)
+		require.Contains(t, stderr, want, line)
+	}
+}
+
+// What goes wrong in a chart and is not handled there is told.
+func TestUnhandledErrors(t *testing.T) {
+	code, _, stderr := runCommand("", "-script", "-", "testdata/errors.scxml")
+	require.Equal(t, exitOK, code)
+	require.Contains(t, stderr, `level=WARN msg="error event without a transition" session=session event=error.execution`)
+	require.Contains(t, stderr, "nowhere")
+	require.Contains(t, stderr, "event=error.communication")
 }

@@ -1,33 +1,47 @@
 package fm
 
 import (
+	"slices"
 	"sort"
-	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
-	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
-// call is a call that the connector follows. Guarded by Connector.mu.
+// call is an interaction that the connector follows: a call, or with media set a
+// multimedia interaction. Guarded by Connector.mu.
 type call struct {
-	conn    telephony.ConnID
-	id      string                   // g_uid: the CallUUID, or the ConnID where there is none
-	attrs   telephony.CallAttributes // the latest of each
-	parties []party                  // where the call is, in the order of arrival
-	waiting string                   // the routing point with a pending route request
+	id     string // g_uid: the CallUUID, or the ConnID where there is none; that of the InteractionServer
+	parent string // id of the parent interaction; empty: none
+	server string // that told of it
+	tenant int
 
-	session   string // that it belongs to; empty: none
-	starting  bool   // the session is being started
-	attachAt  string // the DN at which the session id is attached
-	held      []heldEvent
-	treatment *pending // that is running
-	routing   *pending // asked for and not answered
+	conn      telephony.ConnID         // 0 for multimedia
+	consultOf telephony.ConnID         // of a consult call: the call on hold
+	attrs     telephony.CallAttributes // the latest of each
+	parties   []party                  // where the call is, in the order of arrival
+	waiting   string                   // the routing point with a pending route request
+	merged    *call                    // the call that this one has become part of
+
+	media   *telephony.Interaction // nil for calls
+	present bool                   // it is in the hands of strategies
+	handed  bool                   // it has been given to somebody else; the news may still be on its way
+
+	session   string     // that it belongs to; empty: none
+	attachAt  string     // the DN at which it was seen first
+	refused   string     // the DN at which there was no session for it; empty once it moves on
+	applied   float64    // the last change of user data by its session that has been carried out
+	own       int        // such changes that are not yet told of
+	treatment *treatment // that is running, or being applied
+	routing   *pending   // asked for and not answered
 }
 
-type heldEvent struct {
-	session string
-	event   *scxml.Event
+// now returns the call that k is part of.
+func (k *call) now() *call {
+	for k.merged != nil {
+		k = k.merged
+	}
+	return k
 }
 
 // party is a DN that the call is at.
@@ -42,38 +56,72 @@ const (
 	unknown    = "unknown"
 
 	queued    = "queued"
+	dialing   = "dialing"
+	onHold    = "held"
 	alerting  = "alerting"
 	connected = "connected"
 )
 
-func (k *call) setParty(p party) {
+// setParty adds or changes a party and reports whether it did.
+func (k *call) setParty(p party) bool {
 	for i := range k.parties {
 		if k.parties[i].dn == p.dn {
+			if p.agent == "" {
+				p.agent = k.parties[i].agent
+			}
+			changed := k.parties[i] != p
 			k.parties[i] = p
-			return
+			return changed
 		}
 	}
 	k.parties = append(k.parties, p)
+	return true
 }
 
-func (k *call) dropParty(dn string) {
+// partyIn returns the DN of the first party in one of the states, "" without one.
+func (k *call) partyIn(states ...string) string {
+	for _, p := range k.parties {
+		if slices.Contains(states, p.state) {
+			return p.dn
+		}
+	}
+	return ""
+}
+
+// device is a DN by which the switch finds the call.
+func (k *call) device() string {
+	switch dn := k.partyIn(connected, onHold, alerting, queued, dialing); {
+	case k.waiting != "":
+		return k.waiting
+	case dn != "":
+		return dn
+	}
+	return k.attachAt
+}
+
+func (k *call) dropParty(dn string) bool {
 	for i := range k.parties {
 		if k.parties[i].dn == dn {
 			k.parties = append(k.parties[:i], k.parties[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // at tells where a call is that does not wait for a route: a state for the
 // error code invalidstate.
 func (k *call) at() string {
-	for _, p := range k.parties {
-		if p.state == alerting {
-			return "ringing"
-		}
-	}
-	if len(k.parties) == 0 && k.routing == nil {
+	switch {
+	case k.routing != nil:
+		return "routed"
+	case k.partyIn(alerting) != "":
+		return "ringing"
+	case k.partyIn(onHold) != "":
+		return "hold"
+	case k.partyIn(dialing) != "" && k.consultOf != 0:
+		return "transferring"
+	case len(k.parties) == 0 && k.media == nil:
 		return "null"
 	}
 	return "routed"
@@ -97,50 +145,6 @@ func (k *call) merge(a *telephony.CallAttributes) {
 	}
 }
 
-// state is the call as scripts see it, under _genesys.ixn.interactions.
-func (k *call) state() *datamodel.Object {
-	parties := datamodel.NewObject()
-	for _, p := range k.parties {
-		parties.Set(p.dn, datamodel.NewObject(
-			datamodel.Member{Name: "device", Value: p.dn},
-			datamodel.Member{Name: "devicetype", Value: p.kind},
-			datamodel.Member{Name: "state", Value: p.state},
-			datamodel.Member{Name: "agentid", Value: p.agent},
-		))
-	}
-	a := &k.attrs
-	return datamodel.NewObject(
-		datamodel.Member{Name: "g_uid", Value: k.id},
-		datamodel.Member{Name: "parentid", Value: ""},
-		datamodel.Member{Name: "udata", Value: fromList(a.UserData)},
-		datamodel.Member{Name: "xdata", Value: fromList(a.Extensions)},
-		datamodel.Member{Name: "parties", Value: parties},
-		datamodel.Member{Name: "voice", Value: datamodel.NewObject(
-			datamodel.Member{Name: "ani", Value: a.ANI},
-			datamodel.Member{Name: "dnis", Value: a.DNIS},
-			datamodel.Member{Name: "callid", Value: float64(a.CallID)},
-			datamodel.Member{Name: "connid", Value: k.conn.String()},
-			datamodel.Member{Name: "type", Value: strings.ToLower(a.CallType.String())},
-			datamodel.Member{Name: "media", Value: "TMediaVoice"},
-		)},
-	)
-}
-
-// event makes an event about the call that carries its state.
-func (k *call) event(name string, data ...datamodel.Member) *scxml.Event {
-	return &scxml.Event{
-		Name: name, Origin: interactionOrigin, OriginType: originType, Context: contextOf(k.id, k.state()),
-		Data: datamodel.NewObject(append([]datamodel.Member{{Name: "interactionid", Value: k.id}}, data...)...),
-	}
-}
-
-// last makes an event that takes the interaction away from the session.
-func (k *call) last(name string, data ...datamodel.Member) *scxml.Event {
-	ev := k.event(name, data...)
-	ev.Context = contextOf(k.id, nil)
-	return ev
-}
-
 // The origin of events that come from a module.
 const (
 	originType        = "fm"
@@ -154,6 +158,9 @@ func focus(dn string) datamodel.Member {
 
 // receive takes the events of the link, one at a time.
 func (c *Connector) receive(e telephony.Event) {
+	if c.targets != nil {
+		c.targets.Receive(e)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
@@ -172,12 +179,15 @@ func (c *Connector) receive(e telephony.Event) {
 }
 
 func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
+	c.mergeCalls(e, a)
 	k := c.calls[a.ConnID]
 	fresh := false
 	switch e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest, *telephony.EventRinging:
-		if k == nil || k.session == "" {
-			k, fresh = c.arrive(k, a)
+		switch {
+		case k.refusedAgain(e, a.ThisDN): // nothing has changed since
+		case k == nil || k.session == "":
+			k, fresh = c.arrive(k, e, a)
 		}
 	}
 	if k == nil {
@@ -185,84 +195,135 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	}
 	data := k.attrs.UserData
 	k.merge(a)
-	c.follow(k, e, a)
+	moved := k.follow(e, a)
 	if fresh {
-		c.emit(k, k.session, k.event("interaction.added", focus(a.ThisDN)))
+		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
 	}
-	c.tell(k, e, a, fresh, data)
+	c.tell(k, e, a, moved && !fresh, data)
+}
+
+// refusedAgain reports whether the call has no session since it was queued at
+// the routing point whose route request this is. One arrival is tried once. k may be nil.
+func (k *call) refusedAgain(e telephony.Event, dn string) bool {
+	if k == nil {
+		return false
+	}
+	_, request := e.(*telephony.EventRouteRequest)
+	again := request && k.session == "" && k.refused == dn
+	k.refused = ""
+	return again
 }
 
 // arrive looks for the application of a call that has reached a DN and belongs
 // to no session. k is nil for a call that is not followed yet.
-func (c *Connector) arrive(k *call, a *telephony.CallAttributes) (_ *call, fresh bool) {
+func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttributes) (_ *call, fresh bool) {
 	urls, params, err := c.apps.Application(a.ThisDN, a)
 	switch {
 	case err != nil:
 		c.logger.Error("call is left to the switch", "connid", a.ConnID, "dn", a.ThisDN, "error", err)
+		if _, queued := e.(*telephony.EventQueued); queued && (k != nil || !c.full()) {
+			if k == nil {
+				k = c.newCall(e, a)
+			}
+			k.refused = a.ThisDN
+		}
 		return k, false
 	case len(urls) == 0:
 		return k, false
-	case k == nil && len(c.calls) >= c.maxCalls:
+	case k == nil && c.full():
 		c.logger.Error("call is left to the switch: too many calls", "connid", a.ConnID, "dn", a.ThisDN, "max", c.maxCalls)
 		return nil, false
 	}
 	if k == nil {
-		k = &call{conn: a.ConnID, id: string(a.CallUUID)}
-		if k.id == "" {
-			k.id = a.ConnID.String()
-		}
-		c.calls[k.conn] = k
+		k = c.newCall(e, a)
 	}
 	k.attachAt = a.ThisDN
 	c.begin(k, urls, params)
 	return k, true
 }
 
-// follow keeps account of where the call is.
-func (c *Connector) follow(k *call, e telephony.Event, a *telephony.CallAttributes) {
+// full reports whether no further interaction can be followed.
+func (c *Connector) full() bool { return len(c.ids) >= c.maxCalls }
+
+// newCall begins the following of a call.
+func (c *Connector) newCall(e telephony.Event, a *telephony.CallAttributes) *call {
+	k := &call{conn: a.ConnID, id: string(a.CallUUID), tenant: c.tenant, server: e.Header().Server, attachAt: a.ThisDN}
+	if k.id == "" {
+		k.id = a.ConnID.String()
+	}
+	if a.CallType == telephony.CallTypeConsult && a.PreviousConnID != 0 {
+		k.consultOf = a.PreviousConnID
+		k.parent = a.PreviousConnID.String()
+		if on := c.calls[a.PreviousConnID]; on != nil {
+			k.parent = on.id
+		}
+	}
+	c.know(k)
+	return k
+}
+
+// follow keeps account of where the call is and reports whether a party has
+// come, gone or changed.
+func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 	kind := unknown
 	if a.AgentID != "" {
 		kind = agent
 	}
 	switch e.(type) {
 	case *telephony.EventQueued:
-		k.setParty(party{a.ThisDN, routePoint, queued, ""})
+		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
 	case *telephony.EventRouteRequest:
-		k.setParty(party{a.ThisDN, routePoint, queued, ""})
 		k.waiting = a.ThisDN
+		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
+	case *telephony.EventDialing:
+		return k.setParty(party{a.ThisDN, kind, dialing, a.AgentID})
 	case *telephony.EventRinging:
-		k.setParty(party{a.ThisDN, kind, alerting, a.AgentID})
-	case *telephony.EventEstablished:
-		k.setParty(party{a.ThisDN, kind, connected, a.AgentID})
+		return k.setParty(party{a.ThisDN, kind, alerting, a.AgentID})
+	case *telephony.EventEstablished, *telephony.EventRetrieved:
+		return k.setParty(party{a.ThisDN, kind, connected, a.AgentID})
+	case *telephony.EventHeld:
+		return k.setParty(party{a.ThisDN, kind, onHold, a.AgentID})
+	case *telephony.EventPartyAdded:
+		if !slices.ContainsFunc(k.parties, func(p party) bool { return p.dn == a.OtherDN }) {
+			return k.setParty(party{a.OtherDN, unknown, connected, ""})
+		}
+	case *telephony.EventPartyDeleted:
+		return k.dropParty(a.OtherDN)
 	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
-		k.dropParty(a.ThisDN)
 		if k.waiting == a.ThisDN {
 			k.waiting = ""
 		}
+		return k.dropParty(a.ThisDN)
 	case *telephony.EventRouteUsed:
 		k.waiting = ""
 	}
+	return false
 }
 
 // tell sends the session of a call the events that follow from one of the link.
-func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes, fresh bool, before telephony.KVList) {
-	changed := func() {
-		if !fresh {
-			c.emit(k, k.session, k.event("interaction.partystatechanged", focus(a.ThisDN)))
+func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes, moved bool, before telephony.KVList) {
+	changed := func(name, dn string) {
+		if moved {
+			c.emit(k.session, k.event(name, focus(dn)))
 		}
 	}
+	const partyChanged = "interaction.partystatechanged"
 	switch e := e.(type) {
-	case *telephony.EventQueued, *telephony.EventRinging, *telephony.EventEstablished:
-		changed()
+	case *telephony.EventQueued, *telephony.EventRinging, *telephony.EventEstablished, *telephony.EventHeld, *telephony.EventRetrieved:
+		changed(partyChanged, a.ThisDN)
+	case *telephony.EventPartyAdded:
+		changed("interaction.partyadded", a.OtherDN)
+	case *telephony.EventPartyDeleted:
+		changed("interaction.partydeleted", a.OtherDN)
+	case *telephony.EventPartyChanged:
+		c.emit(k.session, k.event(partyChanged, focus(a.ThisDN)))
 	case *telephony.EventRouteRequest:
-		c.emit(k, k.session, k.event("interaction.onrouterequest"))
+		c.emit(k.session, k.event("interaction.onrouterequest"))
 	case *telephony.EventTreatmentEnd:
-		if t := k.treatment; t != nil {
-			k.treatment = nil
-			c.done(k, t)
-		}
+		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:
 		c.cancelTreatment(k, "the call was routed")
+		c.dropSubmissions(k, "the call was routed")
 	case *telephony.EventDiverted:
 		if len(k.parties) == 0 && !c.known[a.ThirdPartyDN] {
 			c.over(k) // it goes where we cannot see it
@@ -272,14 +333,18 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 			c.over(k)
 			return
 		}
-		changed()
+		changed(partyChanged, a.ThisDN)
 	case *telephony.EventAbandoned:
+		// The reason first: a document that waits for both is to see it before what it led to.
+		c.emit(k.session, k.event("interaction.abandoned"))
 		c.cancelTreatment(k, "the caller hung up")
-		c.emit(k, k.session, k.event("interaction.abandoned"))
 		c.over(k)
 	case *telephony.EventAttachedDataChanged:
-		if !sameData(before, a.UserData) {
-			c.emit(k, k.session, k.event("interaction.udata.changed"))
+		if own := k.own > 0 && e.ReferenceID != 0; own || !sameData(before, a.UserData) {
+			if own {
+				k.own--
+			}
+			c.emit(k.session, k.event("interaction.udata.changed"))
 		}
 	}
 }
@@ -307,12 +372,8 @@ func sameData(x, y telephony.KVList) bool {
 // over is the end of a call, or of our seeing it.
 func (c *Connector) over(k *call) {
 	c.cancelTreatment(k, "the call is over")
-	c.emit(k, k.session, k.last("interaction.deleted"))
-	if k.starting {
-		// The session is told when it has started; begun needs the binding.
-		c.forget(k)
-		return
-	}
+	c.dropCall(k)
+	c.emit(k.session, k.last("interaction.deleted"))
 	c.unbind(k)
 	c.forget(k)
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,8 @@ type Applications interface {
 	// Application returns the URLs of the documents for a call that is at a DN, in
 	// the order in which to try them, and the parameters of the session. No URL and
 	// no error: calls at this DN are not ours. It is called on the goroutine
-	// that delivers events and must be quick.
+	// that delivers events and must be quick. For a multimedia interaction dn is its
+	// queue, and call has that and the user data.
 	Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error)
 }
 
@@ -41,6 +43,23 @@ type Options struct {
 	// MaxCalls is the number of calls that are followed at the same time; default
 	// 100,000. Further ones are left to the switch.
 	MaxCalls int
+
+	// Services carry out the modules that need no telephony: session, statistic and
+	// others. The Connector installs, opens and closes them. Default: Services with
+	// Clock and Logger that reach nothing outside of the process.
+	Services *Services
+
+	// Targets selects targets for <queue:submit>; a *router.Router is one. nil:
+	// the actions of the queue module fail with the code unknown.
+	Targets TargetSelector
+
+	// Interactions keeps the multimedia interactions. nil: there are none, and the
+	// actions on them fail.
+	Interactions telephony.InteractionServer
+
+	// TenantID is the tenantid of calls; default 1. Multimedia interactions have
+	// their own.
+	TenantID int
 
 	// Logger is told of calls that cannot be handled and of events that are lost;
 	// nil is silent.
@@ -67,6 +86,10 @@ type Connector struct {
 	clock        session.Clock
 	startTimeout time.Duration
 	maxCalls     int
+	tenant       int
+	server       telephony.InteractionServer // nil without
+	actions      map[string]ixnAction
+	targets      TargetSelector
 	logger       *slog.Logger
 	newID        func() string
 
@@ -75,14 +98,20 @@ type Connector struct {
 	mu       sync.Mutex
 	engine   *session.Engine
 	link     telephony.Link
-	cancel   func() // of the subscription
+	cancel   func() // of the subscriptions
 	closed   bool
 	calls    map[telephony.ConnID]*call
+	ids      map[string]*call   // interactions of every kind that are followed
 	sessions map[string][]*call // by session, in the order in which it got them
-	starting map[*call]context.CancelFunc
-	open     int // registrations not yet answered
-	refused  error
-	isReady  bool
+	starting map[string]*startup
+	recent   map[string]*recent // by session
+
+	submissions map[string]map[string]*submission // by session and request id
+	excluded    map[string][]string               // agents that a session does not want
+	services    *Services
+	open        int // registrations not yet answered
+	refused     error
+	isReady     bool
 }
 
 // NewConnector makes a Connector. It does nothing before Open.
@@ -100,16 +129,25 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = defaultMaxCalls
 	}
+	if o.TenantID == 0 {
+		o.TenantID = 1
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout,
-		maxCalls: o.MaxCalls, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[*call]context.CancelFunc{},
+		maxCalls: o.MaxCalls, tenant: o.TenantID, server: o.Interactions, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
+		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
+		ids: map[string]*call{}, recent: map[string]*recent{},
+		submissions: map[string]map[string]*submission{}, excluded: map[string][]string{},
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
+	}
+	if c.services = o.Services; c.services == nil {
+		// The error is one of FetchOptions, which are empty.
+		c.services, _ = NewServices(&ServicesOptions{Clock: o.Clock, Logger: o.Logger})
 	}
 	return c
 }
@@ -118,17 +156,14 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 // that is about to be made: in Parse.Modules, Modules and Observer. What is
 // there is kept.
 func (c *Connector) Install(o *session.Options) {
-	o.Parse.Modules = append(o.Parse.Modules[:len(o.Parse.Modules):len(o.Parse.Modules)], Modules()...)
-	handlers := map[string]session.ModuleHandler{}
-	for namespace, h := range o.Modules {
-		handlers[namespace] = h
-	}
-	for _, m := range Modules() {
-		for _, namespace := range m.Namespaces() {
-			handlers[namespace] = handler{c}
+	c.services.Install(o) // which leaves the caller's slice and map alone
+	handlers := o.Modules
+	for _, p := range parts() {
+		o.Parse.Modules = append(o.Parse.Modules, p.module)
+		for _, namespace := range p.spec.namespaces() {
+			handlers[namespace] = handler{c, p.perform}
 		}
 	}
-	o.Modules = handlers
 	ended := o.Observer.SessionEnded
 	o.Observer.SessionEnded = func(info session.Info, r session.Result) {
 		c.sessionEnded(info.ID)
@@ -142,10 +177,57 @@ func (c *Connector) Install(o *session.Options) {
 }
 
 // handler hides Call from the users of a Connector.
-type handler struct{ c *Connector }
+type handler struct {
+	c       *Connector
+	perform func(c *Connector, effect *session.ModuleCall) error
+}
 
 // Call implements session.ModuleHandler.
-func (h handler) Call(_ context.Context, call *session.ModuleCall) error { return h.c.act(call) }
+func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
+	h.c.mu.Lock()
+	defer h.c.mu.Unlock()
+	if h.c.link == nil {
+		return errors.New("fm: the connector is not open")
+	}
+	if h.c.repeated(effect.Effect) {
+		return nil
+	}
+	return h.perform(h.c, effect)
+}
+
+// recent are the last effects of a session that were carried out.
+type recent struct {
+	effects []effectKey
+	next    int // the one to be overwritten, when there are maxRecent
+}
+
+type effectKey struct {
+	macrostep uint64
+	index     int
+}
+
+const maxRecent = 64
+
+// repeated reports whether an effect has been carried out before, and notes it.
+// c.mu is held.
+func (c *Connector) repeated(id session.EffectID) bool {
+	r := c.recent[id.Session]
+	if r == nil {
+		r = &recent{}
+		c.recent[id.Session] = r
+	}
+	key := effectKey{id.Macrostep, id.Index}
+	switch {
+	case slices.Contains(r.effects, key):
+		return true
+	case len(r.effects) < maxRecent:
+		r.effects = append(r.effects, key)
+	default:
+		r.effects[r.next] = key
+		r.next = (r.next + 1) % maxRecent
+	}
+	return false
+}
 
 // Open begins: it subscribes to the link and registers Options.DNs, each time
 // that the link says it is connected. engine is the one whose options were given to
@@ -161,9 +243,19 @@ func (c *Connector) Open(engine *session.Engine, link telephony.Link) error {
 	case !link.Capabilities().Has(telephony.CanMonitor):
 		return fmt.Errorf("fm: the link reports no calls: it can %s", link.Capabilities())
 	}
+	if err := c.services.Open(engine); err != nil {
+		return err
+	}
 	c.engine, c.link = engine, link
 	// No event is delivered before the lock is free.
 	c.cancel = link.Subscribe(c.receive)
+	if c.server != nil {
+		calls, media := c.cancel, c.server.Subscribe(c.receiveInteraction)
+		c.cancel = func() {
+			calls()
+			media()
+		}
+	}
 	return nil
 }
 
@@ -186,14 +278,22 @@ func (c *Connector) Close() error {
 	c.mu.Lock()
 	cancel := c.cancel
 	c.closed = true
-	for _, stop := range c.starting {
-		stop()
+	for _, st := range c.starting {
+		st.cancel()
+	}
+	for _, k := range c.calls {
+		k.endTreatment()
+	}
+	for id := range c.submissions {
+		c.dropSession(id)
 	}
 	clear(c.calls)
+	clear(c.ids)
+	clear(c.recent)
 	clear(c.sessions)
 	c.mu.Unlock()
 	cancel()
-	return nil
+	return c.services.Close()
 }
 
 // register asks for the events of all DNs. c.mu is held.
@@ -225,23 +325,30 @@ func (c *Connector) registered() {
 	}
 }
 
+// startup is a session that is being started, and what it will be told then.
+type startup struct {
+	cancel context.CancelFunc
+	held   []*scxml.Event
+}
+
 // begin starts a session for a call. c.mu is held.
 func (c *Connector) begin(k *call, urls []string, params map[string]string) {
-	k.session, k.starting = c.newID(), true
-	c.sessions[k.session] = append(c.sessions[k.session], k)
+	id := c.newID()
+	c.bind(k, id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.startTimeout)
-	c.starting[k] = cancel
-	req := session.StartRequest{SessionID: k.session, Params: parameters(params)}
+	c.starting[id] = &startup{cancel: cancel}
+	req := session.StartRequest{SessionID: id, Params: parameters(params)}
 	c.clock.AfterFunc(0, func() {
 		defer cancel()
 		var err error
-		for _, req.URL = range urls {
-			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) {
+		for i, url := range urls {
+			req.URL = url
+			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(urls)-1 {
 				break
 			}
-			c.logger.Warn("document cannot be used", "url", req.URL, "error", err)
+			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
 		}
-		c.begun(k, req.URL, err)
+		c.begun(id, req.URL, err)
 	})
 }
 
@@ -252,70 +359,75 @@ func mayTryNext(err error) bool {
 }
 
 // begun is the end of begin: the session hears what has happened meanwhile.
-func (c *Connector) begun(k *call, url string, err error) {
+func (c *Connector) begun(id, url string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.starting, k)
-	k.starting = false
-	waiting := k.held
-	k.held = nil
+	st := c.starting[id]
+	delete(c.starting, id)
 	if c.closed {
 		return
 	}
+	mine := slices.Clone(c.sessions[id])
 	if err != nil {
-		c.logger.Error("call is left to the switch: no session", "connid", k.conn, "dn", k.attachAt, "url", url, "error", err)
-		c.unbind(k)
-		c.forget(k)
+		for _, k := range mine {
+			c.logger.Error("call is left to the switch: no session", "interaction", k.id, "dn", k.attachAt, "url", url, "error", err)
+			c.unbind(k)
+			if k.media != nil || len(k.parties) == 0 {
+				c.forget(k)
+			} else if k.waiting == "" && k.partyIn(queued) == k.attachAt {
+				k.refused = k.attachAt // the route request is still to come
+			}
+		}
 		return
 	}
-	for _, e := range waiting {
-		c.deliver(e.session, e.event)
+	for _, ev := range st.held {
+		c.deliver(id, ev)
 	}
-	switch {
-	case k.session == "": // it has ended already
-	case c.calls[k.conn] != k:
-		c.unbind(k) // the call is over
-	default:
+	for _, k := range mine {
 		c.attach(k)
 	}
 }
 
-// attach writes the id of its session into the user data of a call. c.mu is held.
+// attach writes the id of its session into the user data of an interaction. c.mu
+// is held.
 func (c *Connector) attach(k *call) {
-	if !c.link.Capabilities().Has(telephony.CanAttach) {
-		return
-	}
 	data := telephony.KVList{{Key: SessionKey, Value: telephony.String(k.session)}}
-	c.link.Send(&telephony.RequestUpdateUserData{ThisDN: k.attachAt, ConnID: k.conn, UserData: data},
-		func(_ telephony.Event, err error) {
-			if err != nil {
-				c.logger.Debug("session id not attached", "connid", k.conn, "error", err)
-			}
-		})
+	c.change(k, &dataChange{set: data}, func(err error) {
+		if err != nil {
+			c.logger.Debug("session id not attached", "interaction", k.id, "error", err)
+		}
+	})
 }
 
-// sessionEnded lets go of the calls of a session. They go on without it: one
+// sessionEnded lets go of the interactions of a session. They go on without it: a call
 // that waits is routed by the switch, or gets a new session at the next routing point.
 func (c *Connector) sessionEnded(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.dropSession(id)
 	for _, k := range c.sessions[id] {
-		k.session, k.treatment, k.routing = "", nil, nil
-		if len(k.parties) == 0 {
-			delete(c.calls, k.conn)
+		k.endTreatment()
+		k.session, k.routing = "", nil
+		if len(k.parties) == 0 && k.media == nil {
+			c.forget(k)
 		}
 	}
 	delete(c.sessions, id)
+	delete(c.recent, id)
 }
 
-// unbind takes a call away from its session. c.mu is held.
+// bind makes an interaction that has none one of a session. c.mu is held.
+func (c *Connector) bind(k *call, id string) {
+	k.session, k.applied, k.own = id, 0, 0
+	c.sessions[id] = append(c.sessions[id], k)
+}
+
+// unbind takes an interaction away from its session. c.mu is held.
 func (c *Connector) unbind(k *call) {
+	c.dropSubmissions(k, "the session gave the call away")
 	list := c.sessions[k.session]
-	for i := range list {
-		if list[i] == k {
-			list = append(list[:i:i], list[i+1:]...)
-			break
-		}
+	if i := slices.Index(list, k); i >= 0 {
+		list = slices.Delete(slices.Clone(list), i, i+1)
 	}
 	if len(list) == 0 {
 		delete(c.sessions, k.session)
@@ -325,21 +437,32 @@ func (c *Connector) unbind(k *call) {
 	k.session = ""
 }
 
-// forget ends the following of a call. c.mu is held.
+// know begins the following of an interaction. c.mu is held.
+func (c *Connector) know(k *call) {
+	if k.conn != 0 {
+		c.calls[k.conn] = k
+	}
+	c.ids[k.id] = k
+}
+
+// forget ends it. c.mu is held.
 func (c *Connector) forget(k *call) {
 	if c.calls[k.conn] == k {
 		delete(c.calls, k.conn)
 	}
+	if c.ids[k.id] == k {
+		delete(c.ids, k.id)
+	}
 }
 
-// emit sends an event to a session, or keeps it while the session of k is being
-// started. c.mu is held.
-func (c *Connector) emit(k *call, id string, ev *scxml.Event) {
-	switch {
-	case id == "":
-	case k != nil && k.starting && k.session == id:
-		k.held = append(k.held, heldEvent{id, ev})
-	default:
+// emit sends an event to a session, or keeps it while that is being started. c.mu
+// is held.
+func (c *Connector) emit(id string, ev *scxml.Event) {
+	if st := c.starting[id]; st != nil {
+		st.held = append(st.held, ev)
+		return
+	}
+	if id != "" {
 		c.deliver(id, ev)
 	}
 }

@@ -2,22 +2,34 @@
 // orchestration strategy. They give documents actions on calls and the objects
 // under _genesys, and they connect a session engine with a telephony link.
 //
-//	<ixn:redirect>    routes the call to a destination
-//	<dialog:play>     plays announcements to a call that waits
+//	<ixn:…>           routes, transfers and ends interactions, and makes new ones
+//	<dialog:…>        plays to a call that waits, and collects digits
+//	<queue:submit>    finds an agent or another target for it
 //	_genesys.ixn      the interactions of the session, read-only, kept up to date
 //
-// Namespaces are http://www.genesyslab.com/modules/interaction and
-// …/modules/dialog, with or without "http://".
+// Namespaces are http://www.genesyslab.com/modules/interaction, …/modules/dialog and so on,
+// with or without "http://".
 //
 // # Wiring
 //
-// A [Connector] stands between a link and an engine:
+// A [Connector] stands between a link and an engine. site is a *config.Site, or
+// whatever else implements [Applications]:
 //
-//	c := fm.NewConnector(applications, &fm.Options{DNs: []string{"5000", "7001"}})
-//	opts := &session.Options{…}
-//	c.Install(opts)
+//	c := fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Logger: logger})
+//	defer c.Close()                   // no events and requests after that
+//	opts := &session.Options{Logger: logger, …}
+//	c.Install(opts)                   // before session.New
 //	engine, err := session.New(opts)
-//	c.Open(engine, link)
+//	…
+//	defer engine.Shutdown(ctx)
+//	err = c.Open(engine, link)        // opened before, closed, or a link that reports no calls
+//	…
+//	err = c.Ready(ctx)                // the DNs are registered, or which ones the switch refused
+//
+// Calls that come before Ready returns may be missed. Under a session.VirtualClock, which
+// Options.Clock has to name then, call clock.Advance(0) before Ready: the switch answers in no
+// other way. Without a Logger nobody hears why a call got no session, such as a document
+// that does not compile.
 //
 // A call that reaches a DN with an application starts a session of it. The
 // session's id is attached to the call as user data OP-Session-ID, and the session
@@ -25,15 +37,101 @@
 //
 //	interaction.added              interactionid, focusdeviceid: the first event of the session
 //	interaction.onrouterequest     interactionid: the switch waits for <ixn:redirect>
-//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, leaves
-//	interaction.udata.changed      interactionid
-//	interaction.abandoned          interactionid: the caller gave up; interaction.deleted follows
-//	interaction.deleted            interactionid: the call is over. With resultof 'detach' it goes
-//	                               on, but belongs to the session no longer
+//	interaction.partystatechanged  interactionid, focusdeviceid: a party rings, answers, holds, leaves
+//	interaction.partyadded, interaction.partydeleted
+//	                               interactionid, focusdeviceid: a party of a conference
+//	interaction.udata.changed      interactionid: also when a change by the session itself is done
+//	interaction.onmerge            interactionid, frominteractionid, tointeractionid: a consult call
+//	                               has become part of the call on hold
+//	interaction.abandoned          interactionid: the caller gave up. Error events of treatments
+//	                               that it cut short follow, with the code cancelled, then interaction.deleted
+//	interaction.deleted            interactionid: the interaction is over. With resultof detach, associate, merge
+//	                               or notcontrolled it goes on, but belongs to the session no longer
+//
+// Multimedia interactions come from Options.Interactions, when a queue with an application
+// hands them over: interaction.added, then interaction.present. Once they are placed elsewhere or
+// delivered, interaction.deleted and interaction.notcontrolled end that.
+//
+// An interaction belongs to at most one session, a session may have many.
+//
+//   - A consult call that reaches a DN with an application has a session of its own;
+//     its parentid is the id of the call on hold, which <ixn:attach> takes over when no other
+//     session has it. When the two merge, interaction.onmerge comes to the sessions of both;
+//     a call on hold without a session becomes one of the consult call's.
+//   - <ixn:detach> gives an interaction away. It may still be redirected by its id and
+//     attached again; at the next DN with an application a new session begins.
+//   - <ixn:associate> gives it to another session, which hears interaction.added,
+//     interaction.present and, for a call that waits, interaction.onrouterequest.
+//   - Calls and messages that a session makes are its own, also when it had no
+//     interaction before.
 //
 // The objects under _genesys.ixn are brought up to date before the event that
-// tells of the change reaches the document. When a document cannot be loaded
-// the call is left to the default routing of the switch.
+// tells of the change reaches the document.
+//
+// # What scripts see of a call
+//
+// _genesys.ixn.interactions holds the interactions of the session by id and by position; it
+// is empty until interaction.added. An id that it does not have gives undefined.
+//
+//	_genesys.ixn.interactions[id]
+//	    g_uid, parentid, tenantid, location.media_server
+//	    voice    ani, dnis, callid, connid, type ('inbound', 'outbound', 'internal', 'consult', …), media
+//	    udata    the user data, by key; nested lists are objects
+//	    xdata    the extensions of the latest event
+//	    parties  by DN: where the call is
+//	        ['7001']  device ('7001'), devicetype, state, agentid ('' for none)
+//
+// devicetype is 'routepoint', 'agent' (somebody is logged in there) or 'unknown'. state is 'queued'
+// (at a routing point), 'dialing', 'alerting', 'connected' or 'held'. The caller outside is no
+// party. A party that has left is not a member any more: parties['7001'] is undefined then,
+// also in the interaction.partystatechanged that tells of its leaving. So ask first:
+//
+//	cond="'7001' in _genesys.ixn.interactions[id].parties &amp;&amp;
+//	      _genesys.ixn.interactions[id].parties['7001'].state == 'connected'"
+//
+// Multimedia interactions have msgbased or chat in place of voice.
+//
+// # Calls without a session
+//
+// A call is left to the switch when no session can be started for it (a document that
+// cannot be read or does not compile), and when its session fails, or ends, while it waits. Nothing is sent to the switch then: the
+// call stays at the routing point, with the treatment that is running, until the switch's
+// own default routing acts or the caller gives up. When it arrives at a DN with an application again,
+// the same or another, a new session begins, with the parameters of the configuration
+// and none of the data of the first. Options.Logger is told of each refused arrival once,
+// session.Options.Logger of each session that failed.
+//
+// # Attributes
+//
+// MODULES.md, beside this file, lists every element with its attributes. An attribute is of one of three kinds:
+//
+//	value     an expression: to="agent" is the variable agent, to="'7001'" the text 7001. So are
+//	          intid="100", a number, interrupt="true", and language="'English (US)'"
+//	location  a variable that the action writes: requestid="reqid", with <data id="reqid"/>
+//	token     text that stands for itself: <dialog:prompts type="ann">
+//
+// These are the actions that most strategies are made of. Attributes marked with * are
+// required; requestid is a location where nothing else is said, everything else a value:
+//
+//	<ixn:redirect>           to*, interactionid, from, type, detach, hints, requestid
+//	<ixn:terminate>          interactionid, resource, reason, hints, requestid
+//	<dialog:play>            interactionid, device, language, hints, requestid; one <dialog:prompts>
+//	    <dialog:prompts>     type (token; default ann); 1 to 10 <dialog:prompt>
+//	    <dialog:prompt>      interrupt, and one of intid (integer), number, userannid, text
+//	<dialog:collect>         as play; one <dialog:input> and no prompts
+//	    <dialog:input>       max_digits, term_digits, start_timeout, digit_timeout, total_timeout, …
+//	<dialog:playandcollect>  as play; prompts and input
+//	<dialog:playsound>       as play, without prompts; type*, duration (seconds), resource
+//	<queue:submit>           interactionid, queue, priority, ordertype, orderstat, timeout (seconds),
+//	                         clearontimeout, clearqueue, route, hints, requestid; one <queue:targets>
+//	    <queue:targets>      type (token: agent, agentgroup, skill, …), statserver; any number of
+//	    <queue:target>       name or skillexpr; type (token), statserver, threshold, weight
+//	    <queue:targetid>     expr*
+//	<queue:cancel>           requestid (value: the id of the submit), interactionid, queue
+//
+// Without interactionid an action is about the first interaction of the session;
+// <queue:submit> then selects a target for none. A number to dial is text, to="'0800'": as a
+// number it does not compile or loses its zeros.
 //
 // # Actions
 //
@@ -44,22 +142,97 @@
 //	interaction.redirect.done   requestid, interactionid
 //	error.interaction.redirect  error is one of:
 //	    invalidstate.null       the session has no such interaction, or it is over
-//	    invalidstate.ringing, invalidstate.routed
+//	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
 //	    invaliddestination      attribute to names no DN
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
-//	dialog.play.requestid       requestid: the action was accepted
-//	dialog.play.done            requestid: the treatment has ended
-//	error.dialog.play           error is one of invalidattribute, invalidstate.null,
+//
+// The other actions of the interaction module are listed by [Specs]. Those on calls
+// act at the party that their attribute device names, or the first one in the right state.
+//
+// setuData and deleteuData change the user data as the session sees it at once; the request
+// follows, and interaction.udata.changed says that it is done. error.interaction.setudata says
+// that it could not be done, and takes the change back.
+//
+// # Treatments
+//
+// The actions of the dialog module, <dialog:play>, collect, playandcollect,
+// playandverify, playsound, start, remote, createann, deleteann and setdialogdest, each become one
+// RequestApplyTreatment for a call that waits at a routing point; the attribute device, when
+// it is given, has to name that routing point.
+//
+//	dialog.ACTION.requestid     requestid: the action was accepted
+//	dialog.ACTION.done          requestid, interactionid: the treatment has ended. After collecting
+//	                            also digits, after start extensions, after createann userannid
+//	dialog.playsound.done.timeout  the attribute duration is over
+//	error.dialog.ACTION         error is one of invalidattribute, invalidstate.null,
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
-//	    cancelled               another treatment took its place, or the call was routed
+//	    cancelled               another treatment took its place, the call was routed, or it is over;
+//	                            when the caller gave up, interaction.abandoned has come before
+//	    timeout                 total_timeout and 10 s are over and the switch has said nothing
 //
-// A play is applied as TreatmentPlayAnnouncement, with LANGUAGE and PROMPT as the
-// T-Library has them: each prompt is a list with INTERRUPT and one of ID, DIGITS, USER_ANN_ID
-// and TEXT. The type of <prompts> is not looked at.
+// <dialog:stop> has a silence take the place of the treatment with the id in its
+// attribute requestid, a value, or of the one that is running.
 //
-// What is not here yet: the other actions, the queue and statistic modules, the functions
-// that change user data, transferred and conferenced calls.
+// # Targets
+//
+// <queue:submit> asks Options.Targets, a router.Router for example, for a target, and
+// routes the call there unless route is false. Its request ids are numbers.
+//
+//	queue.submit.requestid      requestid, interactionid
+//	queue.submit.done           requestid, interactionid, targetselected, targetcomponentselected,
+//	                            targetobjectselected, vqselected, resource (for <ixn:redirect to>), access.
+//	                            With routing it comes when the switch has routed the call
+//	error.queue.submit          error is timeout, invalidattribute, invalidstate.…, remote, unknown,
+//	                            or cancelled: the call was routed otherwise
+//	queue.cancel.done           requestid, interactionid: one for each submit that <queue:cancel> ends;
+//	                            error.queue.submit does not come then
+//	queue.query.done            requestid, priority, positioninqueue, invqwaittime (seconds), queue, waited
+//	queue.update.done           requestid
+//
+// The treatments in <dialog:runtreatments> are played in turn while the request
+// waits, again from the first, at most once a second. When a target is found, no further one
+// begins. When the call ends, its requests end without an event: interaction.deleted
+// tells of it. A target that the switch refuses is given back, and the request goes on waiting.
+//
+// # Without telephony
+//
+// [Services] carry out the modules that need no call, and a Connector brings them
+// along (Options.Services); a host without telephony uses them by themselves:
+//
+//	<session:start>, <session:terminate>, <session:updatestart>   other sessions
+//	<session:fetch>, <session:response>, <ws:…>                   HTTP, out and in
+//	<statistic:subscribe>, _genesys.statistic                     Statistics
+//	_genesys.session                                              Configuration
+//	<classification:…>, <agent:…>, <elasticconnector:…>           Classifier, Agents, Index
+//	_genesys.resource                                             constants
+//
+// What the host has not connected is answered with the error event of the action,
+// with the code unknown (0 for a fetch); functions throw. A fetch reaches only what
+// [FetchOptions] allow, and no network that is not public unless it is listed there.
+//
+// # Testing a strategy
+//
+// A strategy is tested with go test, without a switch: package sim plays one, under a
+// session.VirtualClock, so that a call that lasts minutes takes milliseconds. The recipe is
+// examples/quickstart/strategy_test.go: it sends a call to the strategy and compares the treatments, the
+// routes and the final state with what is expected.
+//
+// # What is not here
+//
+// MODULES.md has every element, attribute, event and function with its status; it is
+// made from the tables that [Specs] returns. Beside that:
+//
+//   - <ixn:createcall type="predictive"> and <ixn:getcontent>, the transcript of a chat, are answered
+//     with their error events.
+//   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
+//     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
+//     attributes language and usecap are accepted and not looked at.
+//   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
+//   - What is under way lives in memory, not in the store of the engine: requests to the
+//     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
+//     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
+//     so give their states a time-out; nor are calls linked to their sessions again.
 package fm

@@ -1,8 +1,11 @@
 package fm_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +38,10 @@ type world struct {
 	log    []string
 	ids    int
 	lang   datamodel.Language
+	server *sim.InteractionServer // nil without
+	away   bool                   // the server cannot be reached
+	logger *slog.Logger           // of the connector
+	refuse error                  // that Application returns
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -58,7 +65,14 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	w.conn = fm.NewConnector(w, &fm.Options{DNs: dns, Clock: w.clock})
+	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
+	if w.server != nil {
+		settings.Interactions = w.server
+		if w.away {
+			settings.Interactions = away{w.server, w.clock}
+		}
+	}
+	w.conn = fm.NewConnector(w, settings)
 	opts := &session.Options{
 		Parse:  scxml.ParseOptions{Languages: []datamodel.Language{w.lang}},
 		Loader: w, Workers: 1, Clock: w.clock,
@@ -66,6 +80,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 		Log: func(id string, e scxml.LogEntry) {
 			w.log = append(w.log, id+": "+e.Text)
 		},
+		Trace: witness(w),
 	}
 	w.conn.Install(opts)
 	var err error
@@ -83,7 +98,7 @@ func (w *world) open(link telephony.Link, dns ...string) {
 
 // Application implements fm.Applications.
 func (w *world) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
-	return w.apps[dn], w.params, nil
+	return w.apps[dn], w.params, w.refuse
 }
 
 // Fetch implements session.Fetcher.
@@ -180,11 +195,12 @@ func TestEngines(t *testing.T) {
     <log expr="_genesys.ixn.interactions[ixn].voice.type + ' ' + _genesys.ixn.interactions[ixn].udata.vip +
       ' ' + typeof _genesys.ixn.interactions[ixn].msgbased + ' ' + (_genesys.ixn.interactions['none'] === undefined)"/></transition>
   <transition event="interaction.partystatechanged">
-    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state"/></transition>
+    <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state + ' ' + ('7001' in _genesys.ixn.interactions[ixn].parties) +
+      ' ' + ('5000' in _genesys.ixn.interactions[ixn].parties)"/></transition>
   <transition event="interaction.deleted" target="end"/></state><final id="end"/>`))
 			w.call(sim.Caller{UserData: telephony.KVList{{Key: "vip", Value: telephony.Int(1)}}})
 			w.clock.Advance(time.Hour)
-			w.expect("s1: inbound 1 undefined true", "s1: alerting", "s1: connected")
+			w.expect("s1: inbound 1 undefined true", "s1: alerting true false", "s1: connected true false")
 			assert.Zero(t, w.engine.Len())
 		})
 	}
@@ -201,8 +217,8 @@ func TestCallerGivesUp(t *testing.T) {
 	w.clock.Advance(time.Minute)
 	id := "00010000000000010000000000000001"
 	require.Len(t, w.log, 4)
-	assert.Contains(t, w.log[0], `"error":"cancelled","description":"the caller hung up"}`)
-	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[1])
+	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[0])
+	assert.Contains(t, w.log[1], `"error":"cancelled","description":"the caller hung up"}`)
 	assert.Equal(t, `s1: interaction.deleted {"interactionid":"`+id+`"}`, w.log[2])
 	assert.Equal(t, `s1: left: 0`, w.log[3])
 }
@@ -305,6 +321,36 @@ func TestDocumentCannotBeUsed(t *testing.T) {
 	w.clock.Advance(0)
 }
 
+// One arrival of a call is tried, and told of, once; the next one is tried again.
+func TestRefusalIsToldOnce(t *testing.T) {
+	var log bytes.Buffer
+	w := newWorld(t, "<scxml")
+	require.NoError(t, w.conn.Close())
+	w.logger = slog.New(slog.NewTextHandler(&log, nil))
+	w.open(w.link, "5000", "7001", "7002")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "no session")
+	log.Reset()
+
+	w.apps["5000"], w.refuse = nil, errors.New("section Application is missing")
+	w.call(sim.Caller{})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
+	assert.Contains(t, log.String(), "section Application is missing")
+	log.Reset()
+
+	// The document is mended while the call rings; then nobody answers.
+	w.refuse, w.apps["5000"] = nil, []string{"mem:none", "mem:broken"}
+	id := w.call(sim.Caller{})
+	assert.Equal(t, 2, strings.Count(log.String(), "\n"), log.String()) // each document once
+	w.apps["5000"], w.files["mem:b"] = []string{"mem:b"}, strategy(`<state id="s">
+  <transition event="interaction.onrouterequest"><log expr="'again'"/></transition></state>`)
+	w.link.Send(&telephony.RequestRouteCall{ThisDN: "5000", ConnID: id, Destination: "7002"},
+		func(_ telephony.Event, err error) { assert.NoError(t, err) })
+	w.clock.Advance(20 * time.Second)
+	w.expect("s3: again")
+}
+
 func TestParameters(t *testing.T) {
 	w := newWorld(t, strategy(`<datamodel><data id="skill"/></datamodel><state id="s"><onentry><log expr="skill"/></onentry></state>`))
 	w.params = map[string]string{"skill": "sales", "other": "ignored"}
@@ -371,6 +417,28 @@ func TestSessionEndsFirst(t *testing.T) {
 	require.NoError(t, w.sw.HangUp(id))
 	w.clock.Advance(0)
 	assert.Zero(t, w.sw.Calls())
+}
+
+// A call whose session fails stays where it is until the switch acts; when it
+// comes back to a DN with an application there is a new session.
+func TestSessionFailsWhileTheCallWaits(t *testing.T) {
+	w := newWorld(t, strategy(`<state id="s"><onentry><log expr="'start'"/></onentry>
+  <transition event="interaction.onrouterequest" target="loop"/></state>
+  <state id="loop"><transition target="loop"/></state>`))
+	require.NoError(t, w.sw.AddRoutePoint("5002", sim.RoutePoint{Timeout: 5 * time.Second, Default: "7002", RingTimeout: 10 * time.Second}))
+	w.apps["5002"] = []string{"mem:a"}
+	_, err := telephonyDo(w, &telephony.RequestRegisterAddress{ThisDN: "5002"})
+	require.NoError(t, err)
+	_, err = w.sw.Call("5002", sim.Caller{})
+	require.NoError(t, err)
+	w.clock.Advance(4 * time.Second)
+	assert.Zero(t, w.engine.Len())
+	assert.Equal(t, 1, w.sw.Calls())
+	w.expect("s1: start")
+	w.clock.Advance(10 * time.Second) // it rings at 7002
+	w.expect()
+	w.clock.Advance(2 * time.Second)
+	w.expect("s2: start")
 }
 
 func TestManyCalls(t *testing.T) {
@@ -442,11 +510,11 @@ func TestDiagnostics(t *testing.T) {
 		`<ixn:redirect to="1" too="2"/>`:           "<redirect> has no attribute too; it is ignored",
 		`<ixn:transfer/>`:                          "<transfer> is no action of the interaction module",
 		`<dialog:sing/>`:                           "<sing> is no action of the dialog module",
-		`<dialog:play/>`:                           "<play> has nothing to play",
+		`<dialog:play/>`:                           "<play> needs 1 <prompts> inside",
 		`<ixn:redirect to="1"><x/></ixn:redirect>`: "<x> may not stand inside <redirect>",
 		`<dialog:play><dialog:prompts><dialog:prompt/></dialog:prompts></dialog:play>`:                                         "<prompt> needs one of the attributes",
 		`<dialog:play><dialog:prompts><dialog:prompt intid="1" text="2"/></dialog:prompts></dialog:play>`:                      "<prompt> needs one of the attributes",
-		`<dialog:play><dialog:prompts>` + strings.Repeat(`<dialog:prompt intid="1"/>`, 11) + `</dialog:prompts></dialog:play>`: "more than 10 prompts",
+		`<dialog:play><dialog:prompts>` + strings.Repeat(`<dialog:prompt intid="1"/>`, 11) + `</dialog:prompts></dialog:play>`: "more than 10 <prompt> in <prompts>",
 	} {
 		doc, err := scxml.Parse(t.Context(), []byte(strategy(`<state><onentry>`+do+`</onentry></state>`)), &scxml.ParseOptions{
 			Languages: []datamodel.Language{goja.New(nil)}, Modules: fm.Modules()})

@@ -3,15 +3,23 @@ package fm
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
 )
 
 // interactions is the session's part of the interaction module: _genesys.ixn.
-// It changes only as the result of events, which carry the new state of an
-// interaction in their context.
-type interactions struct{ list []*interaction }
+// It changes as the result of events, which carry the new state of an interaction in
+// their context, and by setuData and deleteuData. What those have changed stands
+// over the state of events until one carries the number of the change, or a later one.
+type interactions struct {
+	c      *scxml.ModuleContext // for functions
+	list   []*interaction
+	last   float64 // number of the last change
+	writes []write // in order
+}
 
 // interaction is one entry of _genesys.ixn.interactions.
 type interaction struct {
@@ -20,19 +28,28 @@ type interaction struct {
 	view  *view             // what scripts see of it
 }
 
-func newInteractions() *interactions { return &interactions{} }
+// write is a change of user data that has not come back yet.
+type write struct {
+	id     string
+	number float64
+	args   *datamodel.Object
+}
+
+func newInteractions(c *scxml.ModuleContext) *interactions { return &interactions{c: c} }
 
 // The members of an event's context.
 const (
-	contextID    = "interactionid"
-	contextState = "interaction" // missing: the interaction is not the session's any more
+	contextID      = "interactionid"
+	contextState   = "interaction" // missing: the interaction is not the session's any more
+	contextApplied = "applied"     // the last change of user data that is in the state
 )
 
 // contextOf makes the context of an event about an interaction.
-func contextOf(id string, state *datamodel.Object) datamodel.Value {
+func contextOf(id string, state *datamodel.Object, applied float64) datamodel.Value {
 	o := datamodel.NewObject(datamodel.Member{Name: contextID, Value: id})
 	if state != nil {
 		o.Set(contextState, state)
+		o.Set(contextApplied, applied)
 	}
 	return o
 }
@@ -49,28 +66,36 @@ func (s *interactions) Deliver(ev *datamodel.Event) {
 	}
 	given, _ := context.Get(contextState)
 	state, _ := given.(*datamodel.Object)
+	number, _ := context.Get(contextApplied)
+	applied, _ := number.(float64)
+	s.writes = slices.DeleteFunc(s.writes, func(w write) bool { return w.id == id && (state == nil || w.number <= applied) })
 	s.set(id, state)
 }
 
 // set adds or updates an interaction, or removes it when state is nil.
 func (s *interactions) set(id string, state *datamodel.Object) {
-	for i, x := range s.list {
-		if x.id != id {
-			continue
-		}
-		if state == nil {
-			s.list = append(s.list[:i:i], s.list[i+1:]...)
-			return
-		}
-		x.state = state
-		x.view.update(state)
+	x := s.find(id)
+	switch {
+	case state == nil:
+		s.list = slices.DeleteFunc(s.list, func(x *interaction) bool { return x.id == id })
 		return
-	}
-	if state != nil {
-		x := &interaction{id: id, state: state, view: &view{}}
-		x.view.update(state)
+	case x == nil:
+		x = &interaction{id: id, view: &view{}}
 		s.list = append(s.list, x)
 	}
+	x.state = state
+	s.show(x)
+}
+
+// show brings what scripts see up to date.
+func (s *interactions) show(x *interaction) {
+	state := x.state
+	for _, w := range s.writes {
+		if w.id == x.id {
+			state = changed(state, w.args)
+		}
+	}
+	x.view.update(state)
 }
 
 func (s *interactions) find(id string) *interaction {
@@ -84,29 +109,61 @@ func (s *interactions) find(id string) *interaction {
 
 // Snapshot implements scxml.ModuleState.
 func (s *interactions) Snapshot(dst []byte) ([]byte, error) {
-	all := make([]datamodel.Value, len(s.list))
+	list, writes := make([]datamodel.Value, len(s.list)), make([]datamodel.Value, len(s.writes))
 	for i, x := range s.list {
-		all[i] = contextOf(x.id, x.state)
+		list[i] = contextOf(x.id, x.state, 0)
 	}
-	return datamodel.AppendValue(dst, all), nil
+	for i, w := range s.writes {
+		writes[i] = datamodel.NewObject(datamodel.Member{Name: contextID, Value: w.id},
+			datamodel.Member{Name: "number", Value: w.number}, datamodel.Member{Name: "args", Value: w.args})
+	}
+	return datamodel.AppendValue(dst, datamodel.NewObject(
+		datamodel.Member{Name: "interactions", Value: list},
+		datamodel.Member{Name: "last", Value: s.last},
+		datamodel.Member{Name: "writes", Value: writes},
+	)), nil
 }
 
 // Restore implements scxml.ModuleState.
 func (s *interactions) Restore(snapshot []byte) error {
 	v, rest, err := datamodel.ReadValue(snapshot)
-	all, ok := v.([]datamodel.Value)
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("fm: snapshot of the interactions: %w", err)
-	case !ok || len(rest) > 0:
-		return errors.New("fm: snapshot of the interactions is damaged")
 	}
-	s.list = nil
-	for _, entry := range all {
+	damaged := errors.New("fm: snapshot of the interactions is damaged")
+	all, ok := v.(*datamodel.Object)
+	if !ok || len(rest) > 0 {
+		return damaged
+	}
+	given, _ := all.Get("writes")
+	writes, okWrites := given.([]datamodel.Value)
+	given, _ = all.Get("interactions")
+	list, okList := given.([]datamodel.Value)
+	given, _ = all.Get("last")
+	last, okLast := given.(float64)
+	if !okWrites || !okList || !okLast {
+		return damaged
+	}
+	s.list, s.writes, s.last = nil, nil, last
+	for _, entry := range writes {
+		o, _ := entry.(*datamodel.Object)
+		args, _ := o.Get("args")
+		number, _ := o.Get("number")
+		w := write{id: text(o, contextID)}
+		var okNumber, okArgs bool
+		if w.number, okNumber = number.(float64); !okNumber {
+			return damaged
+		}
+		if w.args, okArgs = args.(*datamodel.Object); !okArgs {
+			return damaged
+		}
+		s.writes = append(s.writes, w)
+	}
+	for _, entry := range list {
 		s.Deliver(&datamodel.Event{Context: entry})
 	}
-	if len(s.list) != len(all) {
-		return errors.New("fm: snapshot of the interactions is damaged")
+	if len(s.list) != len(list) {
+		return damaged
 	}
 	return nil
 }
@@ -125,7 +182,7 @@ type root struct {
 
 // Names implements datamodel.HostObject.
 func (*root) Names() []string {
-	return []string{"interactions", "firstixnid", "mediaType", "getuData", "getMediaIntValue"}
+	return []string{"interactions", "firstixnid", "mediaType", "getMediaIntValue", "setuData", "getuData", "deleteuData"}
 }
 
 // Get implements datamodel.HostObject.
@@ -143,34 +200,16 @@ func (r *root) Get(name string) (datamodel.Value, bool) {
 			r.media = mediaTypes()
 		}
 		return r.media, true
-	case "getuData":
-		return datamodel.Func(r.userData), true
 	case "getMediaIntValue":
 		return datamodel.Func(mediaNumber), true
+	case "setuData":
+		return datamodel.Func(r.s.setUserData), true
+	case "getuData":
+		return datamodel.Func(r.s.userData), true
+	case "deleteuData":
+		return datamodel.Func(r.s.deleteUserData), true
 	}
 	return nil, false
-}
-
-// userData is getuData(key [, interactionid]).
-func (r *root) userData(args []datamodel.Value) (datamodel.Value, error) {
-	if len(args) == 0 {
-		return nil, errors.New("getuData needs a key")
-	}
-	var x *interaction
-	if len(args) > 1 && args[1] != nil {
-		x = r.s.find(asText(args[1]))
-	} else if len(r.s.list) > 0 {
-		x = r.s.list[0]
-	}
-	if x == nil {
-		return nil, errors.New("getuData: the session has no such interaction")
-	}
-	data, _ := x.view.Get("udata")
-	if v, ok := data.(*view); ok {
-		got, _ := v.Get(asText(args[0]))
-		return got, nil
-	}
-	return nil, nil
 }
 
 // listView is _genesys.ixn.interactions: by position, by interaction id, and
@@ -233,31 +272,4 @@ func (v *view) Names() []string { return v.names }
 func (v *view) Get(name string) (datamodel.Value, bool) {
 	value, ok := v.values[name]
 	return value, ok
-}
-
-// mediaNames are the media types, at their numbers.
-var mediaNames = [...]string{"TMediaVoice", "TMediaVoIP", "TMediaEMail", "TMediaVMail", "TMediaSMail", "TMediaChat", "TMediaVideo",
-	"TMediaCobrowsing", "TMediaWhiteboard", "TMediaAppSharing", "TMediaWebform", "TMediaWorkItem", "TMediaCallback",
-	"TMediaFax", "TMediaIMChat", "TMediaBusinessEvent", "TMediaAlert", "TMediaSMS"}
-
-func mediaTypes() *view {
-	o := datamodel.NewObject()
-	for i, name := range mediaNames {
-		o.Set(name, float64(i))
-	}
-	v := &view{}
-	v.update(o)
-	return v
-}
-
-// mediaNumber is getMediaIntValue(media): -1 for an unknown name.
-func mediaNumber(args []datamodel.Value) (datamodel.Value, error) {
-	if len(args) > 0 {
-		for i, name := range mediaNames {
-			if asText(args[0]) == name {
-				return float64(i), nil
-			}
-		}
-	}
-	return float64(-1), nil
 }

@@ -20,6 +20,27 @@
 //	no instruction in time         EventRouteUsed without reference id, EventDiverted: default routing
 //	the caller gives up            EventAbandoned
 //
+// And by call control at an extension:
+//
+//	RequestMakeCall                EventDialing, EventRinging at the destination, EventEstablished at both
+//	RequestHoldCall, …Retrieve…    EventHeld, EventRetrieved
+//	RequestInitiateTransfer, …Conference
+//	                               EventHeld, EventDialing: a consult call, which has the first call's
+//	                               ConnID as PreviousConnID and a copy of its user data
+//	RequestCompleteTransfer        EventReleased (Transferred) on both calls, EventPartyChanged at the others
+//	RequestCompleteConference      EventReleased (Conferenced) on the consult call, EventRetrieved,
+//	                               EventPartyAdded, EventPartyChanged at those of the consult call
+//	RequestSingleStepTransfer      EventReleased (Transferred), EventRinging at the destination, same ConnID
+//	RequestSingleStepConference    EventPartyAdded, EventRinging at the destination
+//	somebody leaves a conference   EventReleased, EventPartyDeleted at the others
+//
+// When two calls merge the one on hold survives (see Options.KeepConsultConnID), with its ConnID and its caller; user
+// data of both are merged, its own count. EventPartyChanged tells those of the consult call, as
+// PreviousConnID, which ConnID they had.
+//
+// An [InteractionServer] does the same for multimedia interactions: queues whose
+// interactions are handed to strategies, agents who accept or do not, workbins, messages.
+//
 // Where the documentation leaves a choice to the switch, this one does the
 // following: a treatment that is replaced, or ended by routing, sends no EventTreatmentEnd; a
 // busy destination refuses RequestRouteCall with an EventError and the call stays where it

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/seed-ff723688/ors/telephony"
 )
@@ -16,6 +17,8 @@ const (
 	CodeUnknownLocation = 5 // the location is another switch
 	CodeTreatment       = 6 // the treatment was refused
 	CodeUnregistered    = 7 // the DN is not registered on this link
+	CodeState           = 8 // the call is not in the state that the request needs
+	CodeResources       = 9 // there are too many calls
 )
 
 type refusal struct {
@@ -61,7 +64,8 @@ func (s *Switch) Connect() *Link {
 
 // Capabilities implements telephony.Link: all of them.
 func (l *Link) Capabilities() telephony.Capabilities {
-	return telephony.CanMonitor | telephony.CanRoute | telephony.CanTreat | telephony.CanAttach
+	return telephony.CanMonitor | telephony.CanRoute | telephony.CanTreat | telephony.CanAttach |
+		telephony.CanMakeCall | telephony.CanControl | telephony.CanTransfer | telephony.CanConference
 }
 
 // Subscribe implements telephony.Link.
@@ -131,17 +135,18 @@ func (l *Link) Send(req telephony.Request, outcome func(telephony.Event, error))
 	l.nextRef++
 	at := len(s.box)
 	event, no := l.carryOut(req, l.nextRef)
-	if no == nil {
-		// The answer stands in the box, followed by what came of it.
-		s.box[at].outcome = outcome
-		return
-	}
-	if event == nil {
+	if no != nil && event == nil {
 		event = &telephony.EventError{EventHeader: s.header(l.nextRef), ErrorCode: no.code, ErrorMessage: no.message}
 		s.post(l, event)
 	}
+	// The answer stands in the box, among what came of the request.
+	for s.box[at].event != event {
+		at++
+	}
 	s.box[at].outcome = outcome
-	s.box[at].err = &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message, Event: event}
+	if no != nil {
+		s.box[at].err = &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message, Event: event}
+	}
 }
 
 func (l *Link) carryOut(req telephony.Request, ref int) (telephony.Event, *refusal) {
@@ -191,7 +196,7 @@ func (l *Link) carryOut(req telephony.Request, ref int) (telephony.Event, *refus
 	case *telephony.RequestDeleteUserData:
 		return l.attach(r.ThisDN, r.ConnID, ref, func(d *telephony.KVList) { *d = nil })
 	}
-	return nil, &refusal{0, "the simulated switch does not know " + req.Name()}
+	return l.control(req, ref)
 }
 
 func (l *Link) route(k *call, r *telephony.RequestRouteCall, ref int) (telephony.Event, *refusal) {
@@ -203,7 +208,7 @@ func (l *Link) route(k *call, r *telephony.RequestRouteCall, ref int) (telephony
 	case r.Location != "" && r.Location != l.sw.name:
 		return nil, &refusal{CodeUnknownLocation, "no such location " + r.Location}
 	}
-	if no := k.destination(r.Destination); no != nil {
+	if no := l.sw.destination(r.Destination); no != nil {
 		return nil, no
 	}
 	if r.RouteType == telephony.RouteTypeOverwriteDNIS && r.DNIS != "" {
@@ -232,8 +237,10 @@ func (l *Link) find(dn string, id telephony.ConnID, toRoute bool) (*call, *refus
 		return nil, &refusal{CodeUnregistered, "DN " + dn + " is not registered"}
 	case k == nil:
 		return nil, &refusal{CodeUnknownCall, "no such call " + id.String()}
-	case k.at != dn, toRoute && k.state != waiting:
+	case toRoute && k.at != dn:
 		return nil, &refusal{CodeNotHere, fmt.Sprintf("call %s does not wait at DN %s", id, dn)}
+	case k.at != dn && k.leg(dn) == nil:
+		return nil, &refusal{CodeNotHere, fmt.Sprintf("call %s is not at DN %s", id, dn)}
 	}
 	return k, nil
 }
@@ -266,22 +273,13 @@ func (s *Switch) confirm(e telephony.Event, by *Link, ref int) telephony.Event {
 	return mine
 }
 
+// withReference returns a copy of an event that has a reference id.
 func withReference(e telephony.Event, ref int) telephony.Event {
-	switch e := e.(type) {
-	case *telephony.EventRouteUsed:
-		c := *e
-		c.ReferenceID = ref
-		return &c
-	case *telephony.EventTreatmentApplied:
-		c := *e
-		c.ReferenceID = ref
-		return &c
-	case *telephony.EventAttachedDataChanged:
-		c := *e
-		c.ReferenceID = ref
-		return &c
-	}
-	return e
+	c := reflect.New(reflect.TypeOf(e).Elem())
+	c.Elem().Set(reflect.ValueOf(e).Elem())
+	mine := c.Interface().(telephony.Event)
+	mine.Header().ReferenceID = ref
+	return mine
 }
 
 // post puts an event into the box for a link.
@@ -314,6 +312,11 @@ func (s *Switch) deliver() {
 	s.box[0] = parcel{}
 	if s.box = s.box[1:]; len(s.box) == 0 {
 		s.box = nil
+	}
+	if p.event != nil && s.trace != nil {
+		s.mu.Unlock()
+		s.trace(p.event)
+		s.mu.Lock()
 	}
 	if p.outcome != nil {
 		s.mu.Unlock()

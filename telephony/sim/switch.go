@@ -38,9 +38,18 @@ type Options struct {
 	// one is refused with ErrTooManyCalls. Default 100,000.
 	MaxCalls int
 
+	// KeepConsultConnID lets the consult call survive when a transfer is completed,
+	// as some switches do, and not the call on hold.
+	KeepConsultConnID bool
+
 	// Treat decides what happens to a treatment; default Announce. It must be
 	// quick and must not call the switch.
 	Treat func(*telephony.RequestApplyTreatment) Treatment
+
+	// Trace is told of each event that a link is about to hand out, before its
+	// receivers and before whoever asked for it learns of the outcome. It is called
+	// like a receiver (telephony.Link). nil: nobody.
+	Trace func(telephony.Event)
 
 	// Logger is told of requests and events, at debug level; nil is silent.
 	Logger *slog.Logger
@@ -116,7 +125,10 @@ type Switch struct {
 	name     string
 	maxCalls int
 	treat    func(*telephony.RequestApplyTreatment) Treatment
+	trace    func(telephony.Event)
 	logger   *slog.Logger
+
+	keepConsult bool
 
 	mu       sync.Mutex
 	points   map[string]*RoutePoint
@@ -130,10 +142,10 @@ type Switch struct {
 	moving   bool     // a timer is set to hand out the next parcel
 }
 
-// extension is an Extension and the call that it is in.
+// extension is an Extension and its part in calls.
 type extension struct {
 	Extension
-	call *call
+	legs []*leg
 }
 
 // New makes a switch without DNs.
@@ -161,7 +173,7 @@ func New(opts *Options) *Switch {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Switch{
-		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, logger: o.Logger,
+		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, trace: o.Trace, logger: o.Logger, keepConsult: o.KeepConsultConnID,
 		points: map[string]*RoutePoint{}, exts: map[string]*extension{}, calls: map[telephony.ConnID]*call{},
 		nextConn: o.FirstConnID, nextCall: 1,
 	}
@@ -221,7 +233,7 @@ func (s *Switch) Call(dn string, c Caller) (telephony.ConnID, error) {
 	switch {
 	case s.points[dn] == nil && ext == nil:
 		return 0, fmt.Errorf("%w: %s", ErrUnknownDN, dn)
-	case ext != nil && ext.call != nil:
+	case ext != nil && len(ext.legs) > 0:
 		return 0, fmt.Errorf("%w: %s", ErrBusy, dn)
 	case len(s.calls) >= s.maxCalls:
 		return 0, fmt.Errorf("%w: %d", ErrTooManyCalls, s.maxCalls)
@@ -229,34 +241,34 @@ func (s *Switch) Call(dn string, c Caller) (telephony.ConnID, error) {
 	if c.DNIS == "" {
 		c.DNIS = dn
 	}
+	k := s.newCall(telephony.CallTypeInbound, c.ANI, c.DNIS, c.UserData)
+	k.outside = true
+	if c.Patience > 0 {
+		k.patience = k.after(c.Patience, k.hangUp)
+	}
+	k.goTo(dn)
+	return k.conn, nil
+}
+
+func (s *Switch) newCall(typ telephony.CallType, ani, dnis string, data telephony.KVList) *call {
 	k := &call{
-		sw: s, conn: s.nextConn, number: s.nextCall, ani: c.ANI, dnis: c.DNIS, data: c.UserData.Clone(),
+		sw: s, conn: s.nextConn, number: s.nextCall, typ: typ, ani: ani, dnis: dnis, data: data.Clone(),
 		uuid: telephony.CallUUID(fmt.Sprintf("%016X%016X", uint64(s.nextConn), s.nextCall)),
 	}
 	s.nextConn++
 	s.nextCall++
 	s.calls[k.conn] = k
-	if c.Patience > 0 {
-		k.patience = k.after(c.Patience, func() {
-			if k.state != talking {
-				k.hangUp()
-			}
-		})
-	}
-	if ext != nil {
-		k.ring(dn, ext)
-	} else {
-		k.arrive(dn)
-	}
-	return k.conn, nil
+	return k
 }
 
-// HangUp lets the caller hang up.
+// HangUp lets the one who began a call hang up: the caller from outside, or the
+// extension that dialled.
 func (s *Switch) HangUp(id telephony.ConnID) error {
 	return s.with(id, (*call).hangUp)
 }
 
-// Release lets the agent of a ringing or established call hang up.
+// Release lets the agent of a ringing or established call hang up: the one that
+// joined it last.
 func (s *Switch) Release(id telephony.ConnID) error {
 	return s.with(id, (*call).releaseAgent)
 }

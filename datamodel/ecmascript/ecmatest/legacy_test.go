@@ -1,7 +1,9 @@
 package ecmatest_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -253,6 +255,51 @@ func TestRename(t *testing.T) {
 			}
 			assert.Equal(t, true, s.eval(read), text)
 			assert.Equal(t, true, s.eval("typeof x === 'undefined' && typeof f === 'undefined'"), text)
+		}
+	})
+}
+
+// FuzzRename: after all names of a program have been changed it has the new ones,
+// in the same order.
+func FuzzRename(f *testing.F) {
+	for _, text := range []string{"x + 1", "var x = 1; x", "{a: x}", "a) + (b", "f(x, function (x) { return x })", "x = {x: x, get x() { return x }}", "`${x}`",
+		"({x, y: [z = x]} = q)", "for (let x of y) x", "class x extends y { x() { return x } }", "x: for (;;) break x", "var {x, ...y} = z", "a?.x ?? x", "async x => await x",
+		"try {} catch { x }", "function* x() { yield x }", "if (x) function f() { x }", "<!-- x", "x\n/*\n*/x", "new.target", "\\u0078 = 1", "(x)\n(y)", "switch (x) { case x: let y }"} {
+		f.Add(text)
+	}
+	l := ecmascript.New(goja.Engine(), nil).(datamodel.Scoper)
+	f.Fuzz(func(t *testing.T, text string) {
+		hang := time.AfterFunc(8*time.Second, func() { panic(fmt.Sprintf("%q hangs", text)) })
+		defer hang.Stop()
+		for _, kind := range []datamodel.Kind{datamodel.Script, datamodel.ValueExpression} {
+			p, err := l.Compile(legacy(text, kind))
+			if err != nil {
+				continue
+			}
+			v, err := l.Variables(p)
+			if err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			to := map[string]string{}
+			for _, name := range v.Used {
+				to[name] = name + "$7"
+			}
+			q, err := l.Rename(p, to)
+			if err != nil {
+				continue // an escape, or a keyword that only looks like a name
+			}
+			again, err := l.Variables(q)
+			if err != nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			if len(again.Used) != len(v.Used) {
+				t.Fatalf("%q: %v became %v", text, v.Used, again.Used)
+			}
+			for i, name := range v.Used {
+				if again.Used[i] != name+"$7" && name != "undefined" {
+					t.Fatalf("%q: %v became %v", text, v.Used, again.Used)
+				}
+			}
 		}
 	})
 }

@@ -20,8 +20,9 @@
 // # Containment
 //
 // Time, call depth and memory of an evaluation are limited by the package
-// above. For the latter, every turn of a loop and every call of a function that
-// itself calls others takes about 30 ns more. What no interrupt reaches is
+// above. For the latter, every turn of a loop, every call of a function that
+// itself calls others, and in such programs every addition of what may be long
+// strings take about 30 ns more. What no interrupt reaches is
 // limited here: the depth of JSON text and of source text given to eval and
 // Function, the length of strings and arrays that one call of a built-in makes or
 // goes through, the time of one match of a regular expression that needs

@@ -81,7 +81,10 @@ func TestSimpleAgainstEngine(t *testing.T) {
 				value, err2 := models[i].Eval(mustCompile(t, l, datamodel.ValueExpression, text))
 				store := models[i].Exec(mustAssign(t, l, "b", text))
 				after, err3 := models[i].Get("b")
-				results[i] = fmt.Sprintf("%v %v | %#v %v | %v | %#v %v", ok, err, canon(value), err2, store, canon(after), err3)
+				statement, err4 := l.Compile(datamodel.Source{Text: "d = " + text, Statements: true})
+				must(t, err4)
+				sloppy, err4 := models[i].Eval(statement)
+				results[i] = fmt.Sprintf("%v %v | %#v %v | %v | %#v %v | %#v %v", ok, err, canon(value), err2, store, canon(after), err3, canon(sloppy), err4)
 			}
 			if results[0] != results[1] {
 				t.Fatalf("%s with %v, event %v:\nclosure %s\nengine  %s", text, data, ev.Data, results[0], results[1])
