@@ -78,11 +78,11 @@
 // Two bounds end a session without such evidence, when the live heap of the
 // process has grown while its script was running: by 4 times Limits.Memory, if
 // the script comes to no place where it could be stopped, because a built-in
-// works for long or because it is text given to eval; by 8 times Limits.Memory in
-// any case, since what functions of Go hold (bound functions, promises that are
-// waiting) is only estimated. A host that itself gains that much within one
-// macrostep, 512 MiB by default, loses the sessions that run longest then. What
-// one built-in makes at once is bounded by the engine, not by Limits.Memory.
+// works for long; by 8 times Limits.Memory in any case, since what functions of
+// Go hold (bound functions, promises that are waiting) is only estimated. A
+// process that itself gains that much within one macrostep, 512 MiB by default,
+// loses the sessions whose scripts ran all the while. What one built-in makes at
+// once is bounded by the engine, not by Limits.Memory.
 //
 // Built-ins that neither notice an interrupt nor fit into the limits are
 // bounded by each engine. Documents of strangers belong into a process of their

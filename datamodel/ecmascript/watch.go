@@ -56,7 +56,7 @@ type watch struct {
 const (
 	answerBy = 4
 	endBy    = 8
-	patience = 10 * time.Millisecond  // to answer
+	patience = 200 * time.Millisecond // to answer: goroutines get turns of 10 ms
 	grace    = 100 * time.Millisecond // for another session to be found guilty
 	mostRest = 500 * time.Millisecond // after a weighing; otherwise twice its length
 )
@@ -161,7 +161,7 @@ func (w *watch) grown(a *alarm, silent bool) (over bool) {
 		w.collect, w.doomed = live+bound, time.Time{} // it was garbage
 		return false
 	}
-	if bound == endBy*budget {
+	if !silent {
 		now := time.Now()
 		if w.doomed.IsZero() {
 			w.doomed = now

@@ -96,6 +96,9 @@ func hostileScripts() []hostileScript {
 		`var s = 'x'; `+strings.Repeat("s += s; ", 60),
 		`var s = 'x'; for (;;) { `+strings.Repeat("s = s + s; ", 30)+`}`,
 		`var f = function () {}; for (;;) f = f.bind(null)`,
+		`var s = 'x', t = 's += s;'; for (var i = 0; i < 8; i++) t += t; eval(t)`,
+		`var s = 'x', t = 's += s;'; for (var i = 0; i < 8; i++) t += t; new Function(t)()`,
+		`var a = []; eval('for (;;) a.push([1, 2, 3])')`,
 	)
 	add("growthES2015", false,
 		`var m = new Map(); for (var i = 0; ; i++) m.set(i, i)`,

@@ -15,7 +15,8 @@
 // # Differences
 //
 // BigInt is not available: its operators work for as long as they like. A direct
-// call of eval is an indirect one: the text sees the global scope only.
+// call of eval is an indirect one: the text sees the global scope only, and the
+// variables that it declares cannot be deleted, not even those of strict text.
 //
 // # Containment
 //

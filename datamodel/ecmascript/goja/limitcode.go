@@ -2,9 +2,12 @@ package goja
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/parser"
 
 	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
@@ -40,11 +43,12 @@ func (r *realm) guard(name string, limit int) error {
 			return tooLong("length", n, limit)
 		}
 		return nil
-	})
+	}, nil)
 }
 
-// proxy puts a check in front of a constructor.
-func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
+// proxy puts a check in front of a constructor, or something in its place that may
+// return nil.
+func (r *realm) proxy(name string, c func(args []goja.Value) error, instead func(args []goja.Value) goja.Value) error {
 	target := r.builtin(name, false)
 	if target == nil {
 		return nil
@@ -57,13 +61,18 @@ func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 	if !ok {
 		return nil
 	}
-	test := func(args []goja.Value) {
+	test := func(args []goja.Value) goja.Value {
+		if instead != nil {
+			return instead(args)
+		}
 		if err := c(args); err != nil {
 			r.throwRange(err)
 		}
+		return nil
 	}
+	var p *goja.Object
 	instanceOf := r.vm.ToValue(r.hasInstance)
-	p := r.vm.ToValue(r.vm.NewProxy(target, &goja.ProxyTrapConfig{
+	p = r.vm.ToValue(r.vm.NewProxy(target, &goja.ProxyTrapConfig{
 		GetSym: func(target *goja.Object, property *goja.Symbol, _ goja.Value) goja.Value {
 			if property == goja.SymHasInstance {
 				return instanceOf // goja's own does not take a proxy for a function
@@ -71,7 +80,9 @@ func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 			return target.GetSymbol(property)
 		},
 		Apply: func(_ *goja.Object, this goja.Value, args []goja.Value) goja.Value {
-			test(args)
+			if v := test(args); v != nil {
+				return v
+			}
 			v, err := call(this, args...)
 			if err != nil {
 				panic(err)
@@ -79,14 +90,16 @@ func (r *realm) proxy(name string, c func(args []goja.Value) error) error {
 			return v
 		},
 		Construct: func(_ *goja.Object, args []goja.Value, newTarget *goja.Object) *goja.Object {
-			test(args)
+			if o, ok := test(args).(*goja.Object); ok && newTarget == p {
+				return o
+			}
 			o, err := construct(newTarget, args...)
 			if err != nil {
 				panic(err)
 			}
 			return o
 		},
-	}))
+	})).(*goja.Object)
 	if proto := r.object(target, "prototype"); proto != nil {
 		if err := proto.DefineDataProperty("constructor", p, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
 			return err
@@ -163,49 +176,105 @@ func limitGenerators(r *realm) error {
 	return proto.DefineDataProperty("next", fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
 }
 
-// source judges text that becomes code, and makes the runtime fit for it.
-func (r *realm) source(text string) error {
+// source compiles text that becomes code, with all that programs of documents are
+// given, and makes the runtime fit for it. Without a result the built-in is to
+// report what is wrong.
+func (r *realm) source(text string) (*code, error) {
 	if err := ecmascript.CheckSource(text, maxEval); err != nil {
-		return err
+		return nil, err
 	}
-	everything := facts{system: allLazy, shapes: true, limits: allLimits}
-	c, err := compile("", text, false)
-	switch {
-	case err != nil:
-		return r.prepare(&everything) // the built-in reports it, or thinks otherwise
-	case c.system&keyBit != 0:
-		// The built-in compiles the text as it is, with keys that nobody looks at.
-		return r.prepare(&everything)
+	tree, err := parser.ParseFile(nil, "", text, 0, parser.WithDisableSourceMaps)
+	if err == nil {
+		enclose(tree)
+		var c *code
+		if c, err = compileTree(tree, false); err == nil {
+			return c, r.prepare(&c.facts)
+		}
 	}
-	return r.prepare(&c.facts)
+	return nil, r.prepare(&facts{system: allLazy, shapes: true, limits: allLimits}) // it may think otherwise
 }
 
-// limitEval checks what eval is given. A direct call becomes an indirect one.
-func limitEval(r *realm) error {
-	return r.replace(r.vm.GlobalObject(), "eval", func(r *realm, call goja.FunctionCall) error {
-		if s, ok := call.Argument(0).(goja.String); ok {
-			return r.source(s.String())
+// enclose puts what eval declares with let, const and class into a block, since it
+// is the text's own.
+func enclose(tree *ast.Program) {
+	if !slices.ContainsFunc(tree.Body, func(s ast.Statement) bool {
+		switch s.(type) {
+		case *ast.LexicalDeclaration, *ast.ClassDeclaration:
+			return true
 		}
+		return false
+	}) {
+		return
+	}
+	var outside, inside []ast.Statement
+	for _, s := range tree.Body {
+		if _, ok := s.(*ast.FunctionDeclaration); ok {
+			outside = append(outside, s)
+		} else {
+			inside = append(inside, s)
+		}
+	}
+	tree.Body = append(outside, &ast.BlockStatement{LeftBrace: tree.Body[0].Idx0(), List: inside, RightBrace: tree.Body[len(tree.Body)-1].Idx1()})
+}
+
+// runSource runs text; nil when the built-in is to do it.
+func (r *realm) runSource(text string) goja.Value {
+	c, err := r.source(text)
+	if err != nil {
+		r.throwRange(err)
+	}
+	if c == nil {
 		return nil
-	})
+	}
+	v, err := r.vm.RunProgram(c.prog)
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
-// limitFunction checks what the function constructors are given.
-func limitFunction(r *realm) error {
-	check := func(word string) func(args []goja.Value) error {
-		return func(args []goja.Value) error {
-			texts := make([]string, len(args))
-			for i, a := range args {
-				texts[i] = a.String()
-			}
-			body := ""
-			if n := len(texts); n > 0 {
-				body, texts = texts[n-1], texts[:n-1]
-			}
-			return r.source("(" + word + " anonymous(" + strings.Join(texts, ",") + "\n) {\n" + body + "\n})")
-		}
+// limitEval runs what eval is given as a program. A direct call becomes an
+// indirect one.
+func limitEval(r *realm) error {
+	g := r.vm.GlobalObject()
+	native, ok := goja.AssertFunction(g.Get("eval"))
+	if !ok {
+		return nil
 	}
-	if err := r.proxy("Function", check("function")); err != nil {
+	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		if s, ok := call.Argument(0).(goja.String); ok {
+			if v := r.runSource(r.Text(s)); v != nil {
+				return v
+			}
+		}
+		v, err := native(call.This, call.Arguments...)
+		if err != nil {
+			panic(err)
+		}
+		return v
+	})
+	return g.DefineDataProperty("eval", fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+}
+
+// functionMaker makes the functions of a constructor; nil when the built-in is to
+// do it.
+func (r *realm) functionMaker(word string) func(args []goja.Value) goja.Value {
+	return func(args []goja.Value) goja.Value {
+		texts := make([]string, len(args))
+		for i, a := range args {
+			texts[i] = r.Text(str(a))
+		}
+		body := ""
+		if n := len(texts); n > 0 {
+			body, texts = texts[n-1], texts[:n-1]
+		}
+		return r.runSource("(" + word + " anonymous(" + strings.Join(texts, ",") + "\n) {\n" + body + "\n})")
+	}
+}
+
+// limitFunction has the function constructors make functions of our programs.
+func limitFunction(r *realm) error {
+	if err := r.proxy("Function", nil, r.functionMaker("function")); err != nil {
 		return err
 	}
 	// The constructors that have no name are reached by way of an instance.
@@ -226,10 +295,10 @@ func limitFunction(r *realm) error {
 		if !ok {
 			continue
 		}
-		test := check(word)
+		instead := r.functionMaker(word)
 		p := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-			if err := test(call.Arguments); err != nil {
-				r.throwRange(err)
+			if v := instead(call.Arguments); v != nil {
+				return v
 			}
 			v, err := f(goja.Undefined(), call.Arguments...)
 			if err != nil {

@@ -100,7 +100,7 @@ func limitRegExp(r *realm) error {
 			return nil
 		}
 		return checkPattern(args[0])
-	})
+	}, nil)
 }
 
 func checkPattern(v goja.Value) error {

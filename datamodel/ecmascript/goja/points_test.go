@@ -1,6 +1,7 @@
 package goja
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -48,11 +49,7 @@ func TestPoints(t *testing.T) {
 		if c.system&pauseBit == 0 {
 			t.Errorf("%s: without a place", text)
 		}
-		rt, err := Engine().NewRuntime(ecmascript.Config{Now: time.Now, Random: func() float64 { return 0 }, Scope: noNames{}, Arm: func() {}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := rt.(*realm)
+		r := newRealm(t)
 		met := false
 		r.Pause(func() { met = true })
 		got, err := r.Run(c)
@@ -70,8 +67,39 @@ func TestPoints(t *testing.T) {
 	}
 }
 
+func newRealm(t *testing.T) *realm {
+	t.Helper()
+	rt, err := Engine().NewRuntime(ecmascript.Config{Now: time.Now, Random: func() float64 { return 0 }, Scope: noNames{}, Arm: func() {}, Look: func() {}})
+	must(t, err)
+	return rt.(*realm)
+}
+
 // noNames is an empty ecmascript.Scope.
 type noNames struct{}
 
 func (noNames) Names() []string                        { return nil }
 func (noNames) Lookup(string) (ecmascript.Value, bool) { return nil, false }
+
+// TestEval checks that text which becomes code is run as the built-ins would.
+func TestEval(t *testing.T) {
+	for _, text := range []string{
+		"eval('1; 2')", "eval('var v = 5; v + 1') + v", "eval('let w = 5; const c = 2; w * c') + typeof w + typeof c", "eval('class K {} typeof K') + typeof K",
+		"eval('function f() { return 7 } let z = 1') === undefined ? f() : f()", "eval('{a: 1}')", "eval('({a: 1})').a", "eval('')", "eval(5)", "eval()", "typeof eval('this')",
+		"var e; try { eval('1 +') } catch (x) { e = x.name } e", "var e; try { eval('throw 8') } catch (x) { e = x } e", "(0, eval)('var q = 3; q') + q", "eval('let u = 1; for (var i = 0; i < 3; i++) u += i; u')",
+		"eval('\"use strict\"; 9')", "new Function('a', 'b', 'return a + b')(1, 2)", "new Function('a, b', 'return a * b')(3, 2)", "Function()()", "Function('return this')() === globalThis",
+		"new Function('a', 'return a').name + new Function('a', 'return a').length", "new Function('x').toString()", "Function('a', 'b', 'return a').toString()", "(() => 1).constructor('return 4')()",
+		"new Function('\"use strict\"; return this')()", "var e; try { new Function('}') } catch (x) { e = x.name } e", "new Function() instanceof Function",
+		"Object.getPrototypeOf(function* () {}).constructor('yield 1; yield 2')().next().value", "eval('var \\u00e9 = \"\\ud83d\\ude00\"; \\u00e9')", "class F extends Function {} new F('return 6')() + (new F() instanceof F)",
+		"var e; try { null.x } catch (x) { e = x instanceof TypeError } eval('1') && e", "[1, 2].map(eval).join()", "var e; try { eval('null.x') } catch (x) { e = x instanceof TypeError } e",
+	} {
+		want, err := goja.New().RunString(strings.ReplaceAll(text, " eval('", " (0, eval)('"))
+		if err != nil {
+			t.Fatalf("%s: %v", text, err)
+		}
+		r := newRealm(t)
+		must(t, r.prepare(&facts{limits: allLimits, shapes: true}))
+		if got, err := r.vm.RunString(text); err != nil || !want.SameAs(got) {
+			t.Errorf("%s: %v, %v, want %v", text, got, err, want)
+		}
+	}
+}
