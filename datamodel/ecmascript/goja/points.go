@@ -69,14 +69,13 @@ func (r *realm) Root() (any, reflect.Type) { return r.vm, reflect.TypeFor[goja.P
 
 // pointer puts the calls into a tree.
 type pointer struct {
-	numeric numeric
-	sums    []*ast.Expression // operands of what may double a string
-	made    bool
+	sums []*ast.Expression // operands of what may double a string
+	made bool
 }
 
 // addPoints reports whether there are any.
 func addPoints(tree *ast.Program) bool {
-	p := &pointer{numeric: numericNames(tree)}
+	p := &pointer{}
 	p.walk(reflect.ValueOf(tree.Body))
 	if len(p.sums) > 1 || p.made {
 		for _, e := range p.sums {
@@ -97,13 +96,11 @@ func (p *pointer) sum(left ast.Expression, right *ast.Expression) {
 
 // small reports whether an operand is surely short.
 func (p *pointer) small(e ast.Expression) bool {
-	switch e := e.(type) {
+	switch e.(type) {
 	case *ast.StringLiteral, *ast.NumberLiteral, *ast.BooleanLiteral, *ast.NullLiteral:
 		return true
-	case *ast.Identifier:
-		return p.numeric[e.Name.String()]
 	}
-	return p.numeric.is(e, "")
+	return numeric(nil).is(e, "")
 }
 
 // call is the call of the function.

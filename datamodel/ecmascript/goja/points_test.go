@@ -37,6 +37,7 @@ func TestPoints(t *testing.T) {
 		"var s = 0; for (let i = 0, f = () => String(i); i < 3; i++) s += f(); s",
 		"(function () { var r = ''; for (const x of [1, 2, 3]) { if (x == 2) continue; r += x } return r })()",
 		"function tag(p) { return p.raw[0] + arguments.length } tag`a${1}${2}b`",
+		"var s = 'a'; s += s; s += s; s",
 	} {
 		want, err := goja.New().RunString(text)
 		if err != nil {
@@ -60,7 +61,7 @@ func TestPoints(t *testing.T) {
 			t.Errorf("%s: no place was met", text)
 		}
 	}
-	for _, text := range []string{"n + 1", "a + b", "'a' + b + 'c' + d", "var i = 0, n = 1; i + n + i", "f(x => x + 1)", "function leaf(a) { return a.x * 2 }", "for (var k in o) o[0]"} {
+	for _, text := range []string{"n + 1", "a + b", "'a' + b + 'c' + d", "i * 2 + n / 2 + -i", "f(x => x + 1)", "function leaf(a) { return a.x * 2 }", "for (var k in o) o[0]"} {
 		if c, err := compile("", text, false); err != nil || c.system&pauseBit != 0 {
 			t.Errorf("%s: %v, with a place", text, err)
 		}
