@@ -367,7 +367,9 @@ func DecodeUnit(s string) (rune, int) {
 	return utf8.DecodeRuneInString(s)
 }
 
-// EncodeJSON returns v as JSON text; see AppendJSON.
+// EncodeJSON returns v as JSON text; see AppendJSON. A caller bounds the value: a
+// text that occurs more than once is written each time. What a data model gives
+// out is bounded by it.
 func EncodeJSON(v Value) []byte { return AppendJSON(nil, v) }
 
 // AppendJSON appends v as JSON text in the way of JSON.stringify: undefined,

@@ -80,7 +80,7 @@ func (m *model) function(name string, f datamodel.Func) Value {
 	return m.rt.NewFunc(name, func(args []Value) (result Value, err error) {
 		in := make([]datamodel.Value, len(args))
 		for i, a := range args {
-			if in[i], err = m.outAt(a, &outState{}); err != nil {
+			if in[i], err = m.outAt(a, m.newOut()); err != nil {
 				return nil, err
 			}
 		}
@@ -107,14 +107,16 @@ func callHost(name string, f datamodel.Func, args []datamodel.Value) (out datamo
 // time.Time, a piece of DOM becomes XML.
 func (m *model) out(v Value) (out datamodel.Value, err error) {
 	switch m.rt.Class(v) {
-	case Undefined, Null, Boolean, Number, String:
+	case Undefined, Null, Boolean, Number:
 		return m.outAt(v, nil)
+	case String:
+		return m.short(m.rt.Text(v))
 	case Function, Symbol, BigInt:
 		return nil, errors.New("a function, symbol or BigInt cannot leave the script")
 	}
 	m.arm()
 	err = m.rt.Protect(func() error {
-		out, err = m.outAt(v, &outState{})
+		out, err = m.outAt(v, m.newOut())
 		return err
 	})
 	return out, err
@@ -122,9 +124,14 @@ func (m *model) out(v Value) (out datamodel.Value, err error) {
 
 // outState guards one copy.
 type outState struct {
+	m     *model
 	path  []Value // the objects around the present one
 	count int
+	bytes int // see Options.MaxCopy
+	polls int
 }
+
+func (m *model) newOut() *outState { return &outState{m: m} }
 
 func (s *outState) enter(v Value) error {
 	if len(s.path) >= datamodel.MaxDepth {
@@ -145,7 +152,35 @@ func (s *outState) add(n int) error {
 	if s.count += n; s.count > maxCopied {
 		return fmt.Errorf("data of more than %d values cannot leave the script", maxCopied)
 	}
+	return s.size(n * valueSize)
+}
+
+// What counts for a value beside its text, and how often the clock is looked at.
+const (
+	valueSize = 8
+	pollEach  = 256 << 10
+)
+
+// size counts bytes. It ends the copy when the time is over.
+func (s *outState) size(n int) error {
+	if s.bytes += n; s.bytes > s.m.lang.maxCopy {
+		return fmt.Errorf("data of more than %d bytes cannot leave the script", s.m.lang.maxCopy)
+	}
+	if s.bytes >= s.polls {
+		s.polls = s.bytes + pollEach
+		return s.m.over()
+	}
 	return nil
+}
+
+func (s *outState) text(t string) (string, error) { return t, s.size(len(t)) }
+
+// short checks a text that leaves the script on its own.
+func (m *model) short(t string) (string, error) {
+	if most := m.lang.maxCopy; len(t) > most {
+		return "", fmt.Errorf("a text of %d bytes cannot leave the script, the limit is %d", len(t), most)
+	}
+	return t, nil
 }
 
 func (m *model) outAt(v Value, s *outState) (datamodel.Value, error) {
@@ -159,7 +194,7 @@ func (m *model) outAt(v Value, s *outState) (datamodel.Value, error) {
 	case Number:
 		return m.rt.Number(v), nil
 	case String:
-		return m.rt.Text(v), nil
+		return s.text(m.rt.Text(v))
 	case BigInt:
 		return nil, errors.New("a BigInt cannot leave the script")
 	case Date:
@@ -179,16 +214,17 @@ func (m *model) outAt(v Value, s *outState) (datamodel.Value, error) {
 		case NumberObject:
 			return shape.Number, nil
 		}
-		return shape.Text, nil
+		return s.text(shape.Text)
 	case Array, TypedArray:
 		return m.outArray(v, s)
 	case DynamicObject:
 		switch d := m.rt.DynamicOf(v).(type) {
 		case *domNode:
 			if d.kind == attributeNode || d.kind == textNode {
-				return d.text, nil
+				return s.text(d.text)
 			}
-			return datamodel.XML{Text: d.xml()}, nil
+			t, err := s.text(d.xml())
+			return datamodel.XML{Text: t}, err
 		case *domList:
 			return m.outNodes(d, s)
 		}
@@ -226,6 +262,9 @@ func (m *model) outObject(v Value, s *outState) (datamodel.Value, error) {
 	}
 	out := datamodel.NewObject()
 	for _, k := range keys {
+		if err := s.size(len(k)); err != nil {
+			return nil, err
+		}
 		member := m.rt.Get(v, k)
 		if c := m.rt.Class(member); c == Function || c == Symbol {
 			continue

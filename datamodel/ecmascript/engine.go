@@ -2,6 +2,7 @@ package ecmascript
 
 import (
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -108,7 +109,7 @@ type Peeker interface {
 type Value any
 
 // Runtime is the global scope of one session. One goroutine at a time uses it;
-// only Interrupt may be called from others.
+// only Interrupt and Pause may be called from others.
 //
 // Methods of the group "objects" may run script code (accessors, proxies) and
 // panic with an exception of the engine; this package calls them within Protect
@@ -132,6 +133,16 @@ type Runtime interface {
 	// cause. It is safe for concurrent use. A Runtime is not used for evaluation
 	// again after it.
 	Interrupt(cause error)
+
+	// Pause has f called once, on the goroutine of the evaluation that is under
+	// way, when it comes to a place where the data of the Runtime can be looked
+	// at; not at all when there is none before its end. A script comes to one in
+	// every loop. It is safe for concurrent use; of two calls the later counts.
+	Pause(f func())
+
+	// Root returns a pointer that all data of the Runtime can be reached from, and
+	// a type that all sessions share.
+	Root() (root any, shared reflect.Type)
 
 	// Global scope.
 

@@ -1,8 +1,10 @@
 package ecmascript
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode"
@@ -16,33 +18,55 @@ import (
 type Options struct {
 	MaxScript     int // bytes of a <script>; default 1 MiB
 	MaxExpression int // bytes of any other expression; default 64 KiB
+
+	// MaxCopy bounds a value that leaves a session, as the result of an
+	// expression, a variable or an argument of a host function: the bytes of all
+	// texts and names in it, each as often as it occurs, and 8 for every value.
+	// Strings share their memory in a script, but not in what is written of them.
+	// Default 8 MiB. A value beyond it is an error of the evaluation.
+	MaxCopy int
+
+	// MaxSnapshot bounds the snapshot of a session; default 64 MiB. Data beyond it
+	// is an error that matches datamodel.ErrNotSerializable.
+	MaxSnapshot int
 }
 
-// Default limits of source text.
+// Default limits of source text and of what leaves a session.
 const (
 	DefaultMaxScript     = 1 << 20
 	DefaultMaxExpression = 64 << 10
+	DefaultMaxCopy       = 8 << 20
+	DefaultMaxSnapshot   = 64 << 20
 )
 
 // language is the ECMAScript data model on one engine.
 type language struct {
 	engine                   Engine
 	maxScript, maxExpression int
+	maxCopy, maxSnapshot     int
+	collector                collector
 }
 
-// New makes the language "ecmascript" of an engine. It is immutable and safe for
-// concurrent use, as is everything it compiles.
+// New makes the language "ecmascript" of an engine. It is safe for concurrent
+// use, and everything it compiles is immutable.
 func New(engine Engine, opts *Options) datamodel.Language {
-	l := &language{engine: engine, maxScript: DefaultMaxScript, maxExpression: DefaultMaxExpression}
+	var o Options
 	if opts != nil {
-		if opts.MaxScript != 0 {
-			l.maxScript = opts.MaxScript
-		}
-		if opts.MaxExpression != 0 {
-			l.maxExpression = opts.MaxExpression
-		}
+		o = *opts
 	}
-	return l
+	bound := func(n int) int {
+		if n < 0 {
+			return math.MaxInt
+		}
+		return n
+	}
+	return &language{
+		engine:        engine,
+		maxScript:     cmp.Or(o.MaxScript, DefaultMaxScript),
+		maxExpression: cmp.Or(o.MaxExpression, DefaultMaxExpression),
+		maxCopy:       bound(cmp.Or(o.MaxCopy, DefaultMaxCopy)),
+		maxSnapshot:   bound(cmp.Or(o.MaxSnapshot, DefaultMaxSnapshot)),
+	}
 }
 
 // program is a compiled expression.

@@ -43,10 +43,18 @@ func (m *model) arm() {
 	if !m.armed {
 		m.armed = true
 		if m.watch == nil {
-			m.watch = newWatch(m.host.Limits, m.rt.Interrupt)
+			m.watch = newWatch(m.host.Limits, m.rt, &m.lang.collector)
 		}
 		m.watch.start()
 	}
+}
+
+// over returns the limit that has been exceeded.
+func (m *model) over() error {
+	if m.armed {
+		return m.watch.over()
+	}
+	return nil
 }
 
 func (m *model) disarm() {
@@ -162,10 +170,14 @@ func (m *model) EvalString(p datamodel.Program) (s string, err error) {
 	v, err := m.rt.Run(q.code)
 	if err == nil {
 		if n, ok := m.rt.DynamicOf(v).(*domNode); ok {
-			return n.xml(), nil
+			s = n.xml()
+		} else {
+			m.arm()
+			err = m.rt.Protect(func() error { s = m.rt.ToString(v); return nil })
 		}
-		m.arm()
-		err = m.rt.Protect(func() error { s = m.rt.ToString(v); return nil })
+	}
+	if err == nil {
+		s, err = m.short(s)
 	}
 	if err != nil {
 		return "", m.failed(q.text, err)

@@ -59,7 +59,7 @@ func (m *model) Snapshot(dst []byte) ([]byte, error) {
 	}
 	defer m.settle()
 	m.arm()
-	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion)}
+	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion), start: len(dst)}
 	err := m.rt.Protect(func() error { return w.bindings(m.rt.GlobalNames()) })
 	if err != nil {
 		return dst, m.failed("snapshot", err)
@@ -68,11 +68,12 @@ func (m *model) Snapshot(dst []byte) ([]byte, error) {
 }
 
 type snapshotWriter struct {
-	m    *model
-	rt   Runtime
-	dst  []byte
-	ids  map[Value]uint64
-	path []any // names and indexes down to the present value
+	m            *model
+	rt           Runtime
+	dst          []byte
+	start, polls int // where it began, and where the clock is looked at next
+	ids          map[Value]uint64
+	path         []any // names and indexes down to the present value
 }
 
 func (w *snapshotWriter) bindings(names []Binding) error {
@@ -134,6 +135,19 @@ func (w *snapshotWriter) refuse(why string) error {
 	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
 }
 
+// room checks that there is room for n bytes and time for the rest.
+func (w *snapshotWriter) room(n int) error {
+	size := len(w.dst) - w.start + n
+	if most := w.m.lang.maxSnapshot; size > most {
+		return w.refuse(fmt.Sprintf("the snapshot would be longer than %d bytes", most))
+	}
+	if size >= w.polls {
+		w.polls = size + pollEach
+		return w.m.over()
+	}
+	return nil
+}
+
 // at writes a value that has a place.
 func (w *snapshotWriter) at(place any, v Value) error {
 	w.path = append(w.path, place)
@@ -143,6 +157,9 @@ func (w *snapshotWriter) at(place any, v Value) error {
 }
 
 func (w *snapshotWriter) value(v Value) error {
+	if err := w.room(0); err != nil {
+		return err
+	}
 	class := w.rt.Class(v)
 	switch class {
 	case Undefined:
@@ -154,8 +171,12 @@ func (w *snapshotWriter) value(v Value) error {
 	case Number:
 		w.number(w.rt.Number(v))
 	case String:
+		t := w.rt.Text(v)
+		if err := w.room(len(t)); err != nil {
+			return err
+		}
 		w.dst = append(w.dst, snapString)
-		w.text(w.rt.Text(v))
+		w.text(t)
 	case BigInt:
 		w.dst = append(w.dst, snapBigInt)
 		w.text(w.rt.Text(v))

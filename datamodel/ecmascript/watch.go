@@ -2,6 +2,7 @@ package ecmascript
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/metrics"
 	"sync"
@@ -10,36 +11,59 @@ import (
 	"github.com/seed-ff723688/ors/datamodel"
 )
 
-// watchTick is how often a running macrostep is looked at.
-const watchTick = 5 * time.Millisecond
+// How often a running macrostep is looked at: ordinarily, and while the heap
+// grows.
+const (
+	watchTick = 5 * time.Millisecond
+	haste     = time.Millisecond
+)
 
 // watch limits time and memory of a macrostep. It costs a timer while a script
 // may be running and nothing otherwise: no goroutine waits.
 //
-// Memory is that of the whole process, since Go keeps no account by goroutine.
-// So a macrostep is only suspected when the heap has grown while it ran, a
-// collection then tells live data from garbage, and only data that stayed alive
-// counts.
+// Go keeps no account of memory by goroutine, so that the heap of the process is
+// only a reason to look: when it has grown by half of the limit while a script
+// was running, the session is weighed. This happens on its own goroutine, at a
+// place where its data are at rest. What it has gained from one weighing to a
+// later one within the macrostep is evidence, and nothing else is, up to the
+// bounds answerBy and endBy.
 type watch struct {
 	limits    datamodel.Limits
-	interrupt func(error)
+	rt        Runtime
+	collector *collector
 
 	mu       sync.Mutex
 	alarm    *alarm // of the running macrostep, or the last one
 	running  bool
 	begun    time.Time // zero until the first tick
-	base     uint64    // live bytes to compare with
-	based    bool      // base comes from a collection within this macrostep
-	suspect  uint64    // heap size at which to look closer
-	ceiling  uint64    // heap size at which to stop without looking
+	low      uint64    // smallest size of the heap since
+	suspect  uint64    // size at which to weigh
+	collect  uint64    // size at which to collect
+	asked    time.Time // zero unless a weighing has been asked for
+	rested   time.Time // no weighing before
+	weighing bool      // the script stands still
+	weighed  bool
+	base     int64 // what the first weighing gave
 	exceeded error
 }
+
+// The bounds at which a session is ended without having been weighed heavy, in
+// multiples of the limit by which the live heap of the process has grown while
+// its script was running. The first is for sessions that have been asked and do
+// not come to a place where they can be weighed, which is what a hog without a
+// loop would do; the second for all, because a weighing does not see everything.
+const (
+	answerBy = 4
+	endBy    = 8
+	patience = 10 * time.Millisecond  // to answer
+	mostRest = 500 * time.Millisecond // after a weighing; otherwise twice its length
+)
 
 // alarm is a timer with an identity, so that one that fires late does no harm.
 type alarm struct{ timer *time.Timer }
 
-func newWatch(limits datamodel.Limits, interrupt func(error)) *watch {
-	return &watch{limits: limits, interrupt: interrupt}
+func newWatch(limits datamodel.Limits, rt Runtime, c *collector) *watch {
+	return &watch{limits: limits, rt: rt, collector: c}
 }
 
 func (w *watch) tick() time.Duration {
@@ -85,49 +109,132 @@ func (w *watch) ring(a *alarm) {
 		return
 	}
 	now := time.Now()
+	size, budget := heapBytes(), uint64(max(w.limits.Memory, 0))
 	if w.begun.IsZero() {
 		w.begun = now.Add(-w.tick())
-		w.based, w.base = false, 0
-		w.suspect = heapBytes()
-		w.ceiling = w.suspect + 8*uint64(max(w.limits.Memory, 0))
-		w.suspect += uint64(max(w.limits.Memory, 0)) / 2
+		w.asked, w.rested, w.weighed = time.Time{}, time.Time{}, false
+		w.low, w.suspect, w.collect = size, math.MaxUint64, 0
 	}
 	if w.limits.Time > 0 && now.Sub(w.begun) >= w.limits.Time {
 		w.exceed(fmt.Errorf("%w: evaluation took longer than %v", datamodel.ErrLimit, w.limits.Time))
 		return
 	}
-	if w.limits.Memory > 0 && w.grown() {
-		w.exceed(fmt.Errorf("%w: evaluation needed more than %d bytes of memory", datamodel.ErrLimit, w.limits.Memory))
+	next := w.tick()
+	if w.limits.Memory > 0 && !w.weighing {
+		w.low = min(w.low, size)
+		w.suspect = min(w.suspect, size+budget/2)
+		if size > w.low+budget/8 {
+			next = min(next, haste)
+		}
+		if w.asked.IsZero() && size >= w.suspect && now.After(w.rested) {
+			w.asked = now
+			w.rt.Pause(func() { w.weigh(a) })
+		}
+		silent := !w.asked.IsZero() && now.Sub(w.asked) > patience
+		if bound := max(w.low+endBy*budget, w.collect); size > bound || silent && size > bound-(endBy-answerBy)*budget {
+			if w.grown(a, silent) {
+				return
+			}
+		}
+	}
+	a.timer.Reset(next)
+}
+
+// grown reports whether the macrostep is to be ended because the live heap of
+// the process has grown. The lock is released meanwhile.
+func (w *watch) grown(a *alarm, silent bool) (over bool) {
+	w.mu.Unlock()
+	live := w.collector.live()
+	w.mu.Lock()
+	if w.alarm != a || !w.running || w.exceeded != nil {
+		return true
+	}
+	budget := uint64(w.limits.Memory)
+	bound := endBy * budget
+	if silent && !w.asked.IsZero() {
+		bound = answerBy * budget
+	}
+	w.low = min(w.low, live)
+	if live-w.low < bound {
+		w.collect = live + bound // it was garbage
+		return false
+	}
+	w.exceedMemory()
+	return true
+}
+
+// weigh judges the session. It runs on its goroutine.
+func (w *watch) weigh(a *alarm) {
+	ended := func() bool { return w.alarm != a || !w.running || w.exceeded != nil }
+	w.mu.Lock()
+	if ended() {
+		w.mu.Unlock()
 		return
 	}
-	a.timer.Reset(w.tick())
+	w.weighing = true
+	w.mu.Unlock()
+	over := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return ended()
+	}
+	begun := time.Now()
+	root, skip := w.rt.Root()
+	most := endBy * w.limits.Memory
+	if w.weighed {
+		most = w.base + w.limits.Memory/2
+	}
+	weight := weigh(root, skip, most, over)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.weighing = false
+	if ended() {
+		return
+	}
+	now := time.Now()
+	w.asked, w.rested = time.Time{}, now.Add(min(2*now.Sub(begun), mostRest))
+	w.suspect = heapBytes() + uint64(w.limits.Memory)/2
+	switch {
+	case !w.weighed:
+		w.weighed, w.base = true, weight
+	case weight > most:
+		w.exceedMemory()
+	}
+}
+
+func (w *watch) exceedMemory() {
+	w.exceed(fmt.Errorf("%w: evaluation needed more than %d bytes of memory", datamodel.ErrLimit, w.limits.Memory))
 }
 
 func (w *watch) exceed(err error) {
 	w.exceeded = err
-	w.interrupt(err)
+	w.rt.Interrupt(err)
 }
 
-// grown reports whether the macrostep has taken too much memory. Collecting
-// takes a while; the macrostep goes on meanwhile.
-func (w *watch) grown() bool {
-	size := heapBytes()
-	if size < w.suspect {
-		return false
+// over returns the limit that has been exceeded, for what goes on for long
+// without the engine.
+func (w *watch) over() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.exceeded
+}
+
+// collector collects garbage for all sessions of a language.
+type collector struct {
+	mu   sync.Mutex
+	at   time.Time
+	size uint64
+}
+
+// live returns the size of what is alive on the heap, as of a moment ago.
+func (c *collector) live() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at.IsZero() || time.Since(c.at) > 50*time.Millisecond {
+		runtime.GC()
+		c.at, c.size = time.Now(), heapBytes()
 	}
-	if size > w.ceiling {
-		return true
-	}
-	half := uint64(w.limits.Memory) / 2
-	runtime.GC()
-	live := heapBytes()
-	if !w.based {
-		w.based, w.base = true, live
-	} else if live > w.base+half {
-		return true
-	}
-	w.suspect = live + half
-	return false
+	return c.size
 }
 
 // heapBytes is the size of all objects on the heap, dead ones that have not

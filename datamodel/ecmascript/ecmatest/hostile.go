@@ -26,6 +26,7 @@ const (
 	hostileEnv      = "ORS_ECMATEST_HOSTILE"
 	hostilePatience = 20 * time.Second
 	hostileAddress  = 6 << 30 // bytes of address space of a child process
+	hostileMemory   = 1 << 30 // bytes that it may take
 )
 
 // hostileResult is what a child process reports.
@@ -35,6 +36,7 @@ type hostileResult struct {
 	Millis  int64
 	Others  int64  // evaluations of another session meanwhile
 	Trouble string // what the other session had to suffer
+	Peak    int64  // bytes of memory; 0 when unknown
 }
 
 // Hostile runs each of the hostile scripts in a process of its own, beside a
@@ -64,9 +66,11 @@ func Hostile(t *testing.T, engine ecmascript.Engine) {
 					t.Errorf("%s: the other session: %d evaluations, %s", h.text, r.Others, r.Trouble)
 				case h.endless && !r.Limit:
 					t.Errorf("%s: ended with %q after %d ms, want a limit", h.text, r.Error, r.Millis)
+				case r.Peak > hostileMemory:
+					t.Errorf("%s: took %d bytes of memory", h.text, r.Peak)
 				default:
 					contained.Add(1)
-					t.Logf("%5d ms  %-60.60s  %s", r.Millis, h.text, r.Error)
+					t.Logf("%5d ms %5d MB  %-60.60s  %s", r.Millis, r.Peak>>20, h.text, r.Error)
 				}
 			})
 		}
@@ -126,6 +130,7 @@ func hostileChild(t *testing.T, engine ecmascript.Engine, index string) {
 	if err != nil {
 		r.Error, r.Limit = fmt.Sprintf("%.200s", err), errors.Is(err, datamodel.ErrLimit)
 	}
+	r.Peak = peakMemory()
 	b, err := json.Marshal(r)
 	if err != nil {
 		t.Fatal(err)
@@ -157,9 +162,11 @@ func hostileRun(t *testing.T, s *suite, h hostileScript) error {
 	if err != nil {
 		return err
 	}
-	if _, err := m.Eval(read); errors.Is(err, datamodel.ErrLimit) {
+	v, err := m.Eval(read)
+	if errors.Is(err, datamodel.ErrLimit) {
 		return err
 	}
+	_ = datamodel.EncodeJSON(v)
 	if _, err := m.EvalString(read); errors.Is(err, datamodel.ErrLimit) {
 		return err
 	}

@@ -1,5 +1,7 @@
 package ecmatest
 
+import "strings"
+
 // hostileScript is a script that is out for harm. What it leaves in x is read
 // afterwards, converted to a string, and saved.
 type hostileScript struct {
@@ -90,6 +92,10 @@ func hostileScripts() []hostileScript {
 		`var a = [1]; for (;;) a = a.concat(a)`,
 		`for (var i = 0; ; i++) this['global' + i] = {}`,
 		`var fs = []; for (;;) fs.push(function () {})`,
+		`var s = 'x'; for (var i = 0; i < 20; i++) s += s; var a = []; for (;;) a.push(s + a.length)`,
+		`var s = 'x'; `+strings.Repeat("s += s; ", 60),
+		`var s = 'x'; for (;;) { `+strings.Repeat("s = s + s; ", 30)+`}`,
+		`var f = function () {}; for (;;) f = f.bind(null)`,
 	)
 	add("growthES2015", false,
 		`var m = new Map(); for (var i = 0; ; i++) m.set(i, i)`,
@@ -97,6 +103,36 @@ func hostileScripts() []hostileScript {
 		`var a = []; for (;;) a = [...a, ...a, 1]`,
 		"var s = 'x'; for (;;) s = `${s}${s}`",
 		`var a = []; for (;;) a.push(new Uint8Array(1 << 20))`,
+		`for (;;) (async () => { await 1 })()`,
+		`var m = new Map([[0, 0]]); for (var [k] of m) m.set(k + 1, new Array(100).fill(k))`,
+		"var s = 'x'; "+strings.Repeat("s = `${s}${s}`; ", 60),
+		`var a = []; (function f() { a.push([1, 2, 3]); try { f() } finally { f() } })()`,
+		`var a = []; var it = {next: () => ({value: a.push([1, 2, 3]), done: false}), [Symbol.iterator]: () => it}; for (var v of it);`,
+	)
+	add("copies", false,
+		`var s = 'x'; for (var i = 0; i < 23; i++) s += s; var x = []; for (i = 0; i < 900; i++) x.push(s)`,
+		`var s = 'x'; for (var i = 0; i < 23; i++) s += s; var x = []; for (i = 0; i < 20000; i++) x[i] = s`,
+		`var s = 'x'; for (var i = 0; i < 22; i++) s += s; var x = {}; for (i = 0; i < 900; i++) x['k' + i] = s`,
+		`var s = 'x'; for (var i = 0; i < 22; i++) s += s; var x = {}; x[s] = 1; var y = []; for (i = 0; i < 900; i++) y[i] = x; x = y`,
+		`var s = 'x'; for (var i = 0; i < 23; i++) s += s; var y = []; for (i = 0; i < 900; i++) y[i] = s; var x = '' + y`,
+	)
+	add("matches", false,
+		`'a'.repeat(3e5).match(/(?=(a*))/g)`,
+		`'a'.repeat(3e5).match(/a*b|a/g)`,
+		`for (var m of 'a'.repeat(3e5).matchAll(/(?=(a*))/g));`,
+		`[...'a'.repeat(3e5).matchAll(/(?=a*b)|a/g)]`,
+		`'a'.repeat(3e5).replace(/(?=a*b)|a/g, '')`,
+		`'a'.repeat(3e5).replace(/a*b|a/g, function (s) { return s })`,
+		`'a'.repeat(3e5).replaceAll(/(?=a*b)|a/g, 'b')`,
+		`'a'.repeat(3e5).split(/(?=a*b)|a/)`,
+		`/(?=(a*))/g[Symbol.match]('a'.repeat(3e5))`,
+		`'a'['mat' + 'ch'].call('a'.repeat(3e5), /(?=(a*))/g)`,
+		`'a'.repeat(16e6).match(/a/g)`,
+		`'a'.repeat(16e6).replace(/(a)/g, '$1$1$1')`,
+		`new RegExp('(?:a?b?c?d?)'.repeat(5000)).test('a'.repeat(16e6))`,
+		`var s = 'a'; for (var i = 0; i < 19; i++) s += s; s.match(/a*b|a/g)`,
+		`var s = 'a'; for (var i = 0; i < 19; i++) s += s; s.replace(/a*b|a/g, '')`,
+		`var s = 'a'; for (var i = 0; i < 19; i++) s += s; s.split(/a*b|a/)`,
 	)
 	add("huge", false,
 		`'x'.repeat(1e9)`,

@@ -397,6 +397,9 @@ func (a *analyzer) bracket(n *ast.BracketExpression) {
 			a.limits |= arrayLimits
 		}
 	default:
+		if a.written[n] {
+			a.limits |= limitOf["join"] // an array may become one of long texts
+		}
 		if a.written[n] || !a.plainKey(m) {
 			a.system |= keyBit
 			guardKey(n)

@@ -147,10 +147,13 @@ func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
 	if err := checkPatterns(c.patterns); err != nil {
 		return nil, &ecmascript.SyntaxError{Message: err.Error()}
 	}
+	c.simplify(tree)
+	if addPoints(tree) {
+		c.system |= pauseBit
+	}
 	if c.prog, err = goja.CompileAST(tree, strict); err != nil {
 		return nil, syntaxError(err)
 	}
-	c.simplify(tree)
 	return c, nil
 }
 

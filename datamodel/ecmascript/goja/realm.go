@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/dop251/goja"
@@ -28,6 +29,9 @@ type realm struct {
 	ran     []*code // the programs with functions that have run
 	natives *natives
 	waiting *waiting // functions of libraries; nil without
+
+	paused atomic.Pointer[func()] // see points.go
+	cause  atomic.Pointer[error]  // of the interruption
 }
 
 // NewRuntime makes an empty global scope.
@@ -71,6 +75,11 @@ func (r *realm) prepare(f *facts) error {
 		r.system |= missing
 		if missing&keyBit != 0 {
 			if err := r.defineKey(); err != nil {
+				return err
+			}
+		}
+		if missing&pauseBit != 0 {
+			if err := r.definePause(); err != nil {
 				return err
 			}
 		}
@@ -222,8 +231,8 @@ func (r *realm) caught(x any) error {
 func (r *realm) failed(err error) error {
 	var interrupted *goja.InterruptedError
 	if errors.As(err, &interrupted) {
-		if cause, ok := interrupted.Value().(error); ok {
-			return cause
+		if cause := r.cause.Load(); cause != nil {
+			return *cause
 		}
 		return datamodel.ErrLimit
 	}
@@ -248,7 +257,10 @@ func (r *realm) failed(err error) error {
 }
 
 // Interrupt ends the evaluation that is under way.
-func (r *realm) Interrupt(cause error) { r.vm.Interrupt(cause) }
+func (r *realm) Interrupt(cause error) {
+	r.cause.CompareAndSwap(nil, &cause)
+	r.vm.Interrupt(cause)
+}
 
 // Close releases nothing: the collector does.
 func (r *realm) Close() {}
@@ -428,6 +440,11 @@ func (r *realm) ToString(v ecmascript.Value) string {
 	}
 	if s, ok := v.(*goja.Symbol); ok {
 		return "Symbol(" + s.String() + ")"
+	}
+	if o, ok := v.(*goja.Object); ok {
+		// What converts an array is not to be found in the text of any program.
+		r.fit(&facts{limits: limitOf["toString"]})
+		return r.Text(o.ToString())
 	}
 	return r.Text(js(v).ToString())
 }

@@ -3,6 +3,7 @@ package otto
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync/atomic"
 
@@ -37,6 +38,7 @@ type runtime struct {
 	// block evaluates panics again.
 	interrupts chan func()
 	halted     atomic.Pointer[halt]
+	paused     atomic.Pointer[func()]
 
 	running  bool   // within Run
 	dirty    bool   // functions of the document may be called implicitly
@@ -111,6 +113,28 @@ func (r *runtime) Interrupt(cause error) {
 		}
 	}
 }
+
+// Pause has f called in the middle of the evaluation.
+func (r *runtime) Pause(f func()) {
+	r.paused.Store(&f)
+	select {
+	case r.interrupts <- r.pause:
+	default: // another such call waits there
+	}
+}
+
+// pause is called by otto in the middle of an evaluation.
+func (r *runtime) pause() {
+	if f := r.paused.Swap(nil); f != nil {
+		(*f)()
+	}
+	if r.halted.Load() != nil { // the interruption may have found no room
+		r.panic()
+	}
+}
+
+// Root is where all data of a session hang.
+func (r *runtime) Root() (any, reflect.Type) { return r.vm, reflect.TypeFor[js.Script]() }
 
 // panic is called by otto in the middle of an evaluation.
 func (r *runtime) panic() {
