@@ -216,11 +216,7 @@ func TestCallerGivesUp(t *testing.T) {
 	w.log = nil
 	w.clock.Advance(time.Minute)
 	id := "00010000000000010000000000000001"
-	require.Len(t, w.log, 4)
-	assert.Equal(t, `s1: interaction.abandoned {"interactionid":"`+id+`"}`, w.log[0])
-	assert.Contains(t, w.log[1], `"error":"cancelled","description":"the caller hung up"}`)
-	assert.Equal(t, `s1: interaction.deleted {"interactionid":"`+id+`"}`, w.log[2])
-	assert.Equal(t, `s1: left: 0`, w.log[3])
+	w.expect(`s1: interaction.abandoned {"interactionid":"`+id+`"}`, `s1: interaction.deleted {"interactionid":"`+id+`"}`, `s1: left: 0`)
 }
 
 // Errors of actions, each told by its event.
