@@ -2,15 +2,10 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seed-ff723688/ors/scxml"
 )
-
-// ErrEndless: sessions kept each other busy, or one itself, for longer than
-// Options.Chain allows.
-var ErrEndless = errors.New("session: macrosteps follow from each other without end")
 
 // chain counts macrosteps each of which was brought about by the one before: no
 // delay, and nothing from outside, came in between.

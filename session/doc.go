@@ -66,7 +66,7 @@
 // target has gone, an HTTP server that does not answer) comes as an external event
 // of type "platform" and with the sendid, if the document gave one.
 //
-// A session that exceeds a limit, or in which code of the host panics, ends with
+// A session that exceeds a limit, keeps itself busy without end, or in which code of the host panics, ends with
 // [Failed]; nothing else is touched.
 //
 // # Invoked sessions

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -478,24 +479,53 @@ func TestResumeWithIncludedFiles(t *testing.T) {
 	store, err := memstore.New(nil)
 	require.NoError(t, err)
 	files := fstest.MapFS{"part.xml": {Data: []byte(`<state xmlns="http://www.w3.org/2005/07/scxml" id="a"><transition event="go" target="b"/></state>`)}}
-	first := newBench(t, &session.Options{Store: store, Loader: newLoader(t, &session.LoaderOptions{FS: fsys(files)})})
+	parse := scxml.ParseOptions{URL: "mem:///main.scxml", Languages: []datamodel.Language{goja.New(nil)}}
+	first := newBench(t, &session.Options{Store: store, Parse: parse, Loader: newLoader(t, &session.LoaderOptions{FS: fsys(files)})})
 	_, err = first.Recover(deadline(t))
 	require.NoError(t, err)
-	doc, err := scxml.Parse(t.Context(), []byte(chart(`<state id="s"><invoke id="x"><content>
-		<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:xi="http://www.w3.org/2001/XInclude" version="1.0" datamodel="null">
-			<xi:include href="part.xml"/><state id="b"/></scxml></content></invoke>
-		<transition event="go"><send target="#_x" event="go"/></transition></state>`)), &scxml.ParseOptions{URL: "mem:///main.scxml", Fetch: newLoader(t, &session.LoaderOptions{FS: fsys(files)}).Fetch})
+	// As a string: an element would be part of the parent, with what it includes.
+	inline := `<scxml xmlns='http://www.w3.org/2005/07/scxml' xmlns:xi='http://www.w3.org/2001/XInclude' version='1.0' datamodel='null'><xi:include href='part.xml'/><state id='b'/></scxml>`
+	doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"><datamodel><data id="inline">"`+
+		strings.ReplaceAll(inline, "<", "&lt;")+`"</data></datamodel><state id="s"><invoke id="x"><content expr="inline"/></invoke>
+		<transition event="go"><send target="#_x" event="go"/></transition></state></scxml>`), &parse)
 	require.NoError(t, err)
 	id, err := first.Start(deadline(t), session.StartRequest{Document: doc})
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a"}, first.active("s2"))
 	require.NoError(t, first.Shutdown(deadline(t)))
 
-	second := newBench(t, &session.Options{Store: store})
+	second := newBench(t, &session.Options{Store: store, Parse: parse})
 	_, err = second.Recover(deadline(t))
 	require.NoError(t, err)
 	assert.Equal(t, []string{"a"}, second.active("s2"))
 	second.send(id, "go")
 	require.NoError(t, second.Settle(deadline(t)))
 	assert.Equal(t, []string{"b"}, second.active("s2"))
+}
+
+// TestResumedTimersKeepTheirOrder: delayed sends that are due at the same time
+// fire in the order in which they were executed, also after a restart.
+func TestResumedTimersKeepTheirOrder(t *testing.T) {
+	store, err := memstore.New(nil)
+	require.NoError(t, err)
+	first := newBench(t, &session.Options{Store: store})
+	_, err = first.Recover(deadline(t))
+	require.NoError(t, err)
+	var states, events, want []string
+	for i := range 15 {
+		events = append(events, fmt.Sprint("e", i))
+		states = append(states, fmt.Sprintf(`<transition event="e%d"><send event="t%d" delay="1h"/></transition><transition event="t%d"><log label="%d"/></transition>`, i, i, i, i))
+		want = append(want, fmt.Sprintf("s1: %d", i))
+	}
+	id := first.start(chart(`<state id="s">` + strings.Join(states, "") + `</state>`))
+	for _, ev := range events {
+		first.send(id, ev)
+	}
+	require.NoError(t, first.Shutdown(deadline(t)))
+
+	second := newBench(t, &session.Options{Store: store})
+	_, err = second.Recover(deadline(t))
+	require.NoError(t, err)
+	second.clock.Advance(time.Hour)
+	assert.Equal(t, want, second.logged())
 }

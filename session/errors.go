@@ -28,8 +28,12 @@ var (
 	// ErrDenied: the allow-list of a Loader or a processor has no entry for the address.
 	ErrDenied = errors.New("session: address is not allowed")
 
-	// ErrTooLarge: a resource or a message is larger than its limit.
+	// ErrTooLarge: a resource, a message or the name of an event is larger than its limit.
 	ErrTooLarge = errors.New("session: too large")
+
+	// ErrEndless, in Result.Err: a session kept itself busy for longer than
+	// Options.Chain allows.
+	ErrEndless = errors.New("session: macrosteps follow from each other without end")
 )
 
 // PanicError reports a panic in code that runs inside a session: a callback of

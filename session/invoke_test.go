@@ -201,15 +201,16 @@ func TestStaleEventsOfAnInvocation(t *testing.T) {
 	// With one worker the parent handles 64 events, then the child has its turn and
 	// ends, then the parent handles "again" and after it done.invoke.x.
 	id := b.start(chart(`<state id="s">
-		<invoke id="x">` + child(`<state id="a"><transition event="fin" target="f"/></state><final id="f"/>`) + `
+		<invoke id="x">` + child(`<state id="a"><transition event="fin" target="f"><send target="#_parent" event="bye"/></transition></state><final id="f"/>`) + `
 			<finalize><log label="finalize"/></finalize></invoke>
 		<transition event="poke"><send target="#_x" event="fin"/>` + strings.Repeat(`<send event="nothing"/>`, 70) + `<send event="again"/></transition>
 		<transition event="again" target="s"><log label="again"/></transition>
+		<transition event="bye"><log label="bye"/></transition>
 		<transition event="done.invoke.x"><log label="done"/></transition>
 		<transition event="leave" target="out"/></state><state id="out"/>`))
 	require.NoError(t, b.Settle(deadline(t)))
 	b.send(id, "poke")
-	assert.Equal(t, []string{"s1: again", "s1: done"}, b.logged(), "without finalize")
+	assert.Equal(t, []string{"s1: again", "s1: bye", "s1: done"}, b.logged(), "without finalize")
 	assert.Equal(t, []string{"a"}, b.active("s3"))
 	b.send(id, "leave")
 	require.NoError(t, b.Settle(deadline(t)))

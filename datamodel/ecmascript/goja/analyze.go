@@ -50,8 +50,8 @@ var shapeNames = set("Object Reflect Proxy Symbol prototype __proto__ defineProp
 	"freeze seal preventExtensions setPrototypeOf getPrototypeOf")
 
 // reachNames are those through which a script gets at a built-in without
-// mentioning its name, or runs text that has not been looked at.
-var reachNames = set("Reflect Function eval constructor getOwnPropertyDescriptor getOwnPropertyDescriptors")
+// mentioning its name. eval is none of them: its text is looked at when it is called.
+var reachNames = set("Reflect Function constructor getOwnPropertyDescriptor getOwnPropertyDescriptors")
 
 // plainMembers are the members of Object that do nothing of the kind.
 var plainMembers = set("keys values entries assign is hasOwn fromEntries")

@@ -3,10 +3,12 @@ package goja
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/dlclark/regexp2/v2"
 	"github.com/dop251/goja"
+	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/parser"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -78,6 +80,9 @@ type code struct {
 	prog   *goja.Program
 	method bool // the source of a function, as a method of an object
 
+	declared []string // names that the program declares in the global scope
+	library  library  // its functions, when it is one
+
 	cond  condFunc   // nil when the program is not of a simple form
 	value valueFunc  // likewise
 	store *storeFunc // likewise, of an assignment
@@ -85,7 +90,7 @@ type code struct {
 
 // Compile compiles a program.
 func (*engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
-	c, err := compile(u.Name, u.Text, u.Strict)
+	c, err := compileUnit(u)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +107,39 @@ func compile(name, text string, strict bool) (c *code, err error) {
 	if err != nil {
 		return nil, syntaxError(err)
 	}
+	return compileTree(tree, strict)
+}
+
+// compileUnit compiles a program, and the functions of a library each by itself.
+func compileUnit(u ecmascript.Unit) (c *code, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the compiler failed: %v", p)}
+		}
+	}()
+	tree, err := parser.ParseFile(nil, u.Name, u.Text, 0, parser.WithDisableSourceMaps)
+	if err != nil {
+		return nil, syntaxError(err)
+	}
+	declared := declaredNames(tree)
+	functions := library{}
+	for name, f := range takeFunctions(tree) {
+		if functions[name], err = compileTree(&ast.Program{Body: []ast.Statement{f}, File: tree.File}, u.Strict); err != nil {
+			return nil, err
+		}
+		declared = slices.DeleteFunc(declared, func(n string) bool { return n == name })
+	}
+	if c, err = compileTree(tree, u.Strict); err != nil {
+		return nil, err
+	}
+	c.declared = declared
+	if len(functions) > 0 {
+		c.library = functions
+	}
+	return c, nil
+}
+
+func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
 	c = &code{facts: analyze(tree, strict)}
 	if c.bigInt {
 		return nil, &ecmascript.SyntaxError{Message: "BigInt is not available"}

@@ -32,7 +32,9 @@ type limited uint64
 type replacement struct {
 	names string               // that make a program need it
 	array bool                 // it is needed where arrays may be long
-	make  func(r *realm) error // nil: limitEval, which uses this table
+	make  func(r *realm) error // nil: limitEval or limitFunction, which use this table
+
+	makers bool // it is limitFunction
 }
 
 // arrayNames are the methods of Array.prototype that go through the array.
@@ -62,7 +64,8 @@ var replacements = append(arrayMethods(), []replacement{
 	{names: "Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float32Array Float64Array", make: limitTyped},
 	{names: "BigInt BigInt64Array BigUint64Array getBigInt64 getBigUint64 asIntN asUintN", make: removeBigInt},
 	{names: "function*", make: limitGenerators},
-	{names: "eval Function constructor"},
+	{names: "eval"},
+	{names: "Function constructor", makers: true},
 }...)
 
 func arrayMethods() []replacement {
@@ -107,6 +110,9 @@ func (r *realm) limit(which limited) error {
 		f := rep.make
 		if f == nil {
 			f = limitEval
+			if rep.makers {
+				f = limitFunction
+			}
 		}
 		if err := f(r); err != nil {
 			return err

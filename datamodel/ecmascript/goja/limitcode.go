@@ -168,24 +168,30 @@ func (r *realm) source(text string) error {
 	if err := ecmascript.CheckSource(text, maxEval); err != nil {
 		return err
 	}
+	everything := facts{system: allLazy, shapes: true, limits: allLimits}
 	c, err := compile("", text, false)
-	if err != nil {
-		return nil // the built-in reports it
+	switch {
+	case err != nil:
+		return r.prepare(&everything) // the built-in reports it, or thinks otherwise
+	case c.system&keyBit != 0:
+		// The built-in compiles the text as it is, with keys that nobody looks at.
+		return r.prepare(&everything)
 	}
 	return r.prepare(&c.facts)
 }
 
-// limitEval checks what eval and the function constructors are given. A direct
-// call of eval becomes an indirect one.
+// limitEval checks what eval is given. A direct call becomes an indirect one.
 func limitEval(r *realm) error {
-	if err := r.replace(r.vm.GlobalObject(), "eval", func(r *realm, call goja.FunctionCall) error {
+	return r.replace(r.vm.GlobalObject(), "eval", func(r *realm, call goja.FunctionCall) error {
 		if s, ok := call.Argument(0).(goja.String); ok {
 			return r.source(s.String())
 		}
 		return nil
-	}); err != nil {
-		return err
-	}
+	})
+}
+
+// limitFunction checks what the function constructors are given.
+func limitFunction(r *realm) error {
 	check := func(word string) func(args []goja.Value) error {
 		return func(args []goja.Value) error {
 			texts := make([]string, len(args))

@@ -27,6 +27,7 @@ type realm struct {
 	lexical []ecmascript.Binding
 	ran     []*code // the programs with functions that have run
 	natives *natives
+	waiting *waiting // functions of libraries; nil without
 }
 
 // NewRuntime makes an empty global scope.
@@ -142,6 +143,16 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 		r.remember(p)
 	}
 	r.cfg.Arm()
+	if r.waiting != nil && len(p.declared) > 0 {
+		if err := r.makeAll(p.declared); err != nil {
+			return goja.Undefined(), err
+		}
+	}
+	if p.library != nil {
+		if err := r.adopt(p.library); err != nil {
+			return goja.Undefined(), r.failed(err)
+		}
+	}
 	v, err = r.vm.RunProgram(p.prog)
 	if p.lexical != nil {
 		r.declared(p.lexical)
@@ -271,7 +282,7 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 	if bit := lazyBits[name]; bit != 0 && r.system&bit == 0 {
 		return r.cfg.Scope.Lookup(name)
 	}
-	if r.shapes || r.lexical != nil {
+	if r.shapes || r.lexical != nil || r.waiting != nil && r.waiting.Has(name) {
 		// An accessor may run, or a let may not have its value yet.
 		r.cfg.Arm()
 		err := r.Protect(func() error {
@@ -292,6 +303,7 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 
 // GlobalNames lists what the document declared.
 func (r *realm) GlobalNames() []ecmascript.Binding {
+	_ = r.makeAll(nil) // it fails in a session that is about to fail
 	keys := r.vm.GlobalObject().Keys()
 	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
 	for _, k := range keys {

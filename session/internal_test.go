@@ -85,3 +85,15 @@ func TestStoredTimersKeepTheirOrder(t *testing.T) {
 	stored.Timers[1].ID = "x"
 	assert.ErrorIs(t, sortTimers(stored), ErrRecord)
 }
+
+func TestLocalDocuments(t *testing.T) {
+	d := new(documents)
+	for content, local := range map[string]bool{
+		`<scxml><state/></scxml>`:                                  true,
+		`<scxml><script src="a.js"/></scxml>`:                      false,
+		`<scxml xmlns:x="…XInclude"><x:include href="a"/></scxml>`: false,
+	} {
+		assert.Equal(t, local, d.request("file:///a", content).local(), content)
+	}
+	assert.False(t, d.request("file:///a", "").local())
+}
