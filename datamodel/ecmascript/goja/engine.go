@@ -147,6 +147,7 @@ func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
 	if err := checkPatterns(c.patterns); err != nil {
 		return nil, &ecmascript.SyntaxError{Message: err.Error()}
 	}
+	directEval(tree)
 	if c.prog, err = goja.CompileAST(tree, strict); err != nil {
 		return nil, syntaxError(err)
 	}
