@@ -140,6 +140,25 @@ func call(ani string, level float64) *scxml.Event {
 	return &scxml.Event{Name: "call", Data: datamodel.NewObject(datamodel.Member{Name: "ani", Value: ani}, datamodel.Member{Name: "level", Value: level})}
 }
 
+// The last of the current states is the innermost, also beside a branch that
+// stands behind it in the document.
+func TestInnermostState(t *testing.T) {
+	doc, err := scxml.Parse(t.Context(), []byte(orsRoot+`><parallel id="p">
+ <state id="work" initial="block"><state id="block" initial="step"><state id="step">
+  <onentry><log expr="__GetCurrentStates().join()"/></onentry>
+  <transition event="go"><log expr="__GetCurrentStates().join()"/></transition></state></state></state>
+ <state id="handler"/></parallel></scxml>`), &scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}})
+	require.NoError(t, err)
+	var logs []string
+	m, err := scxml.NewMachine(doc, &scxml.MachineOptions{Log: func(e scxml.LogEntry) { logs = append(logs, e.Text) }})
+	require.NoError(t, err)
+	_, err = m.Start()
+	require.NoError(t, err)
+	_, err = m.Handle(&scxml.Event{Name: "go"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"p,work,block,step", "p,work,handler,block,step"}, logs)
+}
+
 // TestIncludedScopes includes one part twice, in parallel branches, with scripts,
 // ES2015 declarations, nested parts and _my_prefix.
 func TestIncludedScopes(t *testing.T) {
