@@ -192,7 +192,7 @@ func TestEngines(t *testing.T) {
   <transition event="interaction.onrouterequest"><assign location="ixn" expr="_genesys.ixn.firstixnid"/>
     <ixn:redirect requestid="req" to="({dn: '7001'})"/></transition>
   <transition event="interaction.redirect.done" cond="_event.data.requestid == req">
-    <log expr="_genesys.ixn.interactions[ixn].voice.type + ' ' + _genesys.ixn.interactions[ixn].udata.vip +
+    <log expr="_genesys.ixn.interactions[0].voice.type + ' ' + _genesys.ixn.interactions[ixn].udata.vip +
       ' ' + typeof _genesys.ixn.interactions[ixn].msgbased + ' ' + (_genesys.ixn.interactions['none'] === undefined)"/></transition>
   <transition event="interaction.partystatechanged">
     <log expr="_genesys.ixn.interactions[ixn].parties['7001'].state + ' ' + ('7001' in _genesys.ixn.interactions[ixn].parties) +
