@@ -63,6 +63,28 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
+// TestSessionIsSmall guards what a session holds after its start.
+func TestSessionIsSmall(t *testing.T) {
+	p, _ := find("routed")
+	c, err := newCentre(p, settings{url: frameURL})
+	require.NoError(t, err)
+	defer c.close()
+	begin := func(n int) {
+		for range n {
+			_, err := c.engine.Start(context.Background(), session.StartRequest{URL: frameURL})
+			require.NoError(t, err)
+		}
+		require.NoError(t, c.engine.Settle(context.Background()))
+	}
+	begin(1) // the document is loaded
+	const sessions = 100
+	before := heap()
+	begin(sessions)
+	if held := (heap() - before) / sessions; held > 150_000 {
+		t.Errorf("a session holds %d bytes", held)
+	}
+}
+
 // end terminates all sessions.
 func end(b *testing.B, c *centre) {
 	for _, info := range c.engine.Sessions() {

@@ -27,9 +27,11 @@ import (
 //go:embed project
 var project embed.FS
 
-// The frame that calls start with, and the same routing in W3C SCXML.
+// The frames that calls and e-mails start with, and the routing of calls in W3C
+// SCXML.
 const (
 	frameURL = "app:///project/src-gen/IPD_Contact_Main.scxml"
+	mailURL  = "app:///project/src-gen/IPD_Contact_Mail.scxml"
 	w3cURL   = "app:///project/w3c/Main.scxml"
 )
 
@@ -50,6 +52,7 @@ type centre struct {
 	sw        *sim.Switch
 	router    *router.Router
 	link      *sim.Link
+	mail      *sim.InteractionServer
 	crm       *crm
 	connector *fm.Connector
 	engine    *session.Engine
@@ -79,7 +82,7 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 			c.close()
 		}
 	}()
-	c.sw = sim.New(&sim.Options{Clock: c.clock, Name: "Main", Treat: c.treat})
+	c.sw = sim.New(&sim.Options{Clock: c.clock, Name: "Main", Treat: c.treat, Trace: c.event})
 	if err := c.sw.AddRoutePoint("5000", sim.RoutePoint{}); err != nil {
 		return c, err
 	}
@@ -88,7 +91,13 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 		return c, err
 	}
 	c.link = c.sw.Connect()
-	c.link.Subscribe(c.event)
+
+	c.mail = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: c.clock})
+	c.mail.AddQueue("inbox", sim.InteractionQueue{Strategy: true})
+	c.mail.AddQueue("Later", sim.InteractionQueue{})
+	for _, a := range agents {
+		c.mail.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: 2 * time.Second, HandleTime: time.Minute})
+	}
 
 	site := c.site(s.url)
 	services, err := fm.NewServices(&fm.ServicesOptions{
@@ -106,7 +115,7 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 	if err != nil {
 		return c, err
 	}
-	c.connector = fm.NewConnector(site, &fm.Options{DNs: []string{"5000", "7001", "7002", "7003", "7900"}, Clock: c.clock, Targets: c.router, Services: services})
+	c.connector = fm.NewConnector(site, &fm.Options{DNs: []string{"5000", "7001", "7002", "7003", "7900"}, Clock: c.clock, Targets: c.router, Services: services, Interactions: c.mail})
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": project}})
 	if err != nil {
 		return c, err
@@ -181,11 +190,14 @@ func (c *centre) site(url string) *config.Site {
 		params[name] = value
 	}
 	return &config.Site{
-		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{{Number: "5000", Type: config.RoutingPoint,
-			Annex: config.Annex{"Orchestration": {"application": "script:Contact"}}}}}},
-		Scripts: []config.Script{{Name: "Contact", Annex: config.Annex{
-			"Application": {"url": url}, "ApplicationParms": params,
+		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{
+			{Number: "5000", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {"application": "script:Contact"}}},
+			{Number: "inbox", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {"application": "script:Mail"}}},
 		}}},
+		Scripts: []config.Script{
+			{Name: "Contact", Annex: config.Annex{"Application": {"url": url}, "ApplicationParms": params}},
+			{Name: "Mail", Annex: config.Annex{"Application": {"url": mailURL}}},
+		},
 	}
 }
 

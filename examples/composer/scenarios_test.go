@@ -133,7 +133,6 @@ func TestPlays(t *testing.T) {
 	}
 }
 
-
 // TestW3CRoutesAlike compares the strategy with the one that is written in W3C
 // SCXML: the switch and the database see the same, at the same times.
 func TestW3CRoutesAlike(t *testing.T) {

@@ -83,7 +83,7 @@ func run(out, problems io.Writer, s scene) error {
 	logger := slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: slog.LevelWarn}))
 
 	// The switch: a routing point, and two agents at their extensions.
-	sw := sim.New(&sim.Options{Clock: clock})
+	sw := sim.New(&sim.Options{Clock: clock, Trace: trace.event})
 	if err := sw.AddRoutePoint("5000", s.point); err != nil {
 		return err
 	}
@@ -95,7 +95,6 @@ func run(out, problems io.Writer, s scene) error {
 	}
 	link := sw.Connect()
 	defer link.Close()
-	link.Subscribe(trace.event)
 
 	// The engine: it runs the strategies, and the connector brings calls to them.
 	site := site()

@@ -27,6 +27,7 @@ type call struct {
 
 	media   *telephony.Interaction // nil for calls
 	present bool                   // it is in the hands of strategies
+	handed  bool                   // it has been given to somebody else; the news may still be on its way
 
 	session   string     // that it belongs to; empty: none
 	attachAt  string     // the DN at which it was seen first

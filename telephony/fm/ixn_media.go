@@ -115,7 +115,7 @@ func (c *Connector) mediaPresent(k *call, m telephony.Interaction) {
 	if k == nil {
 		k = c.newMedia(m)
 	}
-	k.media, k.present = &m, true
+	k.media, k.present, k.handed = &m, true, false
 	if k.session == "" {
 		urls, params, err := c.apps.Application(m.Queue, &telephony.CallAttributes{ThisDN: m.Queue, ThisQueue: m.Queue, UserData: m.UserData})
 		switch {
@@ -177,19 +177,28 @@ func (c *Connector) serve(k *call, p *pending, req telephony.InteractionRequest,
 	}
 }
 
+// handOver notes that somebody else has the interaction now.
+func (k *call) handOver() { k.handed = true }
+
 func (c *Connector) stopProcessing(k *call, p *pending, args *datamodel.Object) {
+	if k.handed {
+		// Strategies end their interactions when they are done, also after a redirect
+		// of which the news of interaction.deleted is still on its way.
+		c.fail(k, p, codeState+"routed", "the interaction is in other hands")
+		return
+	}
 	c.serve(k, p, &telephony.RequestStopProcessing{InteractionID: k.id, Reason: text(args, "reason")}, nil)
 }
 
 func (c *Connector) placeInQueue(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
-	c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why}, nil)
+	c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why}, k.handOver)
 }
 
 func (c *Connector) placeInWorkbin(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
 	c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(args, "workbin"),
-		Owner: text(args, "owner"), Reasons: why}, nil)
+		Owner: text(args, "owner"), Reasons: why}, k.handOver)
 }
 
 // redirectMedia is <ixn:redirect> of a multimedia interaction: to a queue by its
@@ -205,17 +214,17 @@ func (c *Connector) redirectMedia(k *call, p *pending, args *datamodel.Object) {
 	o, isObject := to.(*datamodel.Object)
 	switch {
 	case !isObject && asText(to) != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why}, nil)
+		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why}, k.handOver)
 	case text(o, "workbin") != "":
 		owner := text(o, "agent")
 		if owner == "" {
 			owner = text(o, "place")
 		}
-		c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why}, nil)
+		c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why}, k.handOver)
 	case text(o, "agent") != "" || text(o, "place") != "":
-		c.serve(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why}, nil)
+		c.serve(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why}, k.handOver)
 	case text(o, "queue") != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why}, nil)
+		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why}, k.handOver)
 	default:
 		c.fail(k, p, codeDestination, "attribute to names no queue, workbin, agent or place")
 	}

@@ -280,7 +280,7 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	var refused *telephony.RequestError
 	switch {
 	case err == nil:
-		k.waiting = ""
+		k.waiting, k.handed = "", true
 		c.forgetSubmission(s)
 		if wanted {
 			c.submitDone(s, sel)

@@ -313,6 +313,11 @@ func (s *Switch) deliver() {
 	if s.box = s.box[1:]; len(s.box) == 0 {
 		s.box = nil
 	}
+	if p.event != nil && s.trace != nil {
+		s.mu.Unlock()
+		s.trace(p.event)
+		s.mu.Lock()
+	}
 	if p.outcome != nil {
 		s.mu.Unlock()
 		if p.err != nil {

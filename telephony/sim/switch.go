@@ -46,6 +46,11 @@ type Options struct {
 	// quick and must not call the switch.
 	Treat func(*telephony.RequestApplyTreatment) Treatment
 
+	// Trace is told of each event that a link is about to hand out, before its
+	// receivers and before whoever asked for it learns of the outcome. It is called
+	// like a receiver (telephony.Link). nil: nobody.
+	Trace func(telephony.Event)
+
 	// Logger is told of requests and events, at debug level; nil is silent.
 	Logger *slog.Logger
 }
@@ -120,6 +125,7 @@ type Switch struct {
 	name     string
 	maxCalls int
 	treat    func(*telephony.RequestApplyTreatment) Treatment
+	trace    func(telephony.Event)
 	logger   *slog.Logger
 
 	keepConsult bool
@@ -167,7 +173,7 @@ func New(opts *Options) *Switch {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Switch{
-		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, logger: o.Logger, keepConsult: o.KeepConsultConnID,
+		clock: o.Clock, name: o.Name, maxCalls: o.MaxCalls, treat: o.Treat, trace: o.Trace, logger: o.Logger, keepConsult: o.KeepConsultConnID,
 		points: map[string]*RoutePoint{}, exts: map[string]*extension{}, calls: map[telephony.ConnID]*call{},
 		nextConn: o.FirstConnID, nextCall: 1,
 	}
