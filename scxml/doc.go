@@ -50,6 +50,10 @@
 //     resolveid that begins with $$_MY_PREFIX_$$ is taken as it is. Where there is no
 //     prefix, as in a workflow that is loaded by itself, $$_MY_PREFIX_$$ and the point
 //     behind it vanish. What stands in <data>, <assign> and <content> is left alone.
+//   - A transition of a state that was included with resolveid to states inside it
+//     does not leave it, unless it has type="external": workflows declare their
+//     variables there, and their exceptions go on with them. States inside that
+//     cannot be entered are no reason for a warning.
 //
 // Everything else, <history> and <foreach> among it, is as in SCXML 1.0.
 //

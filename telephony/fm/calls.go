@@ -21,6 +21,8 @@ type call struct {
 	attrs     telephony.CallAttributes // the latest of each
 	parties   []party                  // where the call is, in the order of arrival
 	waiting   string                   // the routing point with a pending route request
+	due       string                   // the DN where it is queued and no route request has come yet
+	held      []func(*call)            // what has been asked for before the route request, in order
 	merged    *call                    // the call that this one has become part of
 
 	media   *telephony.Interaction // nil for calls
@@ -200,6 +202,9 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
 	}
 	c.tell(k, e, a, moved && !fresh, data)
+	if k.due == "" {
+		c.release(k)
+	}
 }
 
 // refusedAgain reports whether the call has no session since it was queued at
@@ -271,9 +276,10 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 	}
 	switch e.(type) {
 	case *telephony.EventQueued:
+		k.due = a.ThisDN
 		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
 	case *telephony.EventRouteRequest:
-		k.waiting = a.ThisDN
+		k.waiting, k.due = a.ThisDN, ""
 		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
 	case *telephony.EventDialing:
 		return k.setParty(party{a.ThisDN, kind, dialing, a.AgentID})
@@ -293,9 +299,12 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 		if k.waiting == a.ThisDN {
 			k.waiting = ""
 		}
+		if k.due == a.ThisDN {
+			k.due = ""
+		}
 		return k.dropParty(a.ThisDN)
 	case *telephony.EventRouteUsed:
-		k.waiting = ""
+		k.waiting, k.due = "", ""
 	}
 	return false
 }
@@ -322,8 +331,9 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:
-		c.cancelTreatment(k, "the call was routed")
-		c.dropSubmissions(k, "the call was routed")
+		if k.routing == nil { // else the outcome of our own request comes first
+			c.routed(k)
+		}
 	case *telephony.EventDiverted:
 		if len(k.parties) == 0 && !c.known[a.ThirdPartyDN] {
 			c.over(k) // it goes where we cannot see it
@@ -335,9 +345,7 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 		}
 		changed(partyChanged, a.ThisDN)
 	case *telephony.EventAbandoned:
-		// The reason first: a document that waits for both is to see it before what it led to.
 		c.emit(k.session, k.event("interaction.abandoned"))
-		c.cancelTreatment(k, "the caller hung up")
 		c.over(k)
 	case *telephony.EventAttachedDataChanged:
 		if own := k.own > 0 && e.ReferenceID != 0; own || !sameData(before, a.UserData) {
@@ -371,7 +379,8 @@ func sameData(x, y telephony.KVList) bool {
 
 // over is the end of a call, or of our seeing it.
 func (c *Connector) over(k *call) {
-	c.cancelTreatment(k, "the call is over")
+	k.endTreatment() // like its requests without an event: interaction.deleted says it all
+	k.held = nil
 	c.dropCall(k)
 	c.emit(k.session, k.last("interaction.deleted"))
 	c.unbind(k)

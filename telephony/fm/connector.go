@@ -407,7 +407,7 @@ func (c *Connector) sessionEnded(id string) {
 	c.dropSession(id)
 	for _, k := range c.sessions[id] {
 		k.endTreatment()
-		k.session, k.routing = "", nil
+		k.session, k.routing, k.refused = "", nil, k.due // one session per arrival
 		if len(k.parties) == 0 && k.media == nil {
 			c.forget(k)
 		}
@@ -434,7 +434,7 @@ func (c *Connector) unbind(k *call) {
 	} else {
 		c.sessions[k.session] = list
 	}
-	k.session = ""
+	k.session, k.refused = "", k.due
 }
 
 // know begins the following of an interaction. c.mu is held.

@@ -53,7 +53,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 		c.fail(s.k, p, codeUnknown, err.Error())
 	case err != nil:
 		c.fail(s.k, p, codeAttribute, err.Error())
-	case s.route && !s.k.routable():
+	case s.route && !s.k.routable() && (s.k.due == "" || s.k.routing != nil):
 		c.fail(s.k, p, codeState+s.k.at(), "the interaction does not wait to be routed")
 	case s.route && s.k.media == nil && !c.link.Capabilities().Has(telephony.CanRoute):
 		c.fail(s.k, p, codeUnknown, "the link cannot route calls")
@@ -71,7 +71,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 				c.submissions[p.session] = map[string]*submission{}
 			}
 			c.submissions[p.session][s.key] = s
-			if s.busy != nil {
+			if s.busy != nil && !c.postpone(s.k, func(*call) { c.resume(s.busy) }) {
 				c.step(s.busy)
 			}
 		}
@@ -211,12 +211,22 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 		s.selected = true
 		s.busy.end()
 		c.submitDone(s, &sel)
+	case !c.postpone(k, func(*call) { c.routeSelected(s, &sel) }):
+		c.routeSelected(s, &sel)
+	}
+}
+
+// routeSelected routes an interaction for which a target has been found.
+func (c *Connector) routeSelected(s *submission, sel *router.Selection) {
+	switch k := s.k; {
+	case c.submissions[s.p.session][s.key] != s:
+		c.targets.Cancel(s.id) // nobody wants it any more
 	case !k.routable():
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
 		c.fail(k, s.p, codeState+k.at(), "the interaction does not wait to be routed")
 	default:
-		c.routeTo(s, &sel)
+		c.routeTo(s, sel)
 	}
 }
 
@@ -272,11 +282,10 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	case err == nil:
 		k.waiting, k.handed = "", true
 		c.forgetSubmission(s)
-		c.cancelTreatment(k, "the call was routed")
-		c.dropSubmissions(k, "the call was routed")
 		if wanted {
 			c.submitDone(s, sel)
 		}
+		c.routed(k)
 	case !wanted:
 		c.targets.Cancel(s.id)
 	case errors.As(err, &refused) && c.ids[k.id] == k && c.targets.Return(s.id) == nil:

@@ -338,8 +338,8 @@ func TestCallThatIsRoutedOtherwise(t *testing.T) {
 		<assign location="res" expr="'7002'"/>`))
 	w.call()
 	w.send("go.redirect")
-	w.expect("s1: queue.submit.requestid true  ", "s1: error.queue.submit true cancelled the call was routed",
-		"s1: interaction.redirect.done false  ")
+	w.expect("s1: queue.submit.requestid true  ", "s1: interaction.redirect.done false  ",
+		"s1: error.queue.submit true cancelled the call was routed")
 	assert.Zero(t, w.router.Stats().Waiting)
 }
 

@@ -108,6 +108,7 @@ type request struct {
 type queue struct {
 	name     string
 	waiting  []*request
+	entered  int // requests that have been submitted to it
 	served   int
 	last     time.Time
 	interval time.Duration // mean time between two selections
@@ -192,6 +193,8 @@ func (r *Router) Submit(req Request, notify func(Selection, error)) (ID, error) 
 	r.lastID++
 	q.id = r.lastID
 	r.requests[q.id] = q
+	v.entered++
+	r.entered++
 	r.enter(q)
 	if req.Timeout > 0 {
 		r.timer(q, req.Timeout, r.expired)

@@ -14,8 +14,10 @@
 //
 // # Differences
 //
-// BigInt is not available: its operators work for as long as they like. A direct
-// call of eval is an indirect one: the text sees the global scope only.
+// BigInt is not available: its operators work for as long as they like. Text
+// that is given to eval sees the variables of the function around the call when
+// that is of the form eval(x), in a program without with statements; else, and
+// outside of functions, it sees the global scope only.
 //
 // # Containment
 //

@@ -180,14 +180,20 @@ func (r *realm) source(text string) error {
 	return r.prepare(&c.facts)
 }
 
-// limitEval checks what eval is given. A direct call becomes an indirect one.
+// limitEval checks what eval is given.
 func limitEval(r *realm) error {
-	return r.replace(r.vm.GlobalObject(), "eval", func(r *realm, call goja.FunctionCall) error {
+	global := r.vm.GlobalObject()
+	original := global.Get("eval")
+	err := r.replace(global, "eval", func(r *realm, call goja.FunctionCall) error {
 		if s, ok := call.Argument(0).(goja.String); ok {
 			return r.source(s.String())
 		}
 		return nil
 	})
+	if err != nil || original == nil {
+		return err
+	}
+	return r.offerDirectEval(original, global.Get("eval"))
 }
 
 // limitFunction checks what the function constructors are given.
