@@ -174,4 +174,3 @@ func (r *realm) constants(values map[string]goja.Value) error {
 	}
 	return nil
 }
-
