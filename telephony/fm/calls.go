@@ -36,6 +36,7 @@ type call struct {
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
 // now returns the call that k is part of.
@@ -205,6 +206,36 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	if k.due == "" {
 		c.release(k)
 	}
+	c.awaitParty(k, e)
+}
+
+// awaitParty bounds the time for which a call that has left its last DN is expected
+// at another one.
+func (c *Connector) awaitParty(k *call, e telephony.Event) {
+	if len(k.parties) > 0 {
+		k.found()
+		return
+	}
+	switch e.(type) {
+	case *telephony.EventReleased, *telephony.EventDiverted:
+	default:
+		return
+	}
+	if k.orphan != nil || c.calls[k.conn] != k {
+		return
+	}
+	k.orphan = c.after(c.orphanAfter, func() {
+		c.logger.Info("call is given up: it left its last DN and has not appeared at another one", "connid", k.conn, "interactionid", k.id)
+		c.over(k)
+	})
+}
+
+// found ends the wait of awaitParty.
+func (k *call) found() {
+	if k.orphan != nil {
+		k.orphan()
+		k.orphan = nil
+	}
 }
 
 // refusedAgain reports whether the call has no session since it was queued at
@@ -339,7 +370,7 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 			c.over(k) // it goes where we cannot see it
 		}
 	case *telephony.EventReleased:
-		if len(k.parties) == 0 && !goesOn(e.CallState) {
+		if len(k.parties) == 0 && !c.goesOn(a) {
 			c.over(k)
 			return
 		}
@@ -357,13 +388,13 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	}
 }
 
-// goesOn reports whether a call whose last party was released in this state is
-// expected at another DN.
-func goesOn(s telephony.CallState) bool {
-	switch s {
+// goesOn reports whether a call that has just left its last DN is expected at
+// another one that is registered. The destination is not always told.
+func (c *Connector) goesOn(a *telephony.CallAttributes) bool {
+	switch a.CallState {
 	case telephony.CallStateNoAnswer, telephony.CallStateBusy, telephony.CallStateRedirected,
 		telephony.CallStateForwarded, telephony.CallStateTransferred:
-		return true
+		return a.ThirdPartyRole != telephony.DNRoleDestination || c.known[a.ThirdPartyDN]
 	}
 	return false
 }

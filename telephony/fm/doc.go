@@ -195,6 +195,8 @@
 //	                            or cancelled: the call was routed otherwise
 //	queue.cancel.done           requestid, interactionid: one for each submit that <queue:cancel> ends;
 //	                            error.queue.submit does not come then
+//	error.queue.cancel          error is unknown: there is no such submit, its target is not reserved
+//	                            any more, or the switch is routing the call there; or invalidattribute
 //	queue.query.done            requestid, priority, positioninqueue, invqwaittime (seconds), queue, waited
 //	queue.update.done           requestid
 //

@@ -24,7 +24,12 @@ type submission struct {
 	selected    bool // and the target is the session's to use
 	extensions  telephony.KVList
 	busy        *busyList
+	expire      func() // stops the wait for the end of the reservation; nil without
 }
+
+// defaultReserved is how long a target is taken to be reserved when the selector
+// does not say.
+const defaultReserved = 10 * time.Second
 
 // submit is <queue:submit>.
 func (c *Connector) submit(p *pending, args *datamodel.Object) {
@@ -210,6 +215,10 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 	case !s.route:
 		s.selected = true
 		s.busy.end()
+		if sel.Reserved <= 0 {
+			sel.Reserved = defaultReserved
+		}
+		s.expire = c.after(sel.Reserved, func() { c.forgetSubmission(s) })
 		c.submitDone(s, &sel)
 	case !c.postpone(k, func(*call) { c.routeSelected(s, &sel) }):
 		c.routeSelected(s, &sel)
@@ -348,6 +357,9 @@ func (c *Connector) submissionsOf(id string) []*submission {
 // forgetSubmission ends the following of a request.
 func (c *Connector) forgetSubmission(s *submission) {
 	s.busy.end()
+	if s.expire != nil {
+		s.expire()
+	}
 	list := c.submissions[s.p.session]
 	delete(list, s.key)
 	if len(list) == 0 {

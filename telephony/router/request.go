@@ -86,6 +86,7 @@ type Selection struct {
 	Place    string
 	Resource TargetType    // TypeAgent, or the type of the target
 	Waited   time.Duration // since the request came
+	Reserved time.Duration // how long it is kept, at most; see Options.Reservation
 	Why      string        // in words, for logs
 }
 
