@@ -200,7 +200,7 @@ func (r *resolver) resolve(e *expression) {
 			to[name] = strconv.Quote(r.prefix(e.state))
 		}
 	}
-	if len(to) == 0 && (!v.Lexical || e.state == 0) {
+	if len(to) == 0 && !v.Lexical {
 		return
 	}
 	program, err := r.scoper.Rename(e.program, to)
