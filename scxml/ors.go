@@ -277,5 +277,6 @@ func (d *Document) evaluationLimits(host datamodel.Limits) datamodel.Limits {
 }
 
 // Persist reports whether sessions of the document may be saved: false for one
-// with _persist="false".
+// with _persist="false". Whoever saves sessions has to ask; package session does
+// not do so yet.
 func (d *Document) Persist() bool { return d.settings.Persist }

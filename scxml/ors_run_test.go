@@ -290,3 +290,39 @@ func TestScopeNames(t *testing.T) {
 		require.Equal(t, `["1:0","2:1","mine",1,"%FC","a","own","b","undefined","function",2,2,1,"go"]`, string(datamodel.EncodeJSON(out)), language.engine)
 	}
 }
+
+// TestLibrariesTwice: a document may contain a library more than once, and libraries
+// may share a name.
+func TestLibrariesTwice(t *testing.T) {
+	const library = `<script>const LIMIT = 3; let count = 0, {a, b = 'b'} = {a: 'a'};
+function limit() { return LIMIT + a + b; }
+function next() { return ++count; }
+function both() { return limit() + count; }
+function unused() { return new Point(); }
+</script>`
+	const chart = orsRoot + `>
+<datamodel><data id="out" expr="[]"/></datamodel>` + library + library + `
+<script>const LIMIT = 4, OTHER = 'other'; class Point { twice() { return 2; } } function other() { return OTHER; }</script>
+<script>class Point { twice() { return 4; } }; out.push(new Point().twice(), typeof unused()); Point = null;</script>
+<state id="a">
+  <onentry><script>out.push(limit(), next(), next(), other());</script></onentry>
+  <transition event="go"><script>LIMIT = 5; out.push(both(), next(), eval('LIMIT'))</script></transition>
+</state></scxml>`
+	for _, save := range []bool{false, true} {
+		doc := parse(t, chart, goja.New(nil))
+		require.Empty(t, doc.Warnings())
+		opts := &scxml.MachineOptions{}
+		m, err := scxml.NewMachine(doc, opts)
+		require.NoError(t, err)
+		_, err = m.Start()
+		require.NoError(t, err)
+		if save {
+			m = restored(t, m, opts)
+		}
+		_, err = m.Handle(&scxml.Event{Name: "go"})
+		require.NoError(t, err)
+		out, err := m.Get("out")
+		require.NoError(t, err)
+		require.Equal(t, `[4,"object","4ab",1,2,"other","5ab2",3,5]`, string(datamodel.EncodeJSON(out)), "saved: %v", save)
+	}
+}
