@@ -148,8 +148,9 @@ type Limits struct {
 	CallDepth int
 
 	// Memory is the number of bytes that evaluations of one macrostep may add to
-	// the heap before they are interrupted; default 64 MiB. It is a safety net
-	// measured by sampling, not an exact account.
+	// the data of the session before they are interrupted; default 64 MiB. It is a
+	// safety net measured now and then, not an exact account: about four times as
+	// much may be in use before it works.
 	Memory int64
 }
 

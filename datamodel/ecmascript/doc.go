@@ -60,11 +60,29 @@
 // Host.Limits in time, call depth and memory; going beyond one gives an error
 // that matches datamodel.ErrLimit, which no script can catch, and ends the
 // session. Time and memory are watched by a timer that runs only while a script
-// may be running. Memory is measured for the whole process and counts only when
-// the heap has grown, and is still alive after a collection, while a script has
-// been running for some milliseconds: a safety net, not an account. Within a
-// testing/synctest bubble the timer follows the clock of the bubble, which
-// stands still while a script runs, so that a script without end has none there.
+// may be running. Within a testing/synctest bubble the timer follows the clock of
+// the bubble, which stands still while a script runs, so that a script without
+// end has none there. Copying a value out and writing a snapshot are evaluations,
+// too; their size has limits of its own ([Options]).
+//
+// Go keeps no account of memory by goroutine. When the heap of the process has
+// grown by half of Limits.Memory while a script was running, the script is
+// stopped for a moment and what its session holds is added up; this takes about
+// as long as a garbage collection of that data and is not repeated before twice
+// that time has passed. A session that has gained half of Limits.Memory from one
+// such weighing to a later one of the same macrostep is ended; one that has not
+// goes on, whatever its neighbours and the host allocate. So a session ends
+// somewhat beyond its limit, and a text that doubles itself at about four times
+// it. Strings that share memory count at their full length each.
+//
+// Two bounds end a session without such evidence, when the live heap of the
+// process has grown while its script was running: by 4 times Limits.Memory, if
+// the script comes to no place where it could be stopped, because a built-in
+// works for long or because it is text given to eval; by 8 times Limits.Memory in
+// any case, since what functions of Go hold (bound functions, promises that are
+// waiting) is only estimated. A host that itself gains that much within one
+// macrostep, 512 MiB by default, loses the sessions that run longest then. What
+// one built-in makes at once is bounded by the engine, not by Limits.Memory.
 //
 // Built-ins that neither notice an interrupt nor fit into the limits are
 // bounded by each engine. Documents of strangers belong into a process of their

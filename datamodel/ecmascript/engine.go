@@ -83,6 +83,10 @@ type Config struct {
 	// operation on an object that may run one. It is cheap when it has been called
 	// already in the same macrostep.
 	Arm func()
+
+	// Look may be called, by a running script, before something that takes much
+	// memory at once. It may call Pause and Interrupt.
+	Look func()
 }
 
 // Scope is the read-only part of the global scope: _event, In and the like. A

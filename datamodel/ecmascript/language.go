@@ -333,6 +333,7 @@ func (l *language) New(host datamodel.Host) (datamodel.Model, error) {
 		Scope:     &m.scope,
 		In:        host.In,
 		Arm:       m.arm,
+		Look:      m.look,
 	})
 	if err != nil {
 		return nil, err

@@ -49,6 +49,13 @@ func (m *model) arm() {
 	}
 }
 
+// look has the watch look at once.
+func (m *model) look() {
+	if m.armed {
+		m.watch.look()
+	}
+}
+
 // over returns the limit that has been exceeded.
 func (m *model) over() error {
 	if m.armed {

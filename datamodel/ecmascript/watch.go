@@ -41,6 +41,7 @@ type watch struct {
 	collect  uint64    // size at which to collect
 	asked    time.Time // zero unless a weighing has been asked for
 	rested   time.Time // no weighing before
+	doomed   time.Time // zero unless endBy was reached
 	weighing bool      // the script stands still
 	weighed  bool
 	base     int64 // what the first weighing gave
@@ -56,6 +57,7 @@ const (
 	answerBy = 4
 	endBy    = 8
 	patience = 10 * time.Millisecond  // to answer
+	grace    = 100 * time.Millisecond // for another session to be found guilty
 	mostRest = 500 * time.Millisecond // after a weighing; otherwise twice its length
 )
 
@@ -112,7 +114,7 @@ func (w *watch) ring(a *alarm) {
 	size, budget := heapBytes(), uint64(max(w.limits.Memory, 0))
 	if w.begun.IsZero() {
 		w.begun = now.Add(-w.tick())
-		w.asked, w.rested, w.weighed = time.Time{}, time.Time{}, false
+		w.asked, w.rested, w.doomed, w.weighed = time.Time{}, time.Time{}, time.Time{}, false
 		w.low, w.suspect, w.collect = size, math.MaxUint64, 0
 	}
 	if w.limits.Time > 0 && now.Sub(w.begun) >= w.limits.Time {
@@ -156,11 +158,31 @@ func (w *watch) grown(a *alarm, silent bool) (over bool) {
 	}
 	w.low = min(w.low, live)
 	if live-w.low < bound {
-		w.collect = live + bound // it was garbage
+		w.collect, w.doomed = live+bound, time.Time{} // it was garbage
 		return false
+	}
+	if bound == endBy*budget {
+		now := time.Now()
+		if w.doomed.IsZero() {
+			w.doomed = now
+		}
+		if now.Sub(w.doomed) < grace {
+			return false
+		}
 	}
 	w.exceedMemory()
 	return true
+}
+
+// look looks at the macrostep at once, for what may take much memory before the
+// timer rings. It is called on the goroutine of the session.
+func (w *watch) look() {
+	w.mu.Lock()
+	a := w.alarm
+	w.mu.Unlock()
+	if a != nil {
+		w.ring(a)
+	}
 }
 
 // weigh judges the session. It runs on its goroutine.
@@ -188,6 +210,9 @@ func (w *watch) weigh(a *alarm) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.weighing = false
+	if w.exceeded != nil {
+		w.rt.Interrupt(w.exceeded)
+	}
 	if ended() {
 		return
 	}
@@ -206,9 +231,13 @@ func (w *watch) exceedMemory() {
 	w.exceed(fmt.Errorf("%w: evaluation needed more than %d bytes of memory", datamodel.ErrLimit, w.limits.Memory))
 }
 
+// exceed ends the macrostep. An interruption writes what a weighing reads, so that
+// it waits for the end of one.
 func (w *watch) exceed(err error) {
 	w.exceeded = err
-	w.rt.Interrupt(err)
+	if !w.weighing {
+		w.rt.Interrupt(err)
+	}
 }
 
 // over returns the limit that has been exceeded, for what goes on for long

@@ -22,15 +22,22 @@
 // # Containment
 //
 // Time, call depth and memory of an evaluation are limited by the package
-// above. What no interrupt reaches is limited here: the depth of JSON text and
-// of source text given to eval and Function, the length of strings and arrays
-// that one call of a built-in makes or goes through, and the time of one match
-// of a regular expression that needs backtracking. For this, built-ins are
+// above. For the latter, every turn of a loop, every call of a function that
+// itself calls others, and in such programs every addition of what may be long
+// strings take about 30 ns more. What no interrupt reaches is
+// limited here: the depth of JSON text and of source text given to eval and
+// Function, the length of strings and arrays that one call of a built-in makes or
+// goes through, the time of one match of a regular expression that needs
+// backtracking, and the length of text times the length of the expression for
+// the others. match, replace, split and matchAll look for one match after the
+// other, as the standard has it, and can be interrupted in between; unlike
+// goja's own they find an empty match behind another one. For this, built-ins are
 // replaced in the runtimes of documents that mention them.
 //
 // Importing the package sets regexp2.DefaultMatchTimeout, a setting of the whole
-// process, to datamodel.DefaultTime. A match that is ended by it counts as no
-// match, but by then the limit of evaluation time, if it is not set higher, has
-// ended the session. While such expressions are in use, and for some seconds
-// after, regexp2 keeps one goroutine for its clock.
+// process, to datamodel.DefaultTime. It bounds a single match, which no interrupt
+// ends: an evaluation may take that much longer than its limit. A match that is
+// ended by it counts as no match, but by then the limit of evaluation time, if it
+// is not set higher, has ended the session. While such expressions are in use,
+// and for some seconds after, regexp2 keeps one goroutine for its clock.
 package goja

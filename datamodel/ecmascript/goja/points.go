@@ -14,11 +14,14 @@ import (
 
 // A script cannot be looked at from outside while it runs, and goja has no place
 // where it would stand still. So every turn of a loop, functions that call
-// functions, and the additions of a program that may double strings more than
-// once call a function of ours, which costs about 30 ns.
+// functions, and additions that may double strings again and again call a
+// function of ours, which costs about 30 ns.
 
 // pauseFunction is its name, which no script can write.
 const pauseFunction = "[[pause]]"
+
+// longText is the length of a string that is looked at before it is added.
+const longText = 1 << 20
 
 // pauseBit is its bit beside those of the system variables.
 const pauseBit = 1 << 14
@@ -26,9 +29,17 @@ const pauseBit = 1 << 14
 // definePause makes the function.
 func (r *realm) definePause() error {
 	undefined := goja.Undefined()
-	f := r.vm.ToValue(func(goja.FunctionCall) goja.Value {
+	f := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+		if len(call.Arguments) == 0 {
+			r.pause()
+			return undefined
+		}
+		operand := call.Arguments[0]
+		if s, ok := operand.(goja.String); ok && s.Length() >= longText {
+			r.cfg.Look()
+		}
 		r.pause()
-		return undefined
+		return operand
 	})
 	return r.vm.GlobalObject().DefineDataProperty(pauseFunction, f, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 }
@@ -67,9 +78,11 @@ type pointer struct {
 func addPoints(tree *ast.Program) bool {
 	p := &pointer{numeric: numericNames(tree)}
 	p.walk(reflect.ValueOf(tree.Body))
-	if len(p.sums) > 1 {
+	if len(p.sums) > 1 || p.made {
 		for _, e := range p.sums {
-			*e = &ast.SequenceExpression{Sequence: []ast.Expression{p.call((*e).Idx0()), *e}}
+			call := p.call((*e).Idx0())
+			call.ArgumentList = []ast.Expression{*e}
+			*e = call
 		}
 	}
 	return p.made
