@@ -220,6 +220,9 @@ func (p *parser) checkReachable() {
 	for i := 1; i < len(d.states); i++ {
 		s := d.states[i]
 		if !unreached(s) {
+			if p.ors() && s.prefix != "" {
+				i = int(s.last) // generated workflows are full of steps and blocks that are switched off
+			}
 			continue
 		}
 		p.reportAt(Warning, s.pos, p.dialect.elements[p.nodes[i].Data].section, fmt.Sprintf("%s can never be entered", d.called(s)), "no transition leads there, and it is no initial state")

@@ -137,17 +137,18 @@ func (p *parser) orsLanguage(n *xmlquery.Node) datamodel.Language {
 // Settings are what the underscore attributes of <scxml> ask for in the ORS
 // dialect. In the W3C dialect, and where an attribute is not given, a field has
 // the value that the comment calls the default. Attributes without a field here
-// are in Document.Attributes.
+// are in Document.Attributes. A machine keeps to MicroStepLimit, StateEntryLimit
+// and EventTimeout.
 type Settings struct {
 	Type            string        // _type, for reports; default "combination"
-	Persist         bool          // _persist; false: no session of the document is saved; default true
+	Persist         bool          // _persist; false: no session of the document is to be saved; default true; read, not honoured by the engine yet
 	MicroStepLimit  int           // _microStepLimit; default 0: not given
 	StateEntryLimit int           // _stateEntryLimit; default 0: not given
-	PendingEvents   int           // _maxPendingEvents; default 0: not given
+	PendingEvents   int           // _maxPendingEvents; default 0: not given; read, not honoured by the engine yet
 	EventTimeout    time.Duration // _processEventTimeout, in milliseconds; default 0: not given
-	MaxAge          time.Duration // _maxtime, in seconds: the longest life of a session; default 0: not given
-	Debug           bool          // _debug; default false
-	TransitionStyle string        // _transitionStyle, as written; default ""
+	MaxAge          time.Duration // _maxtime, in seconds: the longest life of a session; default 0: not given; read, not honoured by the engine yet
+	Debug           bool          // _debug, for tools; default false
+	TransitionStyle string        // _transitionStyle, as written; default ""; read, not honoured by the engine yet
 }
 
 // longestSetting bounds durations and counts, so that nothing overflows.

@@ -50,6 +50,10 @@
 //     resolveid that begins with $$_MY_PREFIX_$$ is taken as it is. Where there is no
 //     prefix, as in a workflow that is loaded by itself, $$_MY_PREFIX_$$ and the point
 //     behind it vanish. What stands in <data>, <assign> and <content> is left alone.
+//   - A transition of a state that was included with resolveid to states inside it
+//     does not leave it, unless it has type="external": workflows declare their
+//     variables there, and their exceptions go on with them. States inside that
+//     cannot be entered are no reason for a warning.
 //
 // Everything else, <history> and <foreach> among it, is as in SCXML 1.0.
 //
@@ -84,7 +88,9 @@
 // [Dialect] tells how a document is recognized and what the parser then accepts. When it runs,
 // expressions are programs whose completion value counts, and all code is sloppy mode code. Each state
 // has a scope of its own for what its scripts declare, looked up outwards, which ends when
-// the state is left; transitions run in that of their source. Scripts find _data, toSource,
+// the state is left; transitions run in that of their source. A variable of a state whose name occurs
+// out of its sight as well gets another name in the data model, which eval and this.x do not know; let, const
+// and class are var. Scripts find _data, toSource,
 // _my_prefix, __Log(text, label, level), __Raise(name, data), __GetDocumentURL, __GetDocumentBaseURL,
 // __GetDocumentType, __GetCurrentStates and __GetQueuedEvents.
 //

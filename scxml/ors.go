@@ -1,7 +1,9 @@
 package scxml
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -192,8 +194,14 @@ func orsGlobals(m *Machine) map[string]datamodel.Value {
 		}),
 		"__GetDocumentType": datamodel.Func(func([]datamodel.Value) (datamodel.Value, error) { return m.doc.settings.Type, nil }),
 		"__GetCurrentStates": datamodel.Func(func([]datamodel.Value) (datamodel.Value, error) {
-			list := []datamodel.Value{}
+			var active []int32
 			for i := m.configuration.next(0); i >= 0; i = m.configuration.next(i + 1) {
+				active = append(active, i)
+			}
+			// The last one is the innermost, although a branch beside it may stand behind it.
+			slices.SortStableFunc(active, m.doc.byDepth)
+			list := []datamodel.Value{}
+			for _, i := range active {
 				list = append(list, m.doc.states[i].id)
 			}
 			return list, nil
@@ -206,6 +214,17 @@ func orsGlobals(m *Machine) map[string]datamodel.Value {
 			return list, nil
 		}),
 	}
+}
+
+// byDepth compares states by the number of their ancestors.
+func (d *Document) byDepth(a, b int32) int {
+	depth := func(s int32) (n int) {
+		for s = d.states[s].parent; s >= 0; s = d.states[s].parent {
+			n++
+		}
+		return n
+	}
+	return cmp.Compare(depth(a), depth(b))
 }
 
 // plainText is how a value reads in a log: strings as they are, everything else
@@ -258,5 +277,6 @@ func (d *Document) evaluationLimits(host datamodel.Limits) datamodel.Limits {
 }
 
 // Persist reports whether sessions of the document may be saved: false for one
-// with _persist="false".
+// with _persist="false". Whoever saves sessions has to ask; package session does
+// not do so yet.
 func (d *Document) Persist() bool { return d.settings.Persist }

@@ -106,8 +106,57 @@ func TestBothDialects(t *testing.T) {
 	}
 }
 
+// An exception of an included workflow goes on with the variables of the workflow.
+func TestExceptionOfAWorkflow(t *testing.T) {
+	const part = orsRoot + `>
+ <state id="_composer_entry" initial="$$_MY_PREFIX_$$.Entry">
+  <onentry><log expr="'declare'"/><script>var tries = 0;</script></onentry>
+  <transition event="trouble" target="$$_MY_PREFIX_$$.Handle"><script>tries += 10;</script></transition>
+  <transition event="afresh" type="external" target="$$_MY_PREFIX_$$.Handle"/>
+  <state id="Entry"><onentry><script>tries++;</script></onentry></state>
+  <state id="Handle"><onentry><log expr="'handle ' + tries"/></onentry></state>
+  <state id="SwitchedOff"/>
+ </state></scxml>`
+	const main = orsRoot + `xmlns:xi="http://www.w3.org/2001/XInclude">
+ <state id="frame"><xi:include href="part.scxml" parse="xml" resolveid="W" xpointer="_composer_entry"/>
+  <transition event="again" target="W._composer_entry"/></state></scxml>`
+	doc, err := scxml.Parse(t.Context(), []byte(main), &scxml.ParseOptions{URL: "http://host/main.scxml", Languages: []datamodel.Language{goja.New(nil)},
+		Fetch: func(context.Context, string, int64) ([]byte, error) { return []byte(part), nil }})
+	require.NoError(t, err)
+	assert.Empty(t, doc.Warnings())
+	var logs []string
+	m, err := scxml.NewMachine(doc, &scxml.MachineOptions{Log: func(e scxml.LogEntry) { logs = append(logs, e.Text) }})
+	require.NoError(t, err)
+	_, err = m.Start()
+	require.NoError(t, err)
+	for _, name := range []string{"trouble", "trouble", "afresh", "again"} {
+		_, err = m.Handle(&scxml.Event{Name: name})
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []string{"declare", "handle 11", "handle 21", "declare", "handle 0", "declare"}, logs)
+}
+
 func call(ani string, level float64) *scxml.Event {
 	return &scxml.Event{Name: "call", Data: datamodel.NewObject(datamodel.Member{Name: "ani", Value: ani}, datamodel.Member{Name: "level", Value: level})}
+}
+
+// The last of the current states is the innermost, also beside a branch that
+// stands behind it in the document.
+func TestInnermostState(t *testing.T) {
+	doc, err := scxml.Parse(t.Context(), []byte(orsRoot+`><parallel id="p">
+ <state id="work" initial="block"><state id="block" initial="step"><state id="step">
+  <onentry><log expr="__GetCurrentStates().join()"/></onentry>
+  <transition event="go"><log expr="__GetCurrentStates().join()"/></transition></state></state></state>
+ <state id="handler"/></parallel></scxml>`), &scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}})
+	require.NoError(t, err)
+	var logs []string
+	m, err := scxml.NewMachine(doc, &scxml.MachineOptions{Log: func(e scxml.LogEntry) { logs = append(logs, e.Text) }})
+	require.NoError(t, err)
+	_, err = m.Start()
+	require.NoError(t, err)
+	_, err = m.Handle(&scxml.Event{Name: "go"})
+	require.NoError(t, err)
+	assert.Equal(t, []string{"p,work,block,step", "p,work,handler,block,step"}, logs)
 }
 
 // TestIncludedScopes includes one part twice, in parallel branches, with scripts,
@@ -239,5 +288,41 @@ func TestScopeNames(t *testing.T) {
 		out, err := m.Get("out")
 		require.NoError(t, err)
 		require.Equal(t, `["1:0","2:1","mine",1,"%FC","a","own","b","undefined","function",2,2,1,"go"]`, string(datamodel.EncodeJSON(out)), language.engine)
+	}
+}
+
+// TestLibrariesTwice: a document may contain a library more than once, and libraries
+// may share a name.
+func TestLibrariesTwice(t *testing.T) {
+	const library = `<script>const LIMIT = 3; let count = 0, {a, b = 'b'} = {a: 'a'};
+function limit() { return LIMIT + a + b; }
+function next() { return ++count; }
+function both() { return limit() + count; }
+function unused() { return new Point(); }
+</script>`
+	const chart = orsRoot + `>
+<datamodel><data id="out" expr="[]"/></datamodel>` + library + library + `
+<script>const LIMIT = 4, OTHER = 'other'; class Point { twice() { return 2; } } function other() { return OTHER; }</script>
+<script>class Point { twice() { return 4; } }; out.push(new Point().twice(), typeof unused()); Point = null;</script>
+<state id="a">
+  <onentry><script>out.push(limit(), next(), next(), other());</script></onentry>
+  <transition event="go"><script>LIMIT = 5; out.push(both(), next(), eval('LIMIT'))</script></transition>
+</state></scxml>`
+	for _, save := range []bool{false, true} {
+		doc := parse(t, chart, goja.New(nil))
+		require.Empty(t, doc.Warnings())
+		opts := &scxml.MachineOptions{}
+		m, err := scxml.NewMachine(doc, opts)
+		require.NoError(t, err)
+		_, err = m.Start()
+		require.NoError(t, err)
+		if save {
+			m = restored(t, m, opts)
+		}
+		_, err = m.Handle(&scxml.Event{Name: "go"})
+		require.NoError(t, err)
+		out, err := m.Get("out")
+		require.NoError(t, err)
+		require.Equal(t, `[4,"object","4ab",1,2,"other","5ab2",3,5]`, string(datamodel.EncodeJSON(out)), "saved: %v", save)
 	}
 }

@@ -10,9 +10,18 @@ import (
 // In the ORS dialect each state has a scope of its own for what its scripts
 // declare with var, function, let, const and class. Names are looked up from the
 // state of an expression outwards to the document and the session. This is
-// settled here, once: a variable keeps its name where it is the only one of that
-// name, and is renamed otherwise. So a data model has one flat scope, and
-// nothing is paid when an event comes.
+// settled here, once. So a data model has one flat scope, and nothing is paid when
+// an event comes.
+//
+// A variable of the document keeps its name. One of a state s is called x$s, with
+// the number of the state, when x is declared by more than one state or by the
+// document too, when x belongs to the language or the system, and when x occurs
+// anywhere from where the declaration cannot be seen: there it is a variable of
+// the session. Otherwise it keeps its name. What finds variables by a text at run
+// time, eval, new Function, this.x and globalThis.x, does not know changed names.
+//
+// let, const and class are turned into var everywhere, those of the document as
+// well: scripts may be run again, and libraries may be included twice.
 //
 // Data items belong to the document, wherever they stand. Scripts of the document
 // that only read a name of exactly one state see that state's variable.
@@ -200,7 +209,7 @@ func (r *resolver) resolve(e *expression) {
 			to[name] = strconv.Quote(r.prefix(e.state))
 		}
 	}
-	if len(to) == 0 && (!v.Lexical || e.state == 0) {
+	if len(to) == 0 && !v.Lexical {
 		return
 	}
 	program, err := r.scoper.Rename(e.program, to)

@@ -244,6 +244,9 @@ func (p *parser) onlyTransition(n *xmlquery.Node, s *state, role referenceRole) 
 func (p *parser) transition(n *xmlquery.Node, s *state) *transition {
 	t := &transition{source: s.index, pos: p.pos(n)}
 	t.internal = p.enum(n, "type", "external", "internal") == "internal"
+	if _, given := p.attr(n, "type"); !given && p.ors() && s.prefix != "" {
+		t.internal = true // an exception of a workflow keeps the variables of the workflow
+	}
 	t.events = p.descriptors(n)
 	if cond, ok := p.attr(n, "cond"); ok {
 		t.cond = p.condition(n, cond)

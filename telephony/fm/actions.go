@@ -72,6 +72,9 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 		c.redirectMedia(k, p, args)
 		return
 	}
+	if c.postpone(k, func(k *call) { c.redirect(k, p, args) }) {
+		return
+	}
 	to, _ := args.Get("to")
 	dest, location := destination(to)
 	given, _ := args.Get("from")
@@ -115,9 +118,8 @@ func (c *Connector) redirected(k *call, p *pending, detach bool, err error) {
 		return
 	}
 	k.waiting = ""
-	c.cancelTreatment(k, "the call was routed")
-	c.dropSubmissions(k, "the call was routed")
 	c.done(k, p)
+	c.routed(k)
 	if detach && k.session == p.session {
 		c.emit(k.session, k.last("interaction.deleted", resultOf("detach")))
 		c.unbind(k)

@@ -21,6 +21,8 @@ type call struct {
 	attrs     telephony.CallAttributes // the latest of each
 	parties   []party                  // where the call is, in the order of arrival
 	waiting   string                   // the routing point with a pending route request
+	due       string                   // the DN where it is queued and no route request has come yet
+	held      []func(*call)            // what has been asked for before the route request, in order
 	merged    *call                    // the call that this one has become part of
 
 	media   *telephony.Interaction // nil for calls
@@ -34,6 +36,7 @@ type call struct {
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
 // now returns the call that k is part of.
@@ -200,6 +203,39 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
 	}
 	c.tell(k, e, a, moved && !fresh, data)
+	if k.due == "" {
+		c.release(k)
+	}
+	c.awaitParty(k, e)
+}
+
+// awaitParty bounds the time for which a call that has left its last DN is expected
+// at another one.
+func (c *Connector) awaitParty(k *call, e telephony.Event) {
+	if len(k.parties) > 0 {
+		k.found()
+		return
+	}
+	switch e.(type) {
+	case *telephony.EventReleased, *telephony.EventDiverted:
+	default:
+		return
+	}
+	if k.orphan != nil || c.calls[k.conn] != k {
+		return
+	}
+	k.orphan = c.after(c.orphanAfter, func() {
+		c.logger.Info("call is given up: it left its last DN and has not appeared at another one", "connid", k.conn, "interactionid", k.id)
+		c.over(k)
+	})
+}
+
+// found ends the wait of awaitParty.
+func (k *call) found() {
+	if k.orphan != nil {
+		k.orphan()
+		k.orphan = nil
+	}
 }
 
 // refusedAgain reports whether the call has no session since it was queued at
@@ -271,9 +307,10 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 	}
 	switch e.(type) {
 	case *telephony.EventQueued:
+		k.due = a.ThisDN
 		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
 	case *telephony.EventRouteRequest:
-		k.waiting = a.ThisDN
+		k.waiting, k.due = a.ThisDN, ""
 		return k.setParty(party{a.ThisDN, routePoint, queued, ""})
 	case *telephony.EventDialing:
 		return k.setParty(party{a.ThisDN, kind, dialing, a.AgentID})
@@ -293,9 +330,12 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 		if k.waiting == a.ThisDN {
 			k.waiting = ""
 		}
+		if k.due == a.ThisDN {
+			k.due = ""
+		}
 		return k.dropParty(a.ThisDN)
 	case *telephony.EventRouteUsed:
-		k.waiting = ""
+		k.waiting, k.due = "", ""
 	}
 	return false
 }
@@ -322,22 +362,21 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:
-		c.cancelTreatment(k, "the call was routed")
-		c.dropSubmissions(k, "the call was routed")
+		if k.routing == nil { // else the outcome of our own request comes first
+			c.routed(k)
+		}
 	case *telephony.EventDiverted:
 		if len(k.parties) == 0 && !c.known[a.ThirdPartyDN] {
 			c.over(k) // it goes where we cannot see it
 		}
 	case *telephony.EventReleased:
-		if len(k.parties) == 0 && !goesOn(e.CallState) {
+		if len(k.parties) == 0 && !c.goesOn(a) {
 			c.over(k)
 			return
 		}
 		changed(partyChanged, a.ThisDN)
 	case *telephony.EventAbandoned:
-		// The reason first: a document that waits for both is to see it before what it led to.
 		c.emit(k.session, k.event("interaction.abandoned"))
-		c.cancelTreatment(k, "the caller hung up")
 		c.over(k)
 	case *telephony.EventAttachedDataChanged:
 		if own := k.own > 0 && e.ReferenceID != 0; own || !sameData(before, a.UserData) {
@@ -349,13 +388,13 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	}
 }
 
-// goesOn reports whether a call whose last party was released in this state is
-// expected at another DN.
-func goesOn(s telephony.CallState) bool {
-	switch s {
+// goesOn reports whether a call that has just left its last DN is expected at
+// another one that is registered. The destination is not always told.
+func (c *Connector) goesOn(a *telephony.CallAttributes) bool {
+	switch a.CallState {
 	case telephony.CallStateNoAnswer, telephony.CallStateBusy, telephony.CallStateRedirected,
 		telephony.CallStateForwarded, telephony.CallStateTransferred:
-		return true
+		return a.ThirdPartyRole != telephony.DNRoleDestination || c.known[a.ThirdPartyDN]
 	}
 	return false
 }
@@ -371,7 +410,8 @@ func sameData(x, y telephony.KVList) bool {
 
 // over is the end of a call, or of our seeing it.
 func (c *Connector) over(k *call) {
-	c.cancelTreatment(k, "the call is over")
+	k.endTreatment() // like its requests without an event: interaction.deleted says it all
+	k.held = nil
 	c.dropCall(k)
 	c.emit(k.session, k.last("interaction.deleted"))
 	c.unbind(k)

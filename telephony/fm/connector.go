@@ -40,6 +40,11 @@ type Options struct {
 	// default 30 s. Then the call is left to the switch.
 	StartTimeout time.Duration
 
+	// OrphanTimeout is how long a call that has left its last DN, and may still
+	// appear at another one of DNs, is waited for; default 10 s. Then it is over for its session,
+	// because it went where it cannot be seen.
+	OrphanTimeout time.Duration
+
 	// MaxCalls is the number of calls that are followed at the same time; default
 	// 100,000. Further ones are left to the switch.
 	MaxCalls int
@@ -67,8 +72,9 @@ type Options struct {
 }
 
 const (
-	defaultStartTimeout = 30 * time.Second
-	defaultMaxCalls     = 100_000
+	defaultStartTimeout  = 30 * time.Second
+	defaultOrphanTimeout = 10 * time.Second
+	defaultMaxCalls      = 100_000
 )
 
 // SessionKey is the key under which the id of its session is attached to the
@@ -85,6 +91,7 @@ type Connector struct {
 	known        map[string]bool // dns, as a set
 	clock        session.Clock
 	startTimeout time.Duration
+	orphanAfter  time.Duration
 	maxCalls     int
 	tenant       int
 	server       telephony.InteractionServer // nil without
@@ -126,6 +133,9 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	if o.StartTimeout <= 0 {
 		o.StartTimeout = defaultStartTimeout
 	}
+	if o.OrphanTimeout <= 0 {
+		o.OrphanTimeout = defaultOrphanTimeout
+	}
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = defaultMaxCalls
 	}
@@ -136,7 +146,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout,
+		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
 		maxCalls: o.MaxCalls, tenant: o.TenantID, server: o.Interactions, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{},
@@ -283,6 +293,7 @@ func (c *Connector) Close() error {
 	}
 	for _, k := range c.calls {
 		k.endTreatment()
+		k.found()
 	}
 	for id := range c.submissions {
 		c.dropSession(id)
@@ -407,7 +418,7 @@ func (c *Connector) sessionEnded(id string) {
 	c.dropSession(id)
 	for _, k := range c.sessions[id] {
 		k.endTreatment()
-		k.session, k.routing = "", nil
+		k.session, k.routing, k.refused = "", nil, k.due // one session per arrival
 		if len(k.parties) == 0 && k.media == nil {
 			c.forget(k)
 		}
@@ -434,7 +445,7 @@ func (c *Connector) unbind(k *call) {
 	} else {
 		c.sessions[k.session] = list
 	}
-	k.session = ""
+	k.session, k.refused = "", k.due
 }
 
 // know begins the following of an interaction. c.mu is held.
@@ -447,6 +458,7 @@ func (c *Connector) know(k *call) {
 
 // forget ends it. c.mu is held.
 func (c *Connector) forget(k *call) {
+	k.found()
 	if c.calls[k.conn] == k {
 		delete(c.calls, k.conn)
 	}

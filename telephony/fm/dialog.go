@@ -232,6 +232,12 @@ func (c *Connector) dialog(effect *session.ModuleCall) error {
 // treat is an action that stands for a treatment: RequestApplyTreatment.
 func (c *Connector) treat(k *call, p *pending, action string, args *datamodel.Object) {
 	c.emit(p.session, c.answer(k, p, p.prefix+".requestid"))
+	if !c.postpone(k, func(k *call) { c.beginTreatment(k, p, action, args) }) {
+		c.beginTreatment(k, p, action, args)
+	}
+}
+
+func (c *Connector) beginTreatment(k *call, p *pending, action string, args *datamodel.Object) {
 	device := text(args, "device")
 	t, err := treatmentOf(action, args)
 	switch {

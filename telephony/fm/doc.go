@@ -43,8 +43,7 @@
 //	interaction.udata.changed      interactionid: also when a change by the session itself is done
 //	interaction.onmerge            interactionid, frominteractionid, tointeractionid: a consult call
 //	                               has become part of the call on hold
-//	interaction.abandoned          interactionid: the caller gave up. Error events of treatments
-//	                               that it cut short follow, with the code cancelled, then interaction.deleted
+//	interaction.abandoned          interactionid: the caller gave up; interaction.deleted follows
 //	interaction.deleted            interactionid: the interaction is over. With resultof detach, associate, merge
 //	                               or notcontrolled it goes on, but belongs to the session no longer
 //
@@ -152,6 +151,11 @@
 // The other actions of the interaction module are listed by [Specs]. Those on calls
 // act at the party that their attribute device names, or the first one in the right state.
 //
+// A document may begin before the switch has asked for a route. Treatments,
+// <ixn:redirect>, <ixn:terminate> and the routing of a submit then wait for that request; they
+// are carried out even if the session has ended by then. An arrival at a DN starts
+// one session at most.
+//
 // setuData and deleteuData change the user data as the session sees it at once; the request
 // follows, and interaction.udata.changed says that it is done. error.interaction.setudata says
 // that it could not be done, and takes the change back.
@@ -169,9 +173,11 @@
 //	dialog.playsound.done.timeout  the attribute duration is over
 //	error.dialog.ACTION         error is one of invalidattribute, invalidstate.null,
 //	    invalidstate.routed, invalidstate.ringing, remote and unknown as above, and
-//	    cancelled               another treatment took its place, the call was routed, or it is over;
-//	                            when the caller gave up, interaction.abandoned has come before
+//	    cancelled               another treatment took its place, or the call was routed;
+//	                            a playsound that routing ends is done
 //	    timeout                 total_timeout and 10 s are over and the switch has said nothing
+//
+// When the call ends, so do its treatments, without an event: interaction.deleted tells of it.
 //
 // <dialog:stop> has a silence take the place of the treatment with the id in its
 // attribute requestid, a value, or of the one that is running.
@@ -189,6 +195,8 @@
 //	                            or cancelled: the call was routed otherwise
 //	queue.cancel.done           requestid, interactionid: one for each submit that <queue:cancel> ends;
 //	                            error.queue.submit does not come then
+//	error.queue.cancel          error is unknown: there is no such submit, its target is not reserved
+//	                            any more, or the switch is routing the call there; or invalidattribute
 //	queue.query.done            requestid, priority, positioninqueue, invqwaittime (seconds), queue, waited
 //	queue.update.done           requestid
 //

@@ -380,6 +380,10 @@ func (r *fetchRequest) cacheControl(args *datamodel.Object) {
 
 func (r *fetchRequest) setContent(v datamodel.Value, enctype string) {
 	switch v := v.(type) {
+	case nil: // undefined: an empty body
+		if enctype == "" {
+			return
+		}
 	case string:
 		r.body = []byte(v)
 		if enctype == "" {

@@ -80,6 +80,9 @@ func (c *Connector) terminate(k *call, p *pending, args *datamodel.Object) {
 	}
 	resource, _ := args.Get("resource")
 	dn, _ := destination(resource)
+	if (dn == "" || dn == k.due) && c.postpone(k, func(k *call) { c.terminate(k, p, args) }) {
+		return
+	}
 	if dn == "" {
 		dn = k.partyIn(connected, onHold, dialing, alerting)
 	}

@@ -39,6 +39,10 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 	if moved {
 		to.waiting = from.waiting
 	}
+	if from.due != "" && to.waiting == "" {
+		to.due = from.due
+	}
+	to.held, from.held = append(to.held, from.held...), nil
 	to.merge(a)
 	if owner == "" && heard != "" {
 		c.bind(to, heard)

@@ -20,7 +20,8 @@ const queueOrigin = "fm:queue"
 
 // TargetSelector finds targets for <queue:submit>. *router.Router is one; its
 // methods say what is expected. Methods are called with locks of the Connector held and must not wait;
-// notify must be called without them, after Submit has returned.
+// notify must be called without them, after Submit has returned. A selection that is not told how
+// long it is Reserved can be cancelled for 10 s.
 type TargetSelector interface {
 	Submit(req router.Request, notify func(router.Selection, error)) (router.ID, error)
 	Cancel(id router.ID) bool
@@ -217,10 +218,12 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 	case text(args, argRequest) != "":
 		s := c.submitted(p, args)
 		if s == nil {
-			c.fail(nil, p, codeUnknown, "there is no such request, or it has its target already")
+			c.fail(nil, p, codeUnknown, noSubmit)
 			return
 		}
-		c.cancelOne(s)
+		if !c.cancelOne(s) {
+			c.fail(s.k, p, codeUnknown, noSubmit)
+		}
 		return
 	case interaction == "":
 		c.fail(nil, p, codeAttribute, "one of the attributes requestid and interactionid is needed")
@@ -229,8 +232,13 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 	found := false
 	for _, s := range c.submissionsOf(p.session) {
 		if s.interaction == interaction && (queue == "" || s.queue == queue) {
-			found = true
-			c.cancelOne(s)
+			if c.cancelOne(s) {
+				found = true
+			} else if s.k != nil && s.k.routing == s.p {
+				found = true
+				p.requestID = s.p.requestID
+				c.fail(s.k, p, codeUnknown, noSubmit)
+			}
 		}
 	}
 	if queue == "" {
@@ -242,12 +250,23 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 	}
 }
 
-func (c *Connector) cancelOne(s *submission) {
+// noSubmit describes the failure to cancel a request that is none any more.
+const noSubmit = "there is no such request, or it has its target already"
+
+// cancelOne ends a request and tells of it. It reports false when that is over: the
+// target that it found is not reserved any more, or the switch is routing the call there.
+func (c *Connector) cancelOne(s *submission) bool {
+	if s.k != nil && s.k.routing == s.p {
+		return false
+	}
 	c.forgetSubmission(s)
-	c.targets.Cancel(s.id)
+	if reserved := c.targets.Cancel(s.id); s.selected && !reserved {
+		return false
+	}
 	p := *s.p
 	p.prefix = "queue.cancel"
 	c.emit(p.session, c.answer(s.k, &p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: s.interaction}))
+	return true
 }
 
 // query is <queue:query>.

@@ -24,7 +24,12 @@ type submission struct {
 	selected    bool // and the target is the session's to use
 	extensions  telephony.KVList
 	busy        *busyList
+	expire      func() // stops the wait for the end of the reservation; nil without
 }
+
+// defaultReserved is how long a target is taken to be reserved when the selector
+// does not say.
+const defaultReserved = 10 * time.Second
 
 // submit is <queue:submit>.
 func (c *Connector) submit(p *pending, args *datamodel.Object) {
@@ -53,7 +58,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 		c.fail(s.k, p, codeUnknown, err.Error())
 	case err != nil:
 		c.fail(s.k, p, codeAttribute, err.Error())
-	case s.route && !s.k.routable():
+	case s.route && !s.k.routable() && (s.k.due == "" || s.k.routing != nil):
 		c.fail(s.k, p, codeState+s.k.at(), "the interaction does not wait to be routed")
 	case s.route && s.k.media == nil && !c.link.Capabilities().Has(telephony.CanRoute):
 		c.fail(s.k, p, codeUnknown, "the link cannot route calls")
@@ -71,7 +76,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 				c.submissions[p.session] = map[string]*submission{}
 			}
 			c.submissions[p.session][s.key] = s
-			if s.busy != nil {
+			if s.busy != nil && !c.postpone(s.k, func(*call) { c.resume(s.busy) }) {
 				c.step(s.busy)
 			}
 		}
@@ -210,13 +215,27 @@ func (c *Connector) decided(s *submission, sel router.Selection, err error) {
 	case !s.route:
 		s.selected = true
 		s.busy.end()
+		if sel.Reserved <= 0 {
+			sel.Reserved = defaultReserved
+		}
+		s.expire = c.after(sel.Reserved, func() { c.forgetSubmission(s) })
 		c.submitDone(s, &sel)
+	case !c.postpone(k, func(*call) { c.routeSelected(s, &sel) }):
+		c.routeSelected(s, &sel)
+	}
+}
+
+// routeSelected routes an interaction for which a target has been found.
+func (c *Connector) routeSelected(s *submission, sel *router.Selection) {
+	switch k := s.k; {
+	case c.submissions[s.p.session][s.key] != s:
+		c.targets.Cancel(s.id) // nobody wants it any more
 	case !k.routable():
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
 		c.fail(k, s.p, codeState+k.at(), "the interaction does not wait to be routed")
 	default:
-		c.routeTo(s, &sel)
+		c.routeTo(s, sel)
 	}
 }
 
@@ -272,11 +291,10 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	case err == nil:
 		k.waiting, k.handed = "", true
 		c.forgetSubmission(s)
-		c.cancelTreatment(k, "the call was routed")
-		c.dropSubmissions(k, "the call was routed")
 		if wanted {
 			c.submitDone(s, sel)
 		}
+		c.routed(k)
 	case !wanted:
 		c.targets.Cancel(s.id)
 	case errors.As(err, &refused) && c.ids[k.id] == k && c.targets.Return(s.id) == nil:
@@ -339,6 +357,9 @@ func (c *Connector) submissionsOf(id string) []*submission {
 // forgetSubmission ends the following of a request.
 func (c *Connector) forgetSubmission(s *submission) {
 	s.busy.end()
+	if s.expire != nil {
+		s.expire()
+	}
 	list := c.submissions[s.p.session]
 	delete(list, s.key)
 	if len(list) == 0 {

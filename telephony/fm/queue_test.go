@@ -207,6 +207,26 @@ func TestTargetIsSelectedWithoutRouting(t *testing.T) {
 	assert.Zero(t, w.router.Stats().Reserved)
 }
 
+// A request that has only selected cannot be cancelled once its target is not
+// reserved any more: because the time is over, or the router has given it up.
+func TestCancelOfASelectionThatIsOver(t *testing.T) {
+	w := newDesk(t, submitting(`<queue:submit requestid="req" interactionid="ixn" route="false"><queue:targets>
+		<queue:targetid expr="'ann@.A'"/></queue:targets></queue:submit>`))
+	w.ready("ann")
+	w.call()
+	w.log = nil
+	w.clock.Advance(10 * time.Second)
+	w.send("go.cancel")
+	w.expect("s1: error.queue.cancel true unknown there is no such request, or it has its target already")
+	w.send("go.again")
+	w.expect("s1: queue.submit.requestid true  ", "s1: queue.submit.done true  ")
+	w.router.RemoveAgent("ann")
+	w.send("go.cancel")
+	w.expect("s1: error.queue.cancel true unknown there is no such request, or it has its target already")
+	w.send("go.clear")
+	w.expect("s1: queue.cancel.done false  ")
+}
+
 func TestTwoCallsNeverGetOneAgent(t *testing.T) {
 	w := newDesk(t, submitting(`<queue:submit requestid="req" interactionid="ixn"><queue:targets type="agent">
 		<queue:target name="'ann'"/></queue:targets></queue:submit>`))
@@ -338,8 +358,8 @@ func TestCallThatIsRoutedOtherwise(t *testing.T) {
 		<assign location="res" expr="'7002'"/>`))
 	w.call()
 	w.send("go.redirect")
-	w.expect("s1: queue.submit.requestid true  ", "s1: error.queue.submit true cancelled the call was routed",
-		"s1: interaction.redirect.done false  ")
+	w.expect("s1: queue.submit.requestid true  ", "s1: interaction.redirect.done false  ",
+		"s1: error.queue.submit true cancelled the call was routed")
 	assert.Zero(t, w.router.Stats().Waiting)
 }
 

@@ -86,6 +86,7 @@ type Selection struct {
 	Place    string
 	Resource TargetType    // TypeAgent, or the type of the target
 	Waited   time.Duration // since the request came
+	Reserved time.Duration // how long it is kept, at most; see Options.Reservation
 	Why      string        // in words, for logs
 }
 
@@ -108,6 +109,7 @@ type request struct {
 type queue struct {
 	name     string
 	waiting  []*request
+	entered  int // requests that have been submitted to it
 	served   int
 	last     time.Time
 	interval time.Duration // mean time between two selections
@@ -192,6 +194,8 @@ func (r *Router) Submit(req Request, notify func(Selection, error)) (ID, error) 
 	r.lastID++
 	q.id = r.lastID
 	r.requests[q.id] = q
+	v.entered++
+	r.entered++
 	r.enter(q)
 	if req.Timeout > 0 {
 		r.timer(q, req.Timeout, r.expired)

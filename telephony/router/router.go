@@ -80,6 +80,7 @@ type Router struct {
 	skills      map[string]int // every skill that was ever set
 	pools       map[string]*pool
 	queues      map[string]*queue
+	entered     int // requests that have been submitted
 	requests    map[ID]*request
 	left        map[string]*remainder // by interaction
 	shares      map[string]map[string]float64

@@ -392,7 +392,7 @@ func TestStatistics(t *testing.T) {
 	}{
 		{"R", "StatAgentsTotal", 2}, {"R", "StatAgentsBusy", 1}, {"R", "StatAgentsReady", 1}, {"R", "StatCallsInQueue", 1},
 		{"R", "StatLoadBalance", 0.5}, {"?:English>1@.GA", "StatTimeInReadyState", 2}, {"bob@.A", "StatAgentLoading", 1},
-		{"VQ", "CallsWaiting", 1}, {"VQ@sw.Q", "CallsWaiting", 1}, {"VQ", "StatAgentsTotal", 0}, {"none@.GA", "StatLoadBalance", 0},
+		{"VQ", "CallsEntered", 1}, {"R", "CallsEntered", 1}, {"RP", "CallsEntered", 0}, {"VQ", "CallsWaiting", 1}, {"VQ@sw.Q", "CallsWaiting", 1}, {"VQ", "StatAgentsTotal", 0}, {"none@.GA", "StatLoadBalance", 0},
 	} {
 		got, err := f.Statistic(c.object, c.name)
 		require.NoError(t, err, c)

@@ -269,7 +269,7 @@ func (r *Router) choose(q *request, i int, res *resource, why string) {
 	}
 	t := q.Targets[i]
 	s := Selection{
-		Target: t, Queue: q.Queue, DN: res.dn, Switch: res.sw, Resource: t.Type, Waited: now.Sub(q.since),
+		Target: t, Queue: q.Queue, DN: res.dn, Switch: res.sw, Resource: t.Type, Waited: now.Sub(q.since), Reserved: r.reservation,
 	}
 	if res.agent != nil {
 		s.Agent, s.Place, s.Resource = res.agent.ID, res.agent.Place, TypeAgent

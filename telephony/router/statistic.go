@@ -12,7 +12,7 @@ var statistics = map[string]bool{
 	"StatTimeInReadyState": true, "StatAgentsAvailable": true, "StatAgentsReady": true, "StatAgentsInQueueReady": true,
 	"StatAgentsTotal": true, "StatAgentsInQueueLogin": true, "StatAgentsBusy": true, "StatAgentLoading": true,
 	"StatLoadBalance": true, "StatCallsInQueue": true, "RStatCallsInQueue": true, "CallsWaiting": true,
-	"StatExpectedWaitingTime": true,
+	"StatExpectedWaitingTime": true, "CallsEntered": true,
 }
 
 func knownStatistic(name string) bool { return statistics[name] }
@@ -29,6 +29,8 @@ func knownStatistic(name string) bool { return statistics[name] }
 //	StatAgentsBusy                        of them, those in a call
 //	StatAgentLoading, StatLoadBalance     part of them that is busy, 0 to 1
 //	StatCallsInQueue, RStatCallsInQueue, CallsWaiting   requests that wait
+//	CallsEntered                          requests that have been submitted, as long as the router
+//	                                      remembers the queue
 //	StatExpectedWaitingTime               seconds until a new request in the queue would be served
 //
 // The error matches ErrStatistic for another name, and is a *SyntaxError for a target that
@@ -47,6 +49,9 @@ func (r *Router) statistic(object, statistic string) (float64, error) {
 		return v.value(statistic), nil
 	}
 	if object == "R" {
+		if statistic == "CallsEntered" {
+			return float64(r.entered), nil
+		}
 		all := &pool{}
 		for _, id := range names(r.agents) {
 			all.members = append(all.members, r.agents[id])
@@ -88,6 +93,8 @@ func (v *queue) value(statistic string) float64 {
 	switch statistic {
 	case "StatCallsInQueue", "RStatCallsInQueue", "CallsWaiting":
 		return float64(len(v.waiting))
+	case "CallsEntered":
+		return float64(v.entered)
 	case "StatExpectedWaitingTime":
 		return (time.Duration(len(v.waiting)+1) * v.interval).Seconds()
 	}

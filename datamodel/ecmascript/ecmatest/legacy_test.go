@@ -1,6 +1,7 @@
 package ecmatest_test
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -38,9 +39,12 @@ type legacySession struct {
 func newLegacy(t testing.TB, engine ecmascript.Engine, data ...string) *legacySession {
 	l := ecmascript.New(engine, nil)
 	m, err := l.New(datamodel.Host{
-		In:      func(string) bool { return false },
-		Legacy:  &datamodel.Legacy{Data: data},
-		Globals: map[string]datamodel.Value{"_genesys": numbers{}},
+		In:     func(string) bool { return false },
+		Legacy: &datamodel.Legacy{Data: data},
+		Globals: map[string]datamodel.Value{
+			"_genesys": numbers{},
+			"fail":     datamodel.Func(func([]datamodel.Value) (datamodel.Value, error) { return nil, errHost }),
+		},
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() { m.Close() })
@@ -49,6 +53,8 @@ func newLegacy(t testing.TB, engine ecmascript.Engine, data ...string) *legacySe
 	}
 	return &legacySession{t, l, m}
 }
+
+var errHost = errors.New("the host is out")
 
 type numbers struct{}
 
@@ -256,6 +262,34 @@ func TestRename(t *testing.T) {
 			assert.Equal(t, true, s.eval(read), text)
 			assert.Equal(t, true, s.eval("typeof x === 'undefined' && typeof f === 'undefined'"), text)
 		}
+	})
+}
+
+// TestHostErrors: what a function of the host throws is an Error as scripts know it,
+// and stays one in a snapshot.
+func TestHostErrors(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		s.run("var e, again; try { fail() } catch (x) { e = x } try { fail() } catch (x) { again = x }")
+		check := func(s *legacySession) {
+			for _, text := range []string{"e", "again"} {
+				assert.Equal(t, true, s.eval(text+" instanceof Error"), text)
+				assert.Equal(t, "Error", s.eval(text+".name"), text)
+				assert.Equal(t, true, s.eval(text+".constructor === Error"), text)
+				assert.Equal(t, true, s.eval("String("+text+") === 'Error: ' + "+text+".message && "+text+".message !== ''"), text)
+			}
+		}
+		check(s)
+		snapshot, err := s.m.Snapshot(nil)
+		require.NoError(t, err)
+		restored := newLegacy(t, engine)
+		require.NoError(t, restored.m.Restore(snapshot))
+		check(restored)
+		p, err := s.l.Compile(legacy("fail()", datamodel.Script))
+		require.NoError(t, err)
+		err = s.m.Exec(p)
+		require.ErrorIs(t, err, errHost)
+		require.NotContains(t, err.Error(), "GoError")
 	})
 }
 

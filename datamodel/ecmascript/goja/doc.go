@@ -14,16 +14,20 @@
 //
 // # Differences
 //
-// BigInt is not available: its operators work for as long as they like. A direct
-// call of eval is an indirect one: the text sees the global scope only, and the
-// variables that it declares cannot be deleted, not even those of strict text.
+// BigInt is not available: its operators work for as long as they like. Text
+// that is given to eval sees the variables of the function around the call when
+// that is of the form eval(x), in a program without with statements; else, and
+// outside of functions, it sees the global scope only, and the variables that it
+// declares cannot be deleted, not even those of strict text.
 //
 // # Containment
 //
 // Time, call depth and memory of an evaluation are limited by the package
 // above. For the latter, every turn of a loop, every call of a function that
 // itself calls others, and in such programs every addition of what may be long
-// strings take about 30 ns more. What no interrupt reaches is
+// strings take about 30 ns more; text that a function gives to eval directly has
+// no such places, and is ended when the process has gained 4 times the limit, or
+// later when it doubles strings. What no interrupt reaches is
 // limited here: the depth of JSON text and of source text given to eval and
 // Function, the length of strings and arrays that one call of a built-in makes or
 // goes through, the time of one match of a regular expression that needs

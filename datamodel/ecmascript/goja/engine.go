@@ -151,6 +151,7 @@ func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
 	if addPoints(tree) {
 		c.system |= pauseBit
 	}
+	directEval(tree)
 	if c.prog, err = goja.CompileAST(tree, strict); err != nil {
 		return nil, syntaxError(err)
 	}

@@ -33,3 +33,44 @@ func TestEvalIsLookedAt(t *testing.T) {
 		})
 	}
 }
+
+// TestDirectEval: the text sees the variables of the function around it, and
+// nobody gets at the eval without limits.
+func TestDirectEval(t *testing.T) {
+	deep := `new Array(5000).join("[") + "'x'"`
+	for text, want := range map[string]string{
+		"(function (a, b) { var c = 3; return eval('a + b' + ' + c') })(1, 2)":                               "6",
+		"(function (o) { eval('o.x = ' + 'o.y + 1'); return o.x })({y: 1})":                                  "2",
+		"(function () { eval('var made = 7'); return made })()":                                              "7",
+		"(function (o) { return [1, 2].map(function (n) { return eval('o[n] + n') }).join() })([0, 10, 20])": "11,22",
+		"(function (a) { return eval('eval(\"typeof a\") + eval(\"1\")') })(1)":                              "undefined1",
+		"(a => eval('a * 2'))(4)":                                                                                                              "8",
+		"(function () { return eval(5) + eval('') })()":                                                                                        "NaN",
+		"(function (a) { return (0, eval)('typeof a') })(1)":                                                                                   "undefined",
+		"(function (a) { var e = eval; return e('typeof a') })(1)":                                                                             "undefined",
+		"(function (a) { return eval(eval('\"a\"') + '+ 1') })(1)":                                                                             "2",
+		"(function (eval) { return eval('x') })(function (s) { return s + s })":                                                                "xx",
+		"(function () { 'use strict'; eval('var v = 1'); return typeof v })()":                                                                 "undefined",
+		"typeof eval('(function () { return 1 })')":                                                                                            "function",
+		"eval = 5; (function () { try { return eval('1') } catch (e) { return e.name } })()":                                                   "TypeError",
+		"typeof this['%put'] + typeof globalThis['%take']":                                                                                     "undefinedundefined",
+		"(function (a) { try { return eval(" + deep + ") } catch (e) { return e.name } })(1)":                                                  "RangeError",
+		"(function () { with ({get eval() { return this.x }, x: null}) { try { return eval(" + deep + ") } catch (e) { return e.name } } })()": "TypeError",
+		// whoever is asked in between has the eval with limits
+		"(function () { var e; try { eval((e = globalThis.eval, '1')); return e(" + deep + ") } catch (x) { return x.name } })()":              "RangeError",
+		"(function (eval) { eval('1'); return globalThis.eval('typeof eval') })(function () {})":                                               "function",
+		"(function () { try { eval({toString: function () { return '1' }}); return (0, eval)(" + deep + ") } catch (x) { return x.name } })()": "RangeError",
+	} {
+		t.Run(text, func(t *testing.T) {
+			l := New(nil)
+			m, err := l.New(datamodel.Host{In: func(string) bool { return false }, Legacy: &datamodel.Legacy{}})
+			require.NoError(t, err)
+			defer m.Close()
+			p, err := l.Compile(datamodel.Source{Text: text, Kind: datamodel.ValueExpression, Statements: true})
+			require.NoError(t, err)
+			s, err := m.EvalString(p)
+			require.NoError(t, err)
+			assert.Equal(t, want, s)
+		})
+	}
+}

@@ -208,14 +208,13 @@ func (r *realm) inspectError(o *goja.Object, s *ecmascript.Shape) error {
 		return errPrototype
 	}
 	switch n := name.String(); {
+	case proto == r.hosts || n == "GoError": // thrown by a function of the host
 	case slices.Contains(errorNames, n):
 		ctor, ok := r.vm.Get(n).(*goja.Object)
 		if !ok || ctor.Get("prototype") != goja.Value(proto) {
 			return errPrototype
 		}
 		s.Text = n
-	case n == "GoError": // thrown by a function of the host
-		s.Props = append(s.Props, ecmascript.Property{Name: "name", Value: name, Hidden: true})
 	default:
 		return errPrototype
 	}

@@ -73,7 +73,7 @@ func (r *realm) fit(f *facts) {
 		return
 	}
 	if err := r.prepare(f); err != nil {
-		panic(r.vm.NewGoError(err))
+		panic(r.hostError(err))
 	}
 }
 

@@ -191,8 +191,21 @@ func (r *realm) source(text string) (*code, error) {
 			return c, r.prepare(&c.facts)
 		}
 	}
-	return nil, r.prepare(&facts{system: allLazy, shapes: true, limits: allLimits}) // it may think otherwise
+	return nil, r.prepare(&everything) // it may think otherwise
 }
+
+// judge makes the runtime fit for text that the engine's own eval runs.
+func (r *realm) judge(text string) error {
+	c, err := r.source(text)
+	if err == nil && c != nil && c.system&keyBit != 0 {
+		// It compiles the text as it is, with keys that nobody looks at.
+		err = r.prepare(&everything)
+	}
+	return err
+}
+
+// everything is what is known of text that nobody has understood.
+var everything = facts{system: allLazy, shapes: true, limits: allLimits}
 
 // enclose puts what eval declares with let, const and class into a block, since it
 // is the text's own.
@@ -233,11 +246,12 @@ func (r *realm) runSource(text string) goja.Value {
 	return v
 }
 
-// limitEval runs what eval is given as a program. A direct call becomes an
-// indirect one.
+// limitEval runs what eval is given as a program. Direct calls inside functions
+// are left to the engine's own.
 func limitEval(r *realm) error {
 	g := r.vm.GlobalObject()
-	native, ok := goja.AssertFunction(g.Get("eval"))
+	original := g.Get("eval")
+	native, ok := goja.AssertFunction(original)
 	if !ok {
 		return nil
 	}
@@ -252,8 +266,13 @@ func limitEval(r *realm) error {
 			panic(err)
 		}
 		return v
-	})
-	return g.DefineDataProperty("eval", fn, goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	}).(*goja.Object)
+	for name, v := range map[string]any{"name": "eval", "length": 1} {
+		if err := fn.DefineDataProperty(name, r.vm.ToValue(v), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+			return err
+		}
+	}
+	return r.offerDirectEval(original, fn)
 }
 
 // functionMaker makes the functions of a constructor; nil when the built-in is to

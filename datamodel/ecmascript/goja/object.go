@@ -150,7 +150,7 @@ func (r *realm) NewMethod(name string, f func(ecmascript.Value, []ecmascript.Val
 		}
 		v, err := f(call.This, args)
 		if err != nil {
-			panic(r.vm.NewGoError(err))
+			panic(r.hostError(err))
 		}
 		return js(v)
 	}).(*goja.Object)

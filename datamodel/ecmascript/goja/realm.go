@@ -25,6 +25,7 @@ type realm struct {
 	limits  limited // the built-ins that have been replaced
 	shapes  bool    // a program that has run may have made accessors and the like
 	throws  goja.Value
+	hosts   *goja.Object // the prototype of errors of the host; nil before the first one
 	lexical []ecmascript.Binding
 	ran     []*code // the programs with functions that have run
 	natives *natives
@@ -213,6 +214,24 @@ func (r *realm) Protect(f func() error) (err error) {
 	return err
 }
 
+// hostError makes the exception of a function of the host: an Error. goja has a
+// class of its own for them, by which it finds err again; its prototype is left
+// with what it inherits from that of Error.
+func (r *realm) hostError(err error) *goja.Object {
+	o := r.vm.NewGoError(err)
+	if r.hosts == nil {
+		r.hosts = o.Prototype()
+		for _, name := range []string{"name", "constructor"} {
+			if err := r.hosts.Delete(name); err != nil {
+				return o // a script has found and frozen it
+			}
+		}
+	}
+	// Not enumerable; a new object takes it.
+	_ = o.DefineDataProperty("value", r.vm.ToValue(err), goja.FLAG_TRUE, goja.FLAG_TRUE, goja.FLAG_FALSE)
+	return o
+}
+
 // caught turns a panic into an error. Exceptions have been caught before; what
 // gets here are limits, and failures after which the session cannot go on.
 func (r *realm) caught(x any) error {
@@ -251,7 +270,7 @@ func (r *realm) failed(err error) error {
 		}
 	}
 	if out.Err != nil {
-		out.Message = strings.TrimPrefix(out.Message, "GoError: ")
+		out.Message = strings.TrimPrefix(out.Message, "Error: ")
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package otto
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/robertkrimen/otto/ast"
 	"github.com/robertkrimen/otto/file"
@@ -456,6 +457,8 @@ func (a *analyzer) key(e *ast.BracketExpression) {
 		n, ok := k.Value.(int64)
 		if !ok || n > maxLiteralIndex {
 			a.hard |= arrays
+		} else if n >= 0 {
+			a.named(e.Left, strconv.FormatInt(n, 10))
 		}
 	default:
 		a.hard = all
