@@ -2,14 +2,12 @@ package scxml
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -171,25 +169,7 @@ func TestORSProblems(t *testing.T) {
 		{"expression", `<state><onentry><send event="a ???"/></onentry></state>`, `2:32: warning: illegal expression: unexpected ???`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			opts := fakeECMAScript()
-			opts.URL = "x"
-			doc, err := Parse(context.Background(), []byte(orsHeader+"\n"+c.body+"\n</scxml>"), opts)
-			var all []Diagnostic
-			var problems *ParseError
-			if errors.As(err, &problems) {
-				all = problems.Diagnostics
-			} else {
-				require.NoError(t, err)
-				all = doc.Warnings()
-			}
-			var got []string
-			for _, d := range all {
-				got = append(got, d.String())
-				if strings.HasPrefix(d.String(), "x:"+c.want) {
-					return
-				}
-			}
-			t.Errorf("no %q in\n%s", c.want, strings.Join(got, "\n"))
+			requireDiagnostic(t, orsHeader+"\n"+c.body+"\n</scxml>", c.want)
 		})
 	}
 }

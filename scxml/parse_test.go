@@ -109,27 +109,34 @@ func TestParseProblems(t *testing.T) {
 		{"foreach", `<state><onentry><foreach array="a" item="???"/></onentry></state>`, `2:42: warning: illegal foreach: unexpected ???`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			opts := fakeECMAScript()
-			opts.URL = "x"
-			doc, err := Parse(context.Background(), []byte(header+"\n"+c.body+"\n</scxml>"), opts)
-			var all []Diagnostic
-			var problems *ParseError
-			if errors.As(err, &problems) {
-				all = problems.Diagnostics
-			} else {
-				require.NoError(t, err)
-				all = doc.Warnings()
-			}
-			var got []string
-			for _, d := range all {
-				got = append(got, d.String())
-				if strings.HasPrefix(d.String(), "x:"+c.want) {
-					return
-				}
-			}
-			t.Errorf("no %q in\n%s", c.want, strings.Join(got, "\n"))
+			requireDiagnostic(t, header+"\n"+c.body+"\n</scxml>", c.want)
 		})
 	}
+}
+
+// requireDiagnostic parses a document under the name "x" and demands a diagnostic
+// that begins with want, its position first.
+func requireDiagnostic(t *testing.T, source, want string) {
+	t.Helper()
+	opts := fakeECMAScript()
+	opts.URL = "x"
+	doc, err := Parse(context.Background(), []byte(source), opts)
+	var all []Diagnostic
+	var problems *ParseError
+	if errors.As(err, &problems) {
+		all = problems.Diagnostics
+	} else {
+		require.NoError(t, err)
+		all = doc.Warnings()
+	}
+	var got []string
+	for _, d := range all {
+		got = append(got, d.String())
+		if strings.HasPrefix(d.String(), "x:"+want) {
+			return
+		}
+	}
+	t.Errorf("no %q in\n%s", want, strings.Join(got, "\n"))
 }
 
 // TestParseAccepts has bodies that must give no diagnostic at all.

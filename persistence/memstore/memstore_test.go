@@ -137,9 +137,6 @@ func TestKeysAreForgotten(t *testing.T) {
 }
 
 func TestIdleSessionIsLean(t *testing.T) {
-	if testing.Short() {
-		t.Skip("collects garbage a few times")
-	}
 	const n = 50_000
 	heap := func() uint64 {
 		runtime.GC()
