@@ -125,7 +125,7 @@ func (w *world) expect(lines ...string) {
 
 // strategy wraps states into a document; its first state is the first one.
 func strategy(states string) string {
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+	return opening() + `
   xmlns:ixn="http://www.genesyslab.com/modules/interaction" xmlns:dialog="www.genesyslab.com/modules/dialog">
 <datamodel><data id="req"/><data id="ixn"/></datamodel>` + states + `</scxml>`
 }
@@ -372,7 +372,7 @@ func TestUserDataChanges(t *testing.T) {
 func TestDefaultRouting(t *testing.T) {
 	w := newWorld(t, strategy(`<parallel>`+watch+`<state id="s">
   <transition event="late"><ixn:redirect to="'7001'"/></transition>
-  <transition event="interaction.onrouterequest"><send event="late" delay="10s"/></transition></state></parallel>`))
+  <transition event="interaction.onrouterequest">`+later("late", "10s")+`</transition></state></parallel>`))
 	require.NoError(t, w.sw.AddRoutePoint("5002", sim.RoutePoint{Timeout: 5 * time.Second, Default: "7002"}))
 	w.apps["5002"] = []string{"mem:a"}
 	_, err := telephonyDo(w, &telephony.RequestRegisterAddress{ThisDN: "5002"})
@@ -441,7 +441,7 @@ func TestManyCalls(t *testing.T) {
 	w := newWorld(t, strategy(`<state id="s">
   <transition event="interaction.onrouterequest"><dialog:play><dialog:prompts><dialog:prompt intid="1"/></dialog:prompts></dialog:play></transition>
   <transition event="dialog.play.done"><ixn:redirect to="'7001'"/></transition>
-  <transition event="error.interaction.redirect"><send event="dialog.play.done" delay="5s"/></transition>
+  <transition event="error.interaction.redirect">`+later("dialog.play.done", "5s")+`</transition>
   <transition event="interaction.deleted" target="end"/></state><final id="end"/>`))
 	for range 50 {
 		_, err := w.sw.Call("5000", sim.Caller{})

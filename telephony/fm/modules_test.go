@@ -85,7 +85,7 @@ func tabled(action string, bare bool) string {
 		}
 		fmt.Fprintf(&ns, ` xmlns:%s="%s"`, spec.Prefix, namespace)
 	}
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"` + ns.String() + `>
+	return opening() + ns.String() + `>
 <datamodel><data id="req"/><data id="place"/></datamodel>
 <state id="s"><onentry>` + action + `</onentry>
 <transition event="*"><log expr="_event.name + ' ' + (_event.data.requestid !== undefined &amp;&amp; (req === undefined || req == _event.data.requestid))"/></transition>

@@ -120,7 +120,7 @@ func (w *desk) send(name string) {
 }
 
 func deskDocument(states string) string {
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+	return opening() + `
   xmlns:ixn="http://www.genesyslab.com/modules/interaction" xmlns:dialog="www.genesyslab.com/modules/dialog"
   xmlns:queue="http://www.genesyslab.com/modules/queue">
 <datamodel><data id="req"/><data id="ixn"/><data id="res"/></datamodel>` + states + `</scxml>`
@@ -386,7 +386,7 @@ func TestQueueObjects(t *testing.T) {
 func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
 	w := newDeskWith(t, `<state id="a"><transition event="interaction.onrouterequest">
 <queue:submit requestid="req" queue="'VQ'"><queue:targets><queue:targetid expr="'nobody@.A'"/></queue:targets></queue:submit></transition>
-<transition event="queue.submit.requestid"><send event="look" delay="1s"/></transition>
+<transition event="queue.submit.requestid">`+later("look", "1s")+`</transition>
 <transition event="look">
 <log expr="[_genesys.statistic.sData('?:English>1@.GA', 'StatAgentsTotal'), _genesys.statistic.sData('VQ', 'StatExpectedWaitingTime')].join()"/>
 </transition></state>`, func(o *fm.Options) {

@@ -83,7 +83,7 @@ func service(body, states string) string {
 	for _, m := range []string{"session", "ws", "statistic", "classification", "resource", "agent", "elasticconnector"} {
 		fmt.Fprintf(&ns, ` xmlns:%s="http://www.genesyslab.com/modules/%s"`, m, m)
 	}
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"` + ns.String() + `>
+	return opening() + ns.String() + `>
 <datamodel><data id="req"/><data id="sid"/><data id="p"/></datamodel>
 <state id="main"><onentry>` + body + `</onentry>
 <transition event="end" target="end"/>` + states + `
