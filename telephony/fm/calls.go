@@ -192,6 +192,8 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		case k == nil || k.session == "":
 			k, fresh = c.arrive(k, e, a)
 		}
+	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
+		delete(c.turned, a.ConnID)
 	}
 	if k == nil {
 		return
@@ -267,7 +269,7 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 	case len(urls) == 0:
 		return k, false
 	case k == nil && c.full():
-		c.logger.Error("call is left to the switch: too many calls", "connid", a.ConnID, "dn", a.ThisDN, "max", c.maxCalls)
+		c.turnAway(a)
 		return nil, false
 	}
 	if k == nil {
@@ -276,6 +278,21 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 	k.attachAt = a.ThisDN
 	c.begin(k, urls, params)
 	return k, true
+}
+
+// maxTurned bounds what is remembered of the calls that are not followed.
+const maxTurned = 1000
+
+// turnAway leaves a call to the switch for which there is no room, and tells of it
+// once in an arrival.
+func (c *Connector) turnAway(a *telephony.CallAttributes) {
+	if c.turned[a.ConnID] {
+		return
+	}
+	if len(c.turned) < maxTurned {
+		c.turned[a.ConnID] = true
+	}
+	c.logger.Error("call is left to the switch: too many calls", "connid", a.ConnID, "dn", a.ThisDN, "max", c.maxCalls)
 }
 
 // full reports whether no further interaction can be followed.

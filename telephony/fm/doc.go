@@ -144,7 +144,8 @@
 //	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
-//	    invaliddestination      attribute to names no DN
+//	    invaliddestination      attribute to names no DN, or the interaction has been routed
+//	                            Options.MaxRedirects times within 10 s: in circles
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
 //

@@ -40,7 +40,7 @@ type world struct {
 	lang   datamodel.Language
 	server *sim.InteractionServer // nil without
 	away   bool                   // the server cannot be reached
-	logger *slog.Logger           // of the connector
+	set    func(*fm.Options)      // changes the settings of the connector; nil without
 	refuse error                  // that Application returns
 }
 
@@ -65,7 +65,10 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
+	settings := &fm.Options{DNs: dns, Clock: w.clock}
+	if w.set != nil {
+		w.set(settings)
+	}
 	if w.server != nil {
 		settings.Interactions = w.server
 		if w.away {
@@ -94,6 +97,13 @@ func (w *world) open(link telephony.Link, dns ...string) {
 		assert.NoError(w, w.engine.Shutdown(context.Background()))
 		assert.NoError(w, link.Close())
 	})
+}
+
+// reopen has another connector take the place of the first one, with other settings.
+func (w *world) reopen(set func(*fm.Options)) {
+	require.NoError(w, w.conn.Close())
+	w.set = set
+	w.open(w.link, "5000", "5001", "7001", "7002")
 }
 
 // Application implements fm.Applications.
@@ -321,9 +331,7 @@ func TestDocumentCannotBeUsed(t *testing.T) {
 func TestRefusalIsToldOnce(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, "<scxml")
-	require.NoError(t, w.conn.Close())
-	w.logger = slog.New(slog.NewTextHandler(&log, nil))
-	w.open(w.link, "5000", "7001", "7002")
+	w.reopen(func(o *fm.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	w.call(sim.Caller{})
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	assert.Contains(t, log.String(), "no session")

@@ -2,6 +2,7 @@ package fm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -11,7 +12,7 @@ import (
 // mediaElements are the actions on multimedia interactions.
 func mediaElements() []ElementSpec {
 	const prefix = "msgbased"
-	errs := []string{codeUnknown, codeState + "null", codeBadState, codeRemote}
+	errs := slices.Clip([]string{codeUnknown, codeState + "null", codeBadState, codeRemote})
 	content := optional("content", "an object: to, from, cc, subject, text and the like")
 	reason := optional("reason", "goes into the request")
 	createmessage := ixnElement("createmessage", prefix, "makes an outbound interaction, which becomes one of the session",
@@ -29,9 +30,9 @@ func mediaElements() []ElementSpec {
 		createmessage,
 		ixnElement("sendmessage", prefix, "sends the message of an outbound interaction", errs,
 			interactionID(), AttributeSpec{Name: "server", Status: Ignored, Note: "the interaction server knows it"}, content),
-		ixnElement("placeinqueue", prefix, "puts an interaction into a queue", errs,
+		ixnElement("placeinqueue", prefix, "puts an interaction into a queue", append(errs, codeDestination),
 			interactionID(), required("queue", "an expression that gives the queue"), reason),
-		ixnElement("placeinworkbin", prefix, "puts an interaction into a workbin", errs,
+		ixnElement("placeinworkbin", prefix, "puts an interaction into a workbin", append(errs, codeDestination),
 			interactionID(), required("workbin", "an expression that gives the workbin"),
 			optional("owner", "the agent, place or group whose it is"), reason),
 		ixnElement("stop", prefix, "ends the processing of an interaction", errs, interactionID(), reason),
@@ -150,8 +151,20 @@ func (c *Connector) notControlled(k *call) {
 	c.forget(k)
 }
 
+// place sends an interaction on its way, unless it has been sent in circles.
+func (c *Connector) place(k *call, p *pending, req telephony.InteractionRequest) {
+	if circles := c.loops(k); circles != "" {
+		c.fail(k, p, codeDestination, circles)
+		return
+	}
+	c.serve(k, p, req, func() {
+		k.handed = true // somebody else has it now
+		c.hop(k)
+	})
+}
+
 // serve sends a request about an interaction to the interaction server and
-// reports the outcome. done takes the place of the done event.
+// reports the outcome, after done.
 func (c *Connector) serve(k *call, p *pending, req telephony.InteractionRequest, done func()) {
 	switch {
 	case k.media == nil:
@@ -177,9 +190,6 @@ func (c *Connector) serve(k *call, p *pending, req telephony.InteractionRequest,
 	}
 }
 
-// handOver notes that somebody else has the interaction now.
-func (k *call) handOver() { k.handed = true }
-
 func (c *Connector) stopProcessing(k *call, p *pending, args *datamodel.Object) {
 	if k.handed {
 		// Strategies end their interactions when they are done, also after a redirect
@@ -192,13 +202,13 @@ func (c *Connector) stopProcessing(k *call, p *pending, args *datamodel.Object) 
 
 func (c *Connector) placeInQueue(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
-	c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why}, k.handOver)
+	c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why})
 }
 
 func (c *Connector) placeInWorkbin(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
-	c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(args, "workbin"),
-		Owner: text(args, "owner"), Reasons: why}, k.handOver)
+	c.place(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(args, "workbin"),
+		Owner: text(args, "owner"), Reasons: why})
 }
 
 // redirectMedia is <ixn:redirect> of a multimedia interaction: to a queue by its
@@ -214,17 +224,17 @@ func (c *Connector) redirectMedia(k *call, p *pending, args *datamodel.Object) {
 	o, isObject := to.(*datamodel.Object)
 	switch {
 	case !isObject && asText(to) != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why})
 	case text(o, "workbin") != "":
 		owner := text(o, "agent")
 		if owner == "" {
 			owner = text(o, "place")
 		}
-		c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why})
 	case text(o, "agent") != "" || text(o, "place") != "":
-		c.serve(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why})
 	case text(o, "queue") != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why})
 	default:
 		c.fail(k, p, codeDestination, "attribute to names no queue, workbin, agent or place")
 	}

@@ -101,7 +101,7 @@ func queueSpec() *Spec {
 				Note: "Campaigns, groups of queues, workbins and activities are no targets.",
 				Data: []string{"interactionid", "targetselected", "targetcomponentselected", "targetobjectselected",
 					"vqselected", "resource", "access"},
-				Errors: append([]string{codeAttribute, codeTimeout, codeCancelled}, callErrors()...),
+				Errors: append([]string{codeAttribute, codeTimeout, codeCancelled, codeDestination}, callErrors()...),
 				Attributes: []AttributeSpec{
 					requestID(),
 					{Name: "interactionid", Default: "a target is selected for no interaction"},

@@ -234,6 +234,10 @@ func (c *Connector) routeSelected(s *submission, sel *router.Selection) {
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
 		c.fail(k, s.p, codeState+k.at(), "the interaction does not wait to be routed")
+	case c.loops(k) != "":
+		c.forgetSubmission(s)
+		c.targets.Cancel(s.id)
+		c.fail(k, s.p, codeDestination, c.loops(k))
 	default:
 		c.routeTo(s, sel)
 	}
@@ -290,6 +294,7 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	switch {
 	case err == nil:
 		k.waiting, k.handed = "", true
+		c.hop(k)
 		c.forgetSubmission(s)
 		if wanted {
 			c.submitDone(s, sel)
