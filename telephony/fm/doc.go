@@ -239,7 +239,7 @@
 //   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
 //     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
 //     attributes language and usecap are accepted and not looked at.
-//   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
+//   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
 //     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
