@@ -67,6 +67,9 @@ type Options struct {
 	// actions on them fail.
 	Interactions telephony.InteractionServer
 
+	// Transcripts reads what is said in chats, for <ixn:getcontent>. nil: that fails with the code unknown.
+	Transcripts Transcripts
+
 	// TenantID is the tenantid of calls; default 1. Multimedia interactions have
 	// their own.
 	TenantID int
@@ -102,6 +105,7 @@ type Connector struct {
 	maxRedirects int
 	tenant       int
 	server       telephony.InteractionServer // nil without
+	transcripts  Transcripts                 // nil without
 	actions      map[string]ixnAction
 	targets      TargetSelector
 	logger       *slog.Logger
@@ -159,7 +163,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	}
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
+		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, excluded: map[string][]string{},

@@ -234,8 +234,7 @@
 // MODULES.md has every element, attribute, event and function with its status; it is
 // made from the tables that [Specs] returns. Beside that:
 //
-//   - <ixn:createcall type="predictive"> and <ixn:getcontent>, the transcript of a chat, are answered
-//     with their error events.
+//   - <ixn:createcall type="predictive"> is answered with its error event.
 //   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
 //     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
 //     attributes language and usecap are accepted and not looked at.

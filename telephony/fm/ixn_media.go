@@ -24,8 +24,6 @@ func mediaElements() []ElementSpec {
 		optional("to", ""), optional("from", ""), optional("cc", ""), optional("bcc", ""), optional("subject", ""), optional("text", ""),
 		content, optional("udata", "an object: user data of the new interaction"))
 	createmessage.Data = append(createmessage.Data, "srid")
-	getcontent := ixnElement("getcontent", "chat", "reads the transcript of a chat", []string{codeUnknown, codeState + "null"}, interactionID())
-	getcontent.Status, getcontent.Note = Unsupported, "no connected server has the transcript of a chat"
 	return []ElementSpec{
 		createmessage,
 		ixnElement("sendmessage", prefix, "sends the message of an outbound interaction", errs,
@@ -36,7 +34,7 @@ func mediaElements() []ElementSpec {
 			interactionID(), required("workbin", "an expression that gives the workbin"),
 			optional("owner", "the agent, place or group whose it is"), reason),
 		ixnElement("stop", prefix, "ends the processing of an interaction", errs, interactionID(), reason),
-		getcontent,
+		getContentElement(),
 	}
 }
 
@@ -315,9 +313,4 @@ func (c *Connector) refuseMessage(k *call, p *pending, err error) {
 // sendMessage is <ixn:sendmessage>.
 func (c *Connector) sendMessage(k *call, p *pending, args *datamodel.Object) {
 	c.serve(k, p, &telephony.RequestSendMessage{InteractionID: k.id, Content: listOf(args, "content")}, nil)
-}
-
-// getContent is <ixn:getcontent>, which no InteractionServer answers.
-func (c *Connector) getContent(k *call, p *pending, _ *datamodel.Object) {
-	c.fail(k, p, codeUnknown, "no connected server has the transcript of the chat")
 }
