@@ -305,7 +305,6 @@ func TestSubmitsThatFail(t *testing.T) {
 		"timeout":   {`interactionid="ixn" timeout="-1"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute attribute timeout: -1 is negative`},
 		"activity":  {`interactionid="ixn"><queue:targets><queue:activity name="'a'"/></queue:targets>`, `unknown <activity>: the router does not support it`},
 		"workbin":   {`interactionid="ixn"><queue:targets><queue:targetid expr="'a@.A'"/><queue:workbin name="'a'"/></queue:targets>`, `unknown <workbin>: the router does not support it`},
-		"campaign":  {`interactionid="ixn"><queue:targets type="campaigngroup"><queue:target name="'a'"/></queue:targets>`, `invalidattribute router: target "a@.GC": targets of type GC are not supported`},
 		"treatment": {`interactionid="ixn"><dialog:runtreatments><dialog:playsound type="'jazz'"/></dialog:runtreatments><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute <playsound> in <runtreatments>: attribute type: "jazz" is no sound: want one of music, ringback, busy, fastbusy, silence, ran`},
 		"call":      {`interactionid="'nobody'"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidstate.null the session has no such interaction`},
 	} {
@@ -398,7 +397,7 @@ func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
 	w.ready("ann")
 	w.call()
 	w.clock.Advance(time.Second)
-	w.expect("s1: 1,0")
+	w.expect("s1: 1,2")
 	_, err := fm.RouterStatistics{Router: w.router}.Value("R", fm.Statistic{Definition: datamodel.NewObject()})
 	assert.Error(t, err)
 	assert.ErrorIs(t, fm.RouterStatistics{Router: w.router}.Subscribe("R", fm.Statistic{Name: "StatMood"}), router.ErrStatistic)
