@@ -40,6 +40,7 @@ type Agent struct {
 	Place    string         // may be empty
 	Skills   map[string]int // level by name of the skill
 	Capacity Capacity       // default: one interaction at a time, of any media
+	DNs      map[int]string // further numbers, by the type of DN that Request.DNType asks for
 }
 
 // Capacity is how many interactions an agent takes at the same time. The zero
@@ -111,7 +112,7 @@ func (r *Router) SetAgent(a Agent) error {
 	if err := a.check(); err != nil {
 		return err
 	}
-	a.Skills, a.Capacity.Media = maps.Clone(a.Skills), maps.Clone(a.Capacity.Media)
+	a.Skills, a.Capacity.Media, a.DNs = maps.Clone(a.Skills), maps.Clone(a.Capacity.Media), maps.Clone(a.DNs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := r.agents[a.ID]

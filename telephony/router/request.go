@@ -75,6 +75,12 @@ type Request struct {
 	// IgnoreState takes agents who are logged in whatever they do, unless they
 	// are reserved.
 	IgnoreState bool
+	// Alone passes over agents who have something to do already, whatever their
+	// Capacity.
+	Alone bool
+	// DNType has agents reached at their number of this type (Agent.DNs), and passes over
+	// those who have none; 0: at the DN where they take calls.
+	DNType int
 
 	// Timeout is how long the request waits; 0: for ever.
 	Timeout time.Duration

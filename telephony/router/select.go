@@ -8,7 +8,7 @@ import (
 
 // allowed reports whether a request may get a resource, thresholds apart.
 func (q *request) allowed(res *resource) bool {
-	if q.refused(res) {
+	if q.refused(res) || res.agent != nil && !q.meets(res) {
 		return false
 	}
 	if q.exclude != nil && res.agent != nil {
@@ -257,7 +257,7 @@ func (r *Router) choose(q *request, i int, res *resource, why Reason) {
 	}
 	switch {
 	case res.agent != nil:
-		s.Agent, s.Place, s.Resource = res.agent.ID, res.place, TypeAgent
+		s.DN, s.Agent, s.Place, s.Resource = q.number(res), res.agent.ID, res.place, TypeAgent
 		why.ReadyFor = readyFor(now, q.media.since[res.slot])
 	case t.Workbin != "":
 		s.DN, s.Switch = "", ""
