@@ -97,7 +97,7 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 	default:
 		detach, _ := args.Get("detach")
 		c.route(k, p, &telephony.RequestRouteCall{
-			ThisDN: k.waiting, ConnID: k.conn, Destination: dest, Location: location, RouteType: routeType,
+			ThisDN: k.waiting, ConnID: k.conn, Destination: dest, Location: location, RouteType: routeType, DNIS: c.overwriteDNIS(k, p.session, routeType),
 			Reasons: reasons(args), Extensions: extensions(args),
 		}, truth(detach))
 	}

@@ -3,6 +3,7 @@ package fm
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/telephony"
@@ -30,6 +31,7 @@ type call struct {
 	handed  bool                   // it has been given to somebody else; the news may still be on its way
 
 	session   string     // that it belongs to; empty: none
+	since     time.Time  // when it was seen first
 	attachAt  string     // the DN at which it was seen first
 	refused   string     // the DN at which there was no session for it; empty once it moves on
 	applied   float64    // the last change of user data by its session that has been carried out
@@ -300,7 +302,7 @@ func (c *Connector) full() bool { return len(c.ids) >= c.maxCalls }
 
 // newCall begins the following of a call.
 func (c *Connector) newCall(e telephony.Event, a *telephony.CallAttributes) *call {
-	k := &call{conn: a.ConnID, id: string(a.CallUUID), tenant: c.tenant, server: e.Header().Server, attachAt: a.ThisDN}
+	k := &call{conn: a.ConnID, id: string(a.CallUUID), tenant: c.tenant, server: e.Header().Server, attachAt: a.ThisDN, since: c.clock.Now()}
 	if k.id == "" {
 		k.id = a.ConnID.String()
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
@@ -127,7 +128,7 @@ type Connector struct {
 	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
 	submissions map[string]map[string]*submission // by session and request id
-	excluded    map[string][]string               // agents that a session does not want
+	settings    map[string]*datamodel.Object      // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
 	refused     error
@@ -166,7 +167,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
-		submissions: map[string]map[string]*submission{}, excluded: map[string][]string{},
+		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -184,7 +185,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 func (c *Connector) Install(o *session.Options) {
 	c.services.Install(o) // which leaves the caller's slice and map alone
 	handlers := o.Modules
-	for _, p := range parts() {
+	for _, p := range parts(c) {
 		o.Parse.Modules = append(o.Parse.Modules, p.module)
 		for _, namespace := range p.spec.namespaces() {
 			handlers[namespace] = handler{c, p.perform}

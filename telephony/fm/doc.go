@@ -206,6 +206,12 @@
 // begins. When the call ends, its requests end without an event: interaction.deleted
 // tells of it. A target that the switch refuses is given back, and the request goes on waiting.
 //
+// The functions of _genesys.queue set what the later submits of the session ask of the router: which agents
+// it passes over (excludeAgents, useCapacity, useCustomAgentType, checkAgentState, SetIdealAgent), for which
+// media (useMediaType), on what condition (setThreshold), who goes first (priorityTuning,
+// findServiceObjective, setVQPriority) and for how long a target is kept (reserveTargets). They change
+// requests that wait already only where MODULES.md says so, and are saved with the session.
+//
 // # Without telephony
 //
 // [Services] carry out the modules that need no call, and a Connector brings them
@@ -235,9 +241,6 @@
 // made from the tables that [Specs] returns. Beside that:
 //
 //   - <ixn:createcall type="predictive"> is answered with its error event.
-//   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
-//     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
-//     attributes language and usecap are accepted and not looked at.
 //   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and

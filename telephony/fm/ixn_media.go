@@ -70,6 +70,9 @@ func messageKind(message string) (typ, subtype string) {
 
 // receiveInteraction takes the events of the interaction server, one at a time.
 func (c *Connector) receiveInteraction(e telephony.InteractionEvent) {
+	if c.targets != nil {
+		c.targets.ReceiveInteraction(e)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || e.Interaction.ID == "" {
@@ -135,7 +138,7 @@ func (c *Connector) mediaPresent(k *call, m telephony.Interaction) {
 }
 
 func (c *Connector) newMedia(m telephony.Interaction) *call {
-	return &call{id: m.ID, parent: m.ParentID, tenant: m.TenantID, server: m.Server, media: &m, attachAt: m.Queue}
+	return &call{id: m.ID, parent: m.ParentID, tenant: m.TenantID, server: m.Server, media: &m, attachAt: m.Queue, since: c.clock.Now()}
 }
 
 // notControlled is the end of an interaction for its session: it goes on elsewhere.

@@ -1,5 +1,8 @@
 package router
 
+// demanding reports whether a request looks at more than the media.
+func (q *request) demanding() bool { return q.Alone || q.DNType != 0 }
+
 // meets reports whether an agent is what a request demands beside its targets, the
 // state apart.
 func (q *request) meets(a *resource) bool {

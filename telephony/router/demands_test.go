@@ -2,6 +2,7 @@ package router_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -26,6 +27,20 @@ func TestAlone(t *testing.T) {
 	f.submit("again", "ann@.A", alone) // she is reserved
 	f.clock.Advance(0)
 	assert.Len(t, f.log, 1)
+}
+
+// The same holds for groups, of which the index of a media knows who is free.
+func TestAloneInAGroup(t *testing.T) {
+	f := newFloor(t, router.Options{})
+	for _, id := range []string{"ann", "bob"} {
+		require.NoError(t, f.SetAgent(router.Agent{ID: id, DN: "70" + id, Skills: map[string]int{"English": 1}, Capacity: router.Capacity{Total: 2}}))
+		f.state(id, router.Ready)
+		f.clock.Advance(time.Second)
+	}
+	require.NoError(t, f.AddInteraction("ann", "email", "m1"))
+	f.submit("alone", "?:English > 0@.GA", func(r *router.Request) { r.Alone = true })
+	f.clock.Advance(0)
+	assert.Equal(t, []string{"alone: bob"}, f.log)
 }
 
 // Agents are reached at a number of another type; who has none is passed over.

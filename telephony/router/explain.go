@@ -225,7 +225,7 @@ func (r *Router) judge(q *request, p *pool, res *resource, now time.Time) Candid
 	switch {
 	case !p.has(res):
 		c.Verdict = OutOfReach
-	case q.exclude != nil && !q.allowed(res) && !q.refused(res):
+	case (q.exclude != nil || q.demanding()) && !q.allowed(res) && !q.refused(res):
 		c.Verdict = Excluded
 	case free && q.refused(res):
 		c.Verdict = Refused

@@ -170,7 +170,7 @@ func (r *Router) longest(q *request, p *pool) *resource {
 		}
 		return best
 	}
-	simple := q.exclude == nil && len(q.avoid) == 0
+	simple := q.exclude == nil && len(q.avoid) == 0 && !q.demanding()
 	at, turn := -1, uint64(0)
 	p.members.both(m.ready, func(slot int) {
 		if t := m.turn[slot]; (at < 0 || t < turn) && (simple || q.allowed(r.slots[slot])) {
