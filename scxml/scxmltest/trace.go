@@ -1,0 +1,135 @@
+package scxmltest
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// Trace returns all steps as text, one line each: time, who, what, and where it
+// stands. Lines of what the test did begin with ">". Files are named relative to the folder
+// of the test, so that the text is the same on every machine.
+func (r *Recorder) Trace() string {
+	var b strings.Builder
+	for _, s := range r.Steps() {
+		b.WriteString(r.line(s))
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// longestShown is the number of bytes that a line shows of a value.
+const longestShown = 200
+
+// line is a step as text.
+func (r *Recorder) line(s Step) string {
+	if s.Kind == StepInput {
+		return oneLine("> "+s.Name+" "+s.Detail, 0)
+	}
+	what := ""
+	for _, part := range []string{s.Name, s.Detail} {
+		if part != "" {
+			what += " " + oneLine(part, longestShown)
+		}
+	}
+	if s.Data != nil {
+		what += " " + oneLine(text(s.Data), longestShown)
+	}
+	if s.Pos.Line > 0 {
+		what += "  (" + s.Pos.String() + ")"
+	}
+	return shorten(strings.TrimRight(fmt.Sprintf("%10.3fs  %-10s %-15s%s", s.At.Seconds(), s.Who, s.Kind, what), " "), r.folder)
+}
+
+// oneLine is a text without line breaks, cut if limit is positive.
+func oneLine(s string, limit int) string {
+	s = strings.TrimRight(strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(s, "?")), " ")
+	if limit > 0 && len(s) > limit {
+		for limit > 0 && !utf8.RuneStart(s[limit]) {
+			limit--
+		}
+		s = s[:limit] + "…"
+	}
+	return s
+}
+
+// tail is the end of the trace, for a failure.
+func (r *Recorder) tail(lines int) string {
+	steps := r.Steps()
+	from := max(len(steps)-lines, 0)
+	var b strings.Builder
+	if from > 0 {
+		fmt.Fprintf(&b, "    … %d steps before\n", from+r.lost())
+	}
+	for _, s := range steps[from:] {
+		b.WriteString("  " + r.line(s) + "\n")
+	}
+	return b.String()
+}
+
+func (r *Recorder) lost() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.dropped
+}
+
+// lastTaken describes the element that a session executed last, with its source
+// line; of all sessions when id is empty.
+func (r *Recorder) lastTaken(id string) string {
+	steps := r.Steps()
+	for i := len(steps) - 1; i >= 0; i-- {
+		s := steps[i]
+		if s.Pos.Line == 0 || id != "" && s.Who != id {
+			continue
+		}
+		what := ""
+		switch s.Kind {
+		case StepTransition:
+			what = "transition of state " + s.Name
+		case StepEnter:
+			what = "entry of state " + s.Name
+		case StepExtension:
+			what = "<" + s.Name + ">"
+		case StepLog:
+			what = "<log>"
+		case StepError:
+			what = s.Name + " raised"
+		default:
+			continue
+		}
+		return fmt.Sprintf("  last taken: %s at %s\n%s", what, shorten(s.Pos.String(), r.folder), r.excerpt(s.Who, s.Pos))
+	}
+	return ""
+}
+
+// excerpt is the source line of a place, with a caret below.
+func (r *Recorder) excerpt(id string, pos scxml.Position) string {
+	r.mu.Lock()
+	rec := r.sessions[id]
+	r.mu.Unlock()
+	if rec == nil || rec.doc == nil {
+		return ""
+	}
+	for _, f := range rec.doc.Files() {
+		if f.URL != pos.File {
+			continue
+		}
+		lines := strings.Split(f.Text, "\n")
+		if pos.Line > len(lines) {
+			return ""
+		}
+		line := strings.TrimRight(lines[pos.Line-1], "\r")
+		at := min(max(pos.Column-1, 0), len(line))
+		trimmed := strings.TrimLeft(line, " \t")
+		at = max(at-(len(line)-len(trimmed)), 0)
+		return fmt.Sprintf("      %s\n      %s^\n", oneLine(trimmed, longestShown), strings.Repeat(" ", utf8.RuneCountInString(trimmed[:min(at, len(trimmed))])))
+	}
+	return ""
+}
