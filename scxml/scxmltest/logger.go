@@ -8,8 +8,11 @@ import (
 )
 
 // Logger returns a logger whose warnings and errors become steps of the given
-// party; next gets all of it as well.
+// party; next gets all of it as well, if it is not nil.
 func (r *Recorder) Logger(who string, next slog.Handler) *slog.Logger {
+	if next == nil {
+		next = slog.DiscardHandler
+	}
 	return slog.New(&recordHandler{r: r, who: who, level: slog.LevelWarn, next: next})
 }
 

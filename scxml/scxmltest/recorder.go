@@ -117,7 +117,7 @@ func (r *Recorder) Install(o *session.Options) {
 			observer.SessionEnded(info, result)
 		}
 	}
-	var next slog.Handler = slog.DiscardHandler
+	var next slog.Handler
 	if o.Logger != nil {
 		next = o.Logger.Handler()
 	}
