@@ -80,13 +80,14 @@ func (r *Recorder) lost() int {
 	return r.dropped
 }
 
-// lastTaken describes the element that a session executed last, with its source
-// line; of all sessions when id is empty.
+// lastTaken describes where a session is: the element that was executed last, with
+// its source line, and the last action when that is another one.
 func (r *Recorder) lastTaken(id string) string {
 	steps := r.Steps()
+	said := ""
 	for i := len(steps) - 1; i >= 0; i-- {
 		s := steps[i]
-		if s.Pos.Line == 0 || id != "" && s.Who != id {
+		if s.Pos.Line == 0 || s.Who != id || said != "" && s.Kind != StepExtension {
 			continue
 		}
 		what := ""
@@ -104,9 +105,16 @@ func (r *Recorder) lastTaken(id string) string {
 		default:
 			continue
 		}
-		return fmt.Sprintf("  last taken: %s at %s\n%s", what, shorten(s.Pos.String(), r.folder), r.excerpt(s.Who, s.Pos))
+		place := shorten(s.Pos.String(), r.folder)
+		if said != "" {
+			return said + fmt.Sprintf("  last action: %s at %s\n", what, place)
+		}
+		said = fmt.Sprintf("  last taken: %s at %s\n%s", what, place, r.excerpt(s.Who, s.Pos))
+		if s.Kind == StepExtension {
+			return said
+		}
 	}
-	return ""
+	return said
 }
 
 // excerpt is the source line of a place, with a caret below.
