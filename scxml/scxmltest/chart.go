@@ -1,6 +1,7 @@
 package scxmltest
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -105,8 +106,17 @@ func Start(tb testing.TB, source Source, opts *Options) *Chart {
 // datamodel.From takes it, nil for none. A session that has ended drops it.
 func (c *Chart) Send(event string, data any) {
 	c.Session.tb.Helper()
-	c.Input("send", sendInput{event, data})
-	err := c.engine.Send(background(), c.ID(), &scxml.Event{Name: event, Data: data})
+	v, err := datamodel.From(data)
+	if err != nil {
+		c.Failf("data of event %q: %v", event, err)
+		return
+	}
+	in := sendInput{Event: event}
+	if v != nil {
+		in.Data = datamodel.EncodeJSON(v)
+	}
+	c.Input("send", in)
+	err = c.engine.Send(background(), c.ID(), &scxml.Event{Name: event, Data: v})
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		c.Failf("event %q: %v", event, err)
 	}
@@ -115,8 +125,8 @@ func (c *Chart) Send(event string, data any) {
 
 // sendInput is an event as a golden trace has it.
 type sendInput struct {
-	Event string `json:"event"`
-	Data  any    `json:"data,omitempty"`
+	Event string          `json:"event"`
+	Data  json.RawMessage `json:"data,omitempty"`
 }
 
 // Invoked returns the sessions that were invoked so far, in the order in which

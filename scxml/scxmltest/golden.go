@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-ff723688/ors/datamodel"
 )
 
 // Golden compares the trace of the run so far with a file, and shows the first
@@ -123,13 +125,19 @@ func Replay(tb testing.TB, source Source, opts *Options, file string) *Chart {
 
 func (c *Chart) replay(in Replayed) error {
 	c.Session.tb.Helper()
-	switch in.Verb {
-	case "send":
+	if in.Verb == "send" {
 		var s sendInput
 		if err := json.Unmarshal([]byte(in.Args), &s); err != nil {
 			return err
 		}
-		c.Send(s.Event, s.Data)
+		var data datamodel.Value
+		if s.Data != nil {
+			var err error
+			if data, err = datamodel.DecodeJSON(s.Data, nil); err != nil {
+				return err
+			}
+		}
+		c.Send(s.Event, data)
 		return nil
 	}
 	return c.ReplayAdvance(in)

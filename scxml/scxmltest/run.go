@@ -109,6 +109,7 @@ func (r *Run) advance(d time.Duration, done func() bool) bool {
 		if fired > r.maxTimers {
 			r.whole().Failf("more than %d timers fired in %v of virtual time: is it a loop? Options.MaxTimers allows more", r.maxTimers, d)
 			r.tb.FailNow()
+			return false
 		}
 		if !r.clock.Step(end) {
 			return done()

@@ -4,16 +4,20 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/scxml/scxmltest"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -144,6 +148,7 @@ func TestFailures(t *testing.T) {
 		c.ExpectData("opened", 7)
 		c.ExpectData("by.name", "Ann")
 		c.ExpectData("by", struct{}{})
+		c.Send("knock", struct{}{})
 		c.ExpectSent("tmeout", nil)
 		c.ExpectEvent("open", map[string]any{"by": "Bob"})
 		c.ExpectLog("slammed")
@@ -228,11 +233,74 @@ func TestCoverage(t *testing.T) {
 // TestEngineOptions checks that what the test sets is called beside the kit's own.
 func TestEngineOptions(t *testing.T) {
 	t.Parallel()
-	started := 0
-	c := scxmltest.Start(t, scxmltest.File(door), &scxmltest.Options{Time: time.Unix(0, 0), Engine: func(o *session.Options) {
-		o.Machine.Microsteps = 5
+	var coverage scxmltest.Coverage
+	var logged bytes.Buffer
+	started, ended, entered, texts := 0, 0, 0, 0
+	c := scxmltest.Start(t, scxmltest.File(door), &scxmltest.Options{Time: time.Unix(0, 0), Params: map[string]any{"limit": 1}, Engine: func(o *session.Options) {
+		o.Machine.Microsteps = 50
 		o.Observer.SessionStarted = func(session.Info) { started++ }
+		o.Observer.SessionEnded = func(session.Info, session.Result) { ended++ }
+		o.Log = func(string, scxml.LogEntry) { texts++ }
+		o.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		o.Trace = func(_ string, doc *scxml.Document) *scxml.Trace {
+			hooks := coverage.Trace(doc)
+			count := hooks.Enter
+			hooks.Enter = func(state string) {
+				entered++
+				count(state)
+			}
+			return hooks
+		}
 	}})
-	assert.Equal(t, 1, started)
 	assert.Equal(t, int64(0), c.Now().Unix())
+	c.Send("open", nil)
+	c.Send("error.nobody", nil)
+	c.Advance(time.Minute)
+	c.ExpectFinal("worn")
+	c.ExpectLog("error.nobody")
+	assert.Equal(t, []int{1, 1, 4, 2}, []int{started, ended, entered, texts})
+	states, of, _, _ := coverage.Charts()[0].Covered()
+	assert.Equal(t, []int{4, 4}, []int{states, of})
+	assert.Empty(t, logged.String())
+}
+
+// TestDiagnostics checks that what the engine warns of is in the trace, and
+// reaches the logger of the test.
+func TestDiagnostics(t *testing.T) {
+	t.Parallel()
+	var logged bytes.Buffer
+	c := scxmltest.Start(t, scxmltest.Text(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"><onentry><assign location="no.where" expr="1"/></onentry></state></scxml>`, nil),
+		&scxmltest.Options{Engine: func(o *session.Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&logged, nil)).With("a", 1).WithGroup("g")
+		}})
+	assert.Contains(t, c.Trace(), "error event without a transition session=session-1 event=error.execution")
+	assert.Contains(t, logged.String(), "error event without a transition")
+	out := failures(t, func(tb testing.TB) {
+		scxmltest.Start(tb, scxmltest.Text(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"><onentry><assign location="no.where" expr="1"/></onentry></state></scxml>`, nil), nil).ExpectNoErrors()
+	})
+	assert.Contains(t, out, "there was an error\n     0.000s  session-1  exec_error      error.execution")
+	assert.Contains(t, out, "last taken: error.execution raised at chart.scxml:1:")
+}
+
+func TestLookup(t *testing.T) {
+	t.Parallel()
+	data, err := datamodel.From(map[string]any{"a": []any{map[string]any{"b": 1}, map[string]any{"b": 2}}, "x.y": 3})
+	require.NoError(t, err)
+	for path, want := range map[string]any{"a.b": 1.0, "a.1.b": 2.0, "x.y": 3.0, "a.2.b": nil, "a.c": nil, "x": nil, "a.0.b.c": nil} {
+		got, ok := scxmltest.Lookup(data, path)
+		assert.Equal(t, want, got, path)
+		assert.Equal(t, want != nil, ok, path)
+	}
+}
+
+// TestNothingIsLeft runs a test in a bubble, which fails when a goroutine is left.
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		before := time.Now()
+		c := scxmltest.Start(t, scxmltest.File(door), nil)
+		c.Send("open", nil)
+		c.Advance(time.Hour)
+		assert.Zero(t, time.Since(before), "no real time has passed")
+	})
 }

@@ -415,7 +415,7 @@ func (s *Session) ExpectNoErrors() bool {
 	s.tb.Helper()
 	for _, x := range s.Steps() {
 		if x.Kind == StepError || x.Kind == StepEvent && strings.HasPrefix(x.Name, "error.") {
-			s.Failf("there was an error\n%s", s.r.line(x))
+			s.Failf("there was an error\n%s", s.r.line(x, longestShown))
 			return false
 		}
 	}

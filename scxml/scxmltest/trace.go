@@ -14,28 +14,31 @@ import (
 func (r *Recorder) Trace() string {
 	var b strings.Builder
 	for _, s := range r.Steps() {
-		b.WriteString(r.line(s))
+		b.WriteString(r.line(s, longestKept))
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// longestShown is the number of bytes that a line shows of a value.
-const longestShown = 200
+// The number of bytes that a line shows of a value: in a failure, and in a trace.
+const (
+	longestShown = 200
+	longestKept  = 4000
+)
 
-// line is a step as text.
-func (r *Recorder) line(s Step) string {
+// line is a step as text; values are cut to limit bytes.
+func (r *Recorder) line(s Step, limit int) string {
 	if s.Kind == StepInput {
 		return oneLine("> "+s.Name+" "+s.Detail, 0)
 	}
 	what := ""
 	for _, part := range []string{s.Name, s.Detail} {
 		if part != "" {
-			what += " " + oneLine(part, longestShown)
+			what += " " + oneLine(part, limit)
 		}
 	}
 	if s.Data != nil {
-		what += " " + oneLine(text(s.Data), longestShown)
+		what += " " + oneLine(text(s.Data), limit)
 	}
 	if s.Pos.Line > 0 {
 		what += "  (" + s.Pos.String() + ")"
@@ -69,7 +72,7 @@ func (r *Recorder) tail(lines int) string {
 		fmt.Fprintf(&b, "    … %d steps before\n", from+r.lost())
 	}
 	for _, s := range steps[from:] {
-		b.WriteString("  " + r.line(s) + "\n")
+		b.WriteString("  " + r.line(s, longestShown) + "\n")
 	}
 	return b.String()
 }

@@ -71,14 +71,18 @@ func (k *Call) number() int { return slices.Index(k.c.inOrder, k) + 1 }
 
 // Treatments returns what was played, in order: the type of the treatment, and its
 // prompts: "PlayAnnouncement 100", "PlayAnnouncementAndDigits 1010 1011", "Music".
-func (k *Call) Treatments() []string { return get(k, func() []string { return slices.Clone(k.treatments) }) }
+func (k *Call) Treatments() []string {
+	return get(k, func() []string { return slices.Clone(k.treatments) })
+}
 
 // Routes returns where the call was routed, one after the other; "" is the end of the
 // call by the strategy.
 func (k *Call) Routes() []string { return get(k, func() []string { return slices.Clone(k.routes) }) }
 
 // UserData returns the user data as they are.
-func (k *Call) UserData() telephony.KVList { return get(k, func() telephony.KVList { return k.data.Clone() }) }
+func (k *Call) UserData() telephony.KVList {
+	return get(k, func() telephony.KVList { return k.data.Clone() })
+}
 
 // AnsweredBy returns the agent who answered last, or the DN where nobody is logged
 // in; empty: nobody did.
