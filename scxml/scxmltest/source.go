@@ -53,7 +53,7 @@ func File(name string) Source {
 func FS(fsys fs.FS, name string) Source {
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{scheme: fsys}})
 	if err == nil && !fs.ValidPath(name) {
-		err = fmt.Errorf("%q is no name in a file system: write it with slashes, without a leading one and without ..", name)
+		err = fmt.Errorf("%q is no name in a file system: write it with slashes, without a leading one and without any \"..\"", name)
 	}
 	return Source{address: (&url.URL{Scheme: scheme, Path: "/" + name}).String(), fetcher: loader, err: err}
 }
