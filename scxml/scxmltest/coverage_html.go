@@ -11,7 +11,7 @@ import (
 	"github.com/seed-ff723688/ors/scxml"
 )
 
-//go:embed coverage.html
+//go:embed page.tmpl.html
 var coverageHTML string
 
 // WriteHTML writes one page for a browser: the states of each document as a tree

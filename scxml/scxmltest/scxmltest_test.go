@@ -221,7 +221,7 @@ func TestCoverage(t *testing.T) {
 
 	out.Reset()
 	require.NoError(t, coverage.WriteHTML(&out))
-	const golden = "testdata/coverage.html"
+	const golden = "testdata/page.html"
 	if *update {
 		require.NoError(t, os.WriteFile(golden, out.Bytes(), 0o644))
 	}
