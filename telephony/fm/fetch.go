@@ -66,6 +66,10 @@ type FetchOptions struct {
 	// TLS is used for https, to the proxy as well: RootCAs, Certificates of this client and so on; nil is
 	// Go's default.
 	TLS *tls.Config
+
+	// Transport takes the place of the network, in tests for example; Networks, Proxy and
+	// TLS then have no meaning. nil: the network.
+	Transport http.RoundTripper
 }
 
 const (
@@ -111,9 +115,9 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 	if f.policy, err = newFetchPolicy(o); err != nil {
 		return nil, err
 	}
-	f.client = &http.Client{
-		CheckRedirect: f.policy.checkRedirect,
-		Transport: &http.Transport{
+	f.client = &http.Client{CheckRedirect: f.policy.checkRedirect, Transport: o.Transport}
+	if o.Transport == nil {
+		f.client.Transport = &http.Transport{
 			Proxy:                  f.policy.proxyFor,
 			DialContext:            f.policy.dial,
 			TLSClientConfig:        o.TLS,
@@ -122,7 +126,7 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 			MaxIdleConns:           fetchIdleConns,
 			IdleConnTimeout:        fetchIdleTimeout,
 			MaxResponseHeaderBytes: fetchHeaderBytes,
-		},
+		}
 	}
 	return f, nil
 }

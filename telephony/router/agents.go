@@ -226,7 +226,7 @@ func (r *Router) setState(id, media string, s AgentState) error {
 
 // tell takes a state; media is empty for all.
 func (r *Router) tell(res *resource, media string, s AgentState) {
-	was := res.loggedIn()
+	was, place := res.loggedIn(), res.place
 	var lost []*request
 	switch {
 	case media == "" && res.state == s && res.mediaState == nil, media != "" && res.stateFor(media) == s:
@@ -248,10 +248,19 @@ func (r *Router) tell(res *resource, media string, s AgentState) {
 			a := res.agent
 			lost = r.seat(res, Login{Place: a.Place, DN: a.DN, Switch: a.Switch})
 		}
-		r.regroupDynamic(res)
+		r.moved(res, place)
 	}
 	r.refresh(res)
 	r.lose(lost)
+}
+
+// moved finds the pools of an agent who may have been at another place.
+func (r *Router) moved(res *resource, from string) {
+	if res.place != from {
+		r.regroup(res)
+	} else {
+		r.regroupDynamic(res)
+	}
 }
 
 // Login is where an agent sits for a while. Fields that are empty are as in his
@@ -276,12 +285,12 @@ func (r *Router) Login(id string, at Login) error {
 		}
 		return s
 	}
-	a := res.agent
+	a, place := res.agent, res.place
 	lost := r.seat(res, Login{Place: or(at.Place, a.Place), DN: or(at.DN, a.DN), Switch: or(at.Switch, a.Switch), Queues: slices.Clone(at.Queues)})
 	if !res.loggedIn() {
 		r.tell(res, "", NotReady)
 	}
-	r.regroup(res)
+	r.moved(res, place)
 	r.refresh(res)
 	r.lose(lost)
 	return nil
@@ -312,6 +321,18 @@ func (r *Router) seat(res *resource, at Login) (lost []*request) {
 		r.joinLine(res)
 	}
 	return lost
+}
+
+// AgentState returns the state that an agent has told for calls. The error
+// matches ErrNoAgent.
+func (r *Router) AgentState(id string) (AgentState, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := r.agents[id]
+	if res == nil {
+		return LoggedOut, fmt.Errorf("%w: %.100q", ErrNoAgent, id)
+	}
+	return res.stateFor(Voice), nil
 }
 
 // AgentStatus is what the router knows of an agent.

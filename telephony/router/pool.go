@@ -166,9 +166,6 @@ func (r *Router) forgetTarget(res *resource) {
 	if res.agent != nil || len(res.narrow) > 0 || r.targets[res.key] != res {
 		return
 	}
-	if l := res.line; l != nil && len(l.users) == 1 && (len(l.holders) > 0 || len(l.calls) > 0) {
-		return // it is needed to know that the DN is taken
-	}
 	delete(r.targets, res.key)
 	r.leaveLine(res)
 }

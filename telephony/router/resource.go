@@ -63,10 +63,16 @@ func (r *Router) leaveLine(res *resource) {
 		return
 	}
 	l.users = slices.DeleteFunc(l.users, func(u *resource) bool { return u == res })
-	if len(l.users) == 0 {
+	res.line = nil
+	r.forgetLine(l)
+}
+
+// forgetLine forgets a DN that is no one's. While it is taken it has to be known
+// to those who may come to it.
+func (r *Router) forgetLine(l *line) {
+	if len(l.users) == 0 && len(l.holders) == 0 && len(l.calls) == 0 {
 		delete(r.lines, l.dn)
 	}
-	res.line = nil
 }
 
 // name is how logs and explanations call it.
@@ -245,6 +251,7 @@ func (r *Router) refreshLine(l *line) {
 		r.update(res)
 	}
 	r.offer(slices.Clone(l.users)...)
+	r.forgetLine(l)
 }
 
 // changed is a refresh of a line after which refused requests may try again.

@@ -1,9 +1,7 @@
 package router_test
 
 import (
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -415,88 +413,4 @@ func TestStatistics(t *testing.T) {
 	got, err := f.Statistic("R", "StatAgentsBusy")
 	require.NoError(t, err)
 	assert.Zero(t, got)
-}
-
-// A storm of everything at once: nobody is given away twice, and in the end
-// nothing is left.
-func TestStorm(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	f := newFloor(t, router.Options{})
-	for i := range 20 {
-		f.agent(fmt.Sprintf("a%d", i), fmt.Sprintf("70%d", i), map[string]int{"S": i % 5, "T": i % 3})
-	}
-	targets := []string{"?:S>2@.GA", "?:T>1@.GA, a3@.A", "a1@.A", "701@sw.DN", "{StatAgentsReady>1}?:S>0@.GA", "[3]a4@.A,[1]a5@.A"}
-	holder := map[string]router.ID{} // by DN
-	live := map[router.ID]bool{}
-	for range 3000 {
-		list, err := router.ParseTargets(targets[rnd.IntN(len(targets))])
-		require.NoError(t, err)
-		var id router.ID
-		id, err = f.Submit(router.Request{Targets: list, Priority: rnd.IntN(3), Order: router.Order(rnd.IntN(4)),
-			Timeout: time.Duration(rnd.IntN(20)) * time.Second, Interaction: fmt.Sprint(rnd.IntN(50)), KeepOnTimeout: rnd.IntN(2) == 0},
-			func(s router.Selection, err error) {
-				if err != nil {
-					require.True(t, errors.Is(err, router.ErrTimeout))
-					delete(live, id)
-					return
-				}
-				require.Zero(t, holder[s.DN], "%s is given away twice", s.DN)
-				holder[s.DN] = id
-			})
-		require.NoError(t, err)
-		live[id] = true
-		f.clock.Advance(time.Duration(rnd.IntN(2000)) * time.Millisecond)
-		for dn, holds := range holder {
-			delete(holder, dn)
-			switch rnd.IntN(4) {
-			case 0:
-				_ = f.Return(holds)
-			case 1:
-				f.Cancel(holds)
-			case 2:
-				f.rings(dn, telephony.ConnID(holds))
-				f.released(dn, telephony.ConnID(holds))
-			case 3:
-				f.rings(dn, telephony.ConnID(holds))
-				f.state(fmt.Sprintf("a%d", rnd.IntN(20)), router.AgentState(rnd.IntN(4)))
-				f.released(dn, telephony.ConnID(holds))
-			}
-			f.clock.Advance(0)
-		}
-	}
-	for id := range live {
-		f.Cancel(id)
-	}
-	f.clock.Advance(time.Hour)
-	s := f.Stats()
-	assert.Zero(t, s.Waiting)
-	assert.Zero(t, s.Reserved)
-	assert.Zero(t, s.Pools)
-}
-
-func BenchmarkDecision(b *testing.B) {
-	f := newFloor(b, router.Options{})
-	for i := range 2000 {
-		require.NoError(b, f.SetAgent(router.Agent{ID: fmt.Sprint(i), DN: fmt.Sprint(i), Skills: map[string]int{fmt.Sprint("S", i%20): i % 10}}))
-		require.NoError(b, f.SetAgentState(fmt.Sprint(i), router.NotReady))
-	}
-	nothing := func(router.Selection, error) {}
-	for i := range 5000 {
-		list, err := router.ParseTargets(fmt.Sprintf("?:S%d>%d@.GA", i%20, i%10))
-		require.NoError(b, err)
-		_, err = f.Submit(router.Request{Targets: list, Priority: i % 7}, nothing)
-		require.NoError(b, err)
-	}
-	list, err := router.ParseTargets("?:S7>5@.GA")
-	require.NoError(b, err)
-	for b.Loop() {
-		_ = f.SetAgentState("7", router.Ready)
-		f.clock.Advance(0)
-		f.clock.Advance(11 * time.Second)
-		_ = f.SetAgentState("7", router.NotReady)
-		_, err = f.Submit(router.Request{Targets: list}, nothing)
-		require.NoError(b, err)
-	}
 }

@@ -331,6 +331,7 @@ func (r *Router) unhold(q *request) []*resource {
 		for _, u := range l.users {
 			r.update(u)
 		}
+		r.forgetLine(l)
 		return slices.Clone(l.users)
 	case res.agent != nil:
 		res.held = slices.DeleteFunc(res.held, gone)
