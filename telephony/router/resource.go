@@ -181,7 +181,11 @@ func (r *Router) mediaOf(name string, any bool) (*media, error) {
 	if m := r.mediaNames[name]; m != nil {
 		return m, nil
 	}
-	if len(r.media) > r.opts.MaxMedia {
+	named := len(r.media)
+	if r.mediaNames[""] != nil {
+		named--
+	}
+	if !any && named >= r.opts.MaxMedia {
 		return nil, tooMany("media", r.opts.MaxMedia)
 	}
 	return r.addMedia(name), nil

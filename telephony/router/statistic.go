@@ -301,7 +301,7 @@ func (r *Router) valueFor(q *request, p *pool, res *resource) float64 {
 		if d := r.devices[res.dn]; d != nil {
 			return r.ofDevice(d, q.Statistic, Interval{})
 		}
-		return r.ofPool(p, q.media, q.Statistic, Interval{})
+		return r.ofQueue(&queue{}, q.Statistic, Interval{}) // nobody waits there
 	}
 	switch q.Statistic {
 	case timeInReadyState:
