@@ -174,7 +174,7 @@ func (r *Router) RemoveAgent(id string) error {
 		}
 	}
 	for id, misses := range r.missed {
-		delete(misses, res)
+		delete(misses, res.identity())
 		if len(misses) == 0 {
 			delete(r.missed, id)
 		}

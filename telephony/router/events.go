@@ -120,10 +120,10 @@ func (r *Router) notAnswered(l *line, v *visit) {
 	}
 	if v.interaction != "" {
 		if r.missed[v.interaction] == nil && len(r.missed) < r.opts.MaxRequests {
-			r.missed[v.interaction] = map[*resource]uint64{}
+			r.missed[v.interaction] = map[identity]uint64{}
 		}
 		if m := r.missed[v.interaction]; m != nil {
-			m[res] = res.version
+			m[res.identity()] = res.version
 		}
 	}
 	r.refreshLine(l)

@@ -303,6 +303,21 @@ func TestReturnAndReserve(t *testing.T) {
 	require.NoError(t, f.Audit())
 }
 
+// Targets that are refused are not tried in turn for ever.
+func TestRefusedTargets(t *testing.T) {
+	f := newFloor(t, router.Options{})
+	id := f.submit("x", "9998@sw.DN, 9999@sw.DN, 8000@.Q, out@.DL", nil)
+	for _, want := range []string{"x: 9998", "x: 9999", "x: 8000", "x: out"} {
+		f.expect(want)
+		require.NoError(t, f.Return(id))
+	}
+	f.expect()
+	f.rings("9998", 1)
+	f.released("9998", 1)
+	f.expect("x: 9998") // something has changed there
+	require.NoError(t, f.Audit())
+}
+
 func TestStatesAreIgnored(t *testing.T) {
 	f := newFloor(t, router.Options{})
 	f.agent("ann", "7001", nil)

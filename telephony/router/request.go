@@ -146,7 +146,7 @@ type request struct {
 	deadline time.Time // of Timeout; zero without
 	notify   func(Selection, error)
 	exclude  map[string]struct{}
-	avoid    map[*resource]uint64 // the versions at which they refused
+	avoid    map[identity]uint64 // the versions at which they refused
 	media    *media
 	queue    *queue
 	halt     func() // stops the timer of Timeout, or of the reservation
@@ -429,11 +429,11 @@ func (r *Router) Return(id ID) error {
 	var free []*resource
 	if res := q.chosen; res != nil {
 		if q.avoid == nil {
-			q.avoid = map[*resource]uint64{}
+			q.avoid = map[identity]uint64{}
 		} else if len(q.avoid) >= maxAvoided {
 			clear(q.avoid)
 		}
-		q.avoid[res] = res.version
+		q.avoid[res.identity()] = res.version
 		free = r.unhold(q)
 	}
 	r.stop(q)

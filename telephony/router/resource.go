@@ -30,6 +30,20 @@ type resource struct {
 	counters
 }
 
+// identity tells resources apart, also when a target has been forgotten and is
+// named again.
+type identity struct {
+	agent  *resource
+	target poolKey
+}
+
+func (res *resource) identity() identity {
+	if res.agent != nil {
+		return identity{agent: res}
+	}
+	return identity{target: res.key}
+}
+
 // line is a DN and the calls there. It is what a voice request reserves: several
 // agents, and targets that name the DN, may share it.
 type line struct {

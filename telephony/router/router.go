@@ -123,7 +123,7 @@ type Router struct {
 	queues   map[string]*queue
 	requests map[ID]*request
 	left     map[string]*remainder // by interaction
-	missed   map[string]map[*resource]uint64
+	missed   map[string]map[identity]uint64
 	shares   map[string]map[poolKey]float64
 	guarded  sorted[*request] // that wait and have thresholds
 	checking bool
@@ -169,7 +169,7 @@ func New(opts *Options) *Router {
 		lines: map[string]*line{}, targets: map[poolKey]*resource{}, works: map[string][]*resource{}, devices: map[string]*device{},
 		mediaNames: map[string]*media{}, pools: map[poolKey]*pool{}, resting: list.New(), dynamic: map[*pool]struct{}{},
 		queues: map[string]*queue{}, requests: map[ID]*request{}, left: map[string]*remainder{},
-		missed: map[string]map[*resource]uint64{}, shares: map[string]map[poolKey]float64{},
+		missed: map[string]map[identity]uint64{}, shares: map[string]map[poolKey]float64{},
 		guarded: sorted[*request]{compare: before},
 	}
 	r.addMedia(Voice)

@@ -21,7 +21,10 @@ func (q *request) allowed(res *resource) bool {
 // refused reports whether a resource was given back and nothing has changed
 // there since.
 func (q *request) refused(res *resource) bool {
-	version, ok := q.avoid[res]
+	if len(q.avoid) == 0 {
+		return false
+	}
+	version, ok := q.avoid[res.identity()]
 	return ok && version == res.version
 }
 
