@@ -26,14 +26,18 @@
 // Host.Globals are read-only: to write to them, or to declare them, throws, in
 // sloppy mode too. _event is one object until the next event, with the members
 // name, type, sendid, origin, origintype, invokeid and data (undefined when the
-// event has none), and raw when the event has it. The data of an event belongs
-// to the session, which may change it. An event that a script stores keeps its
-// values. The name _assigned is reserved.
+// event has none), and raw when the event has it. What is inside of _event, _x and
+// _ioprocessors is read-only as well, all the way down: a script that wants to
+// change the data of an event makes a copy, JSON.parse(JSON.stringify(_event.data)).
+// An event that a script stores keeps its values and stays read-only. The name
+// _assigned is reserved.
 //
 // # The ORS dialect
 //
 // Texts with Source.Statements are sloppy mode code. What is no expression is run
-// as a program and gives its completion value. With Host.Legacy there is _data,
+// as a program and gives its completion value. With Host.Legacy the members of
+// _event are those of a frozen object: what sloppy mode code writes there is
+// ignored, and a TypeError in strict mode code. There is _data,
 // an object with all data items as members that scripts may extend, and every
 // object has the method toSource in the form of SpiderMonkey, which refers to an
 // object around the present one as {}.

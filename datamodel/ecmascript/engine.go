@@ -209,10 +209,16 @@ type Runtime interface {
 	// NewMethod is NewFunc for a function that is called on an object.
 	NewMethod(name string, f func(this Value, args []Value) (Value, error)) Value
 	// NewDynamic makes an object whose members are d's. Writing to it throws a
-	// TypeError, in sloppy mode too, unless d is a Writable.
+	// TypeError, in sloppy mode too, unless d is a Writable; when d is Lenient, in
+	// strict mode only.
 	NewDynamic(d Dynamic) Value
 	// DynamicOf returns what NewDynamic was given; nil for other values.
 	DynamicOf(v Value) Dynamic
+	// NewList makes a read-only array with the elements of l. Writing to it is as
+	// with NewDynamic.
+	NewList(l List) Value
+	// ListOf returns what NewList was given; nil for other values.
+	ListOf(v Value) List
 	// SetMember sets, or creates as an ordinary property, an own property, without
 	// calling a setter; "__proto__" is no exception. For an array the key may be an
 	// index.
@@ -255,6 +261,23 @@ type Writable interface {
 	Set(name string, v Value) error
 	// Delete removes a member.
 	Delete(name string) error
+}
+
+// Lenient is a Dynamic that ignores, like a frozen object, what sloppy mode code
+// writes to it.
+type Lenient interface {
+	Dynamic
+	// Lenient reports whether it does.
+	Lenient() bool
+}
+
+// List is an array whose elements are computed. It is called as Dynamic is.
+type List interface {
+	Len() int
+	// Item returns an element; 0 ≤ i < Len. It is the same value every time.
+	Item(i int) Value
+	// Lenient is that of Lenient.
+	Lenient() bool
 }
 
 // Binding is a global name that a document made.

@@ -209,7 +209,7 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	id := len(r.objects)
 	r.objects = append(r.objects, nil)
 	switch tag {
-	case snapDocument, snapNode, snapNodes, snapGlobal:
+	case snapDocument, snapNode, snapNodes, snapGlobal, snapFixed, snapList:
 		v, err := r.dynamic(tag)
 		if err == nil {
 			r.objects[id] = v
@@ -432,6 +432,20 @@ func (r *snapshotReader) dynamic(tag byte) (Value, error) {
 			list.nodes = append(list.nodes, e)
 		}
 		return r.rt.NewDynamic(list), nil
+	case snapFixed:
+		return r.fixed()
+	case snapList:
+		n, err := r.count(1)
+		if err != nil {
+			return nil, err
+		}
+		list := &dataList{m: r.m, items: make([]Value, n)}
+		for i := range n {
+			if list.items[i], err = r.value(); err != nil {
+				return nil, err
+			}
+		}
+		return r.rt.NewList(list), nil
 	}
 	path, err := r.text()
 	if err != nil {
@@ -442,6 +456,29 @@ func (r *snapshotReader) dynamic(tag byte) (Value, error) {
 		return nil, fmt.Errorf("ecmascript: the snapshot refers to %s, which Host.Globals does not have", shorten(path))
 	}
 	return v, nil
+}
+
+// fixed reads a read-only object of data.
+func (r *snapshotReader) fixed() (Value, error) {
+	n, err := r.count(2)
+	if err != nil {
+		return nil, err
+	}
+	d := &dataObject{m: r.m, names: make([]string, 0, n), members: make(map[string]Value, n)}
+	for range n {
+		name, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := d.members[name]; ok {
+			return nil, r.fail("member %q occurs twice", shorten(name))
+		}
+		d.names = append(d.names, name)
+		if d.members[name], err = r.value(); err != nil {
+			return nil, err
+		}
+	}
+	return r.rt.NewDynamic(d), nil
 }
 
 func (r *snapshotReader) node() (*domNode, error) {

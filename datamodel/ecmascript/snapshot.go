@@ -45,6 +45,8 @@ const (
 	snapNode     // document, path
 	snapNodes    // nodes of a list
 	snapGlobal   // path of Host.Globals
+	snapFixed    // members of read-only data
+	snapList     // elements of read-only data
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -52,7 +54,7 @@ const maxSnapshotDepth = 5000
 
 // Snapshot appends the variables of the session: what the document declared or
 // its scripts made, with shared and cyclic references. _event is not kept; an
-// event that a script has stored is kept as an ordinary object.
+// event that a script has stored is.
 func (m *model) Snapshot(dst []byte) ([]byte, error) {
 	if m.dead != nil {
 		return dst, &datamodel.EvalError{Text: "snapshot", Message: m.dead.Error(), Err: m.dead}
@@ -228,6 +230,11 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 	if class == DynamicObject {
 		return w.dynamic(v)
 	}
+	if class == Array {
+		if l := w.rt.ListOf(v); l != nil {
+			return w.list(v, l)
+		}
+	}
 	w.ids[v] = uint64(len(w.ids))
 	s, err := w.rt.Inspect(v)
 	if err != nil && class == Function {
@@ -338,20 +345,7 @@ func (w *snapshotWriter) props(props []Property) error {
 func (w *snapshotWriter) dynamic(v Value) error {
 	switch d := w.rt.DynamicOf(v).(type) {
 	case *eventObject:
-		w.ids[v] = uint64(len(w.ids))
-		w.dst = append(w.dst, snapObject)
-		w.bool(false)
-		keys := d.Keys()
-		w.uint(uint64(len(keys)))
-		for _, k := range keys {
-			member, _ := d.Get(k)
-			w.text(k)
-			w.bool(false)
-			if err := w.at(k, member); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.fixed(v, d)
 	case *domNode:
 		w.ids[v] = uint64(len(w.ids))
 		if d.kind == documentNode {
@@ -379,7 +373,39 @@ func (w *snapshotWriter) dynamic(v Value) error {
 		w.text(path)
 		return nil
 	}
+	if d, ok := w.rt.DynamicOf(v).(*dataObject); ok {
+		return w.fixed(v, d)
+	}
 	return w.refuse("it is an object of the host")
+}
+
+// fixed writes a read-only object of data.
+func (w *snapshotWriter) fixed(v Value, d Dynamic) error {
+	w.ids[v] = uint64(len(w.ids))
+	w.dst = append(w.dst, snapFixed)
+	keys := d.Keys()
+	w.uint(uint64(len(keys)))
+	for _, k := range keys {
+		member, _ := d.Get(k)
+		w.text(k)
+		if err := w.at(k, member); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list writes a read-only array of data.
+func (w *snapshotWriter) list(v Value, l List) error {
+	w.ids[v] = uint64(len(w.ids))
+	w.dst = append(w.dst, snapList)
+	w.uint(uint64(l.Len()))
+	for i := range l.Len() {
+		if err := w.at(i, l.Item(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *snapshotWriter) ints(list []int) {

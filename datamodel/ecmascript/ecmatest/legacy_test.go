@@ -152,6 +152,33 @@ func TestData(t *testing.T) {
 	})
 }
 
+// TestLegacyEvent: in the dialect _event behaves as a frozen object does.
+func TestLegacyEvent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		data, err := datamodel.From(map[string]any{"a": 1, "o": map[string]any{"k": "v"}, "l": []any{1, map[string]any{"k": "v"}}})
+		require.NoError(t, err)
+		s.m.SetEvent(&datamodel.Event{Name: "e", Data: data})
+		s.run("var before = JSON.stringify(_event), ev = _event, d = _event.data, l = d.l, deleted = []")
+		for _, target := range []string{"_event.name", "_event.fresh", "ev.data", "_event.data.a", "_event.data.fresh", "d.o.k", "d.o['fresh']", "l[0]", "l[5]", "l.length", "d.l[1].k"} {
+			s.run(target + " = 'changed'")
+			s.run("deleted.push(delete " + target + ")")
+			assert.Equal(t, true, s.eval("JSON.stringify(_event) === before && _event === ev && _event.data === d && d.l === l"), target)
+			p, err := s.l.Compile(legacy("(function () { 'use strict'; "+target+" = 'changed' })()", datamodel.Script))
+			require.NoError(t, err)
+			require.ErrorContains(t, s.m.Exec(p), "TypeError", target)
+		}
+		for _, text := range []string{"l.push(1)", "l.sort()", "l.reverse()", "l.shift()", "l.splice(0, 1)", "_event = 1"} {
+			p, err := s.l.Compile(legacy(text, datamodel.Script))
+			require.NoError(t, err)
+			require.Error(t, s.m.Exec(p), text)
+		}
+		assert.Equal(t, true, s.eval("JSON.stringify(_event) === before && l.length === 2 && l.concat(1).length === 3 && Array.isArray(l)"))
+		assert.Equal(t, "({a:1, l:[1, {k:\"v\"}], o:{k:\"v\"}})", s.eval("d.toSource()"))
+		assert.Equal(t, "ak", s.eval("var copy = JSON.parse(JSON.stringify(d)); copy.o.k = 'a' + 'k'; copy.l.push(copy); copy.o.k"))
+	})
+}
+
 func TestToSource(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
 		s := newLegacy(t, engine)

@@ -66,7 +66,7 @@ func snapshots(t *testing.T, s *suite) {
 	r := v.restored(datamodel.Host{})
 	check(r)
 	check(r.restored(datamodel.Host{}))
-	r.script("ev.name = 'mine'").holds("ev2.name === 'mine'")
+	r.scriptFails("ev.name = 'mine'").assignFails("evData.q", "1").assignFails("evData.p[0]", "2").holds("ev2.name === 'kept'", "evData.p.length === 1", "Array.isArray(evData.p)")
 	r.assign("n", "5").assignFails("undeclared", "1")
 
 	// The order of variables does not depend on anything but the order in which

@@ -31,8 +31,9 @@
 //     document mentions its name in a chain such as _x.a.b.
 //   - What scripts add to _data is an ordinary member of it, and does not leave the
 //     script when _data itself is copied out.
-//   - Assigning a new member to a read-only object through another variable,
-//     outside of strict code, is ignored.
+//   - Assigning a new member to a read-only object through another variable, or
+//     to an element of an array in _event or _x by its number, outside of strict
+//     code, is ignored.
 //
 // # Robustness
 //

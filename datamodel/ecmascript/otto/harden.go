@@ -289,7 +289,7 @@ func (r *runtime) checkTotal(call js.FunctionCall) {
 func (r *runtime) checkLong(call js.FunctionCall) js.Value {
 	v := call.Argument(0)
 	r.checkLength(v)
-	if h := r.holder(v); h != nil && !h.writable() {
+	if h := r.holder(v); h != nil && !h.writable() && !h.lenient() {
 		panic(r.vm.MakeTypeError("the members of the object are read-only"))
 	}
 	return v
