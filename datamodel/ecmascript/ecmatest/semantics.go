@@ -433,36 +433,6 @@ func xmlData(t *testing.T, s *suite) {
 	r.holds("b0.getAttribute('title') === 'title1'", "doc === x", "b0.parentNode.parentNode === x", "all[0] === b0", "x.getElementsByTagName('book')[0] === b0")
 }
 
-func failures(t *testing.T, s *suite) {
-	v := s.new(t, datamodel.Host{})
-	_, err := v.evalErr("nowhere.x")
-	var ee *datamodel.EvalError
-	if !errors.As(err, &ee) || ee.Text != "nowhere.x" || !strings.Contains(ee.Message, "nowhere") {
-		t.Errorf("%#v", ee)
-	}
-	for _, p := range []datamodel.Program{nil, "x", 1} {
-		_, err := v.m.Cond(p)
-		v.fails("foreign program", err)
-		v.fails("foreign program", v.m.Exec(p))
-		v.fails("foreign program", v.m.Assign(p, 1.0))
-		v.fails("foreign program", v.m.Foreach(p, nil))
-	}
-	v.fails("an expression is no location", v.m.Assign(v.compile(datamodel.ValueExpression, "1"), 1.0))
-	if _, err := s.lang.New(datamodel.Host{}); err == nil {
-		t.Error("a Host without In is accepted")
-	}
-	m, err := s.lang.New(datamodel.Host{In: func(string) bool { return false }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(m.Close(), m.Close()); err != nil {
-		t.Error(err)
-	}
-	if err := m.Declare("x"); err == nil {
-		t.Error("a closed model can be used")
-	}
-}
-
 func determinism(t *testing.T, s *suite) {
 	now := noon
 	v := s.new(t, datamodel.Host{Now: func() time.Time { return now }, Random: func() float64 { return 0.25 }})

@@ -2,7 +2,6 @@ package goja
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -100,7 +99,7 @@ func (*engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
 func compile(name, text string, strict bool) (c *code, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the compiler failed: %v", p)}
+			err = &ecmascript.SyntaxError{Message: "the compiler failed: " + failure(p)}
 		}
 	}()
 	tree, err := parser.ParseFile(nil, name, text, 0, parser.WithDisableSourceMaps)
@@ -114,7 +113,7 @@ func compile(name, text string, strict bool) (c *code, err error) {
 func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the compiler failed: %v", p)}
+			err = &ecmascript.SyntaxError{Message: "the compiler failed: " + failure(p)}
 		}
 	}()
 	tree, err := parser.ParseFile(nil, u.Name, u.Text, 0, parser.WithDisableSourceMaps)

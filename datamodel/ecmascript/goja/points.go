@@ -41,6 +41,9 @@ func (r *realm) definePause() error {
 		r.pause()
 		return operand
 	})
+	if err := r.defineCaught(); err != nil {
+		return err
+	}
 	return r.vm.GlobalObject().DefineDataProperty(pauseFunction, f, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
 }
 
@@ -163,6 +166,8 @@ func (p *pointer) node(n any, calls bool) bool {
 			p.sums = append(p.sums, &n.Expressions[0])
 		}
 		return calls || n.Tag != nil
+	case *ast.CatchStatement:
+		p.caught(n)
 	case *ast.AssignExpression:
 		if n.Operator == token.PLUS {
 			p.sum(n.Left, &n.Right)

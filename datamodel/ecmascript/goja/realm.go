@@ -243,7 +243,7 @@ func (r *realm) caught(x any) error {
 	case *goja.StackOverflowError:
 		return r.failed(x)
 	}
-	return fmt.Errorf("%w: the engine failed: %v", datamodel.ErrLimit, x)
+	return fmt.Errorf("%w: the engine failed: %s", datamodel.ErrLimit, failure(x))
 }
 
 // failed turns an error of goja into one of the interface.
@@ -261,11 +261,11 @@ func (r *realm) failed(err error) error {
 	}
 	var ex *goja.Exception
 	if !errors.As(err, &ex) {
-		return &ecmascript.Exception{Message: err.Error(), Err: err}
+		return &ecmascript.Exception{Message: plain(err.Error()), Err: err}
 	}
 	out := &ecmascript.Exception{Message: "an exception", Err: errors.Unwrap(ex)}
 	if thrown := ex.Value(); thrown != nil {
-		if err := r.Protect(func() error { out.Message = thrown.String(); return nil }); errors.Is(err, datamodel.ErrLimit) {
+		if err := r.Protect(func() error { out.Message = plain(thrown.String()); return nil }); errors.Is(err, datamodel.ErrLimit) {
 			return err
 		}
 	}
