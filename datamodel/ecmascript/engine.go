@@ -39,6 +39,15 @@ type Unit struct {
 	Text   string
 	Name   string // of the document, for messages
 	Strict bool   // compile as strict mode code, without a directive in Text
+
+	// Written returns what the author wrote for the piece of Text between two
+	// offsets in bytes: a function shows it as its source. Empty: the piece itself.
+	// nil: nothing was changed.
+	Written func(start, end int) string
+	// Names has the names that the author gave to variables which Text calls
+	// otherwise. A function that is declared with such a name, or is assigned to
+	// it without having one, has the author's.
+	Names map[string]string
 }
 
 // Code is a compiled Unit. It belongs to the Engine that made it, is immutable
@@ -224,6 +233,11 @@ type Runtime interface {
 	// index.
 	SetMember(obj Value, key string, v Value)
 
+	// Call calls a function of a script.
+	Call(f, this Value, args []Value) Value
+	// GlobalObject is the global object.
+	GlobalObject() Value
+
 	// Snapshots.
 
 	// Inspect describes an object; its text says why when no Shape can: an
@@ -340,6 +354,10 @@ type Shape struct {
 	Text   string
 	Flags  string // RegExp
 	Strict bool   // Function: of strict mode code
+
+	// Written is what the author wrote for a Function, when Text is not that; see
+	// Unit.
+	Written string
 
 	Bytes  []byte // ArrayBuffer
 	Buffer Value  // TypedArray: its ArrayBuffer

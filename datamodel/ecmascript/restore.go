@@ -24,7 +24,7 @@ func (m *model) Restore(snapshot []byte) error {
 	}
 	defer m.settle()
 	m.arm()
-	if err := m.offerSource(); err != nil {
+	if err := m.offer(needSource); err != nil {
 		return err
 	}
 	r := &snapshotReader{m: m, rt: m.rt, b: snapshot[1:], size: len(snapshot)}
@@ -254,10 +254,13 @@ func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 			err = r.fail("malformed length")
 		}
 		s.Length = int(u)
-	case snapFunction:
+	case snapFunction, snapWritten:
 		s.Class = Function
 		if s.Strict, err = r.bool(); err == nil {
 			s.Text, err = r.text()
+		}
+		if err == nil && tag == snapWritten {
+			s.Written, err = r.text()
 		}
 	case snapDate:
 		s.Class = Date

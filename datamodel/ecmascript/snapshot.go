@@ -47,6 +47,7 @@ const (
 	snapGlobal   // path of Host.Globals
 	snapFixed    // members of read-only data
 	snapList     // elements of read-only data
+	snapWritten  // a function that the author wrote otherwise: both texts
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -266,9 +267,16 @@ func (w *snapshotWriter) shape(s *Shape) error {
 			return err
 		}
 	case Function:
-		w.dst = append(w.dst, snapFunction)
+		if s.Written != "" {
+			w.dst = append(w.dst, snapWritten)
+		} else {
+			w.dst = append(w.dst, snapFunction)
+		}
 		w.bool(s.Strict)
 		w.text(s.Text)
+		if s.Written != "" {
+			w.text(s.Written)
+		}
 	case Date:
 		w.dst = append(w.dst, snapDate)
 		w.float(s.Number)

@@ -292,6 +292,45 @@ func TestRename(t *testing.T) {
 	})
 }
 
+// TestRenamedFunctions: scripts do not see that variables have other names.
+func TestRenamedFunctions(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		text := "var x = 1; function f(a) { return a + x }\nvar g = function (a) { return f(a) * x };\nvar t = '' + f, u = g.toString(), w = f.toSource(), o = {h: g};"
+		p, err := s.l.Compile(legacy(text, datamodel.Script))
+		require.NoError(t, err)
+		q, err := s.l.(datamodel.Scoper).Rename(p, map[string]string{"x": "x$1", "f": "f$1", "g": "g$1"})
+		require.NoError(t, err)
+		require.NoError(t, s.m.Exec(q))
+		check := func(s *legacySession) {
+			assert.Equal(t, "function f(a) { return a + x }", s.eval("t"))
+			assert.Equal(t, "function (a) { return f(a) * x }", s.eval("u"))
+			assert.Equal(t, "(function f(a) { return a + x })", s.eval("w"))
+			assert.Equal(t, true, s.eval("f$1.toString() === t && String(g$1) === u && Function.prototype.toString.call(g$1) === u && f$1.toSource() === w && g$1(2) === 3"))
+			assert.Equal(t, "({h:function (a) { return f(a) * x }})", s.eval("o.toSource()"))
+			if engine.Features().ES2015 {
+				assert.Equal(t, "f", s.eval("f$1.name"))
+			}
+		}
+		check(s)
+		if engine.Features().ES2015 {
+			assert.Equal(t, "g", s.eval("g$1.name"))
+		}
+		snapshot, err := s.m.Snapshot(nil)
+		require.NoError(t, err)
+		for _, other := range engines() {
+			restored := newLegacy(t, other)
+			require.NoError(t, restored.m.Restore(snapshot))
+			if other.Features() == engine.Features() {
+				check(restored)
+			}
+			again, err := restored.m.Snapshot(nil)
+			require.NoError(t, err)
+			assert.Equal(t, snapshot, again)
+		}
+	})
+}
+
 // TestHostErrors: what a function of the host throws is an Error as scripts know it,
 // and stays one in a snapshot.
 func TestHostErrors(t *testing.T) {

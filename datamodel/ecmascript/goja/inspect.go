@@ -168,7 +168,8 @@ func arrayIndex(key string) (int, bool) {
 }
 
 func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
-	s.Text = o.String()
+	s.Text = r.functionText(o)
+	s.Written = r.authorOf(s.Text)
 	fact, ok := functionFact{}, false
 	for _, p := range r.ran {
 		if fact, ok = p.functions[s.Text]; ok {
@@ -382,6 +383,14 @@ func compileFunction(text string, strict bool) (*code, error) {
 	return c, nil
 }
 
+// writtenAs returns the code of a function for which the author wrote something else.
+func (c *code) writtenAs(source, was string) *code {
+	own := *c
+	own.authors = map[string]string{source: was}
+	own.system |= authorBit
+	return &own
+}
+
 var errFunction = errors.New("goja: not the source of a function")
 
 // buildFunction makes a function from its source.
@@ -389,6 +398,9 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	c, err := r.engine.function(s.Text, s.Strict)
 	if err != nil {
 		return nil, err
+	}
+	if s.Written != "" {
+		c = c.writtenAs(s.Text, s.Written)
 	}
 	v, err := r.run(c)
 	if err != nil {
@@ -402,6 +414,9 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	}
 	if !ok || class(o) != ecmascript.Function {
 		return nil, errFunction
+	}
+	if name := ecmascript.NameOf(s.Written); name != "" {
+		r.rename(o, r.vm.ToValue(name))
 	}
 	return o, nil
 }

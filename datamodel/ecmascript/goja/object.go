@@ -161,6 +161,26 @@ func (r *realm) NewMethod(name string, f func(ecmascript.Value, []ecmascript.Val
 	return fn
 }
 
+// Call calls a function.
+func (r *realm) Call(f, this ecmascript.Value, args []ecmascript.Value) ecmascript.Value {
+	fn, ok := goja.AssertFunction(js(f))
+	if !ok {
+		panic(r.vm.NewTypeError("the value is not a function"))
+	}
+	list := make([]goja.Value, len(args))
+	for i, a := range args {
+		list[i] = js(a)
+	}
+	v, err := fn(js(this), list...)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// GlobalObject is the global object.
+func (r *realm) GlobalObject() ecmascript.Value { return r.vm.GlobalObject() }
+
 // SetMember sets an own property.
 func (r *realm) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
 	r.set(o, key, v, goja.FLAG_TRUE)

@@ -31,6 +31,8 @@ type realm struct {
 	natives *natives
 	waiting *waiting // functions of libraries; nil without
 
+	textOf goja.Callable // Function.prototype.toString of the engine; nil: nobody has replaced it
+
 	paused atomic.Pointer[func()] // see points.go
 	cause  atomic.Pointer[error]  // of the interruption
 }
@@ -76,6 +78,11 @@ func (r *realm) prepare(f *facts) error {
 		r.system |= missing
 		if missing&keyBit != 0 {
 			if err := r.defineKey(); err != nil {
+				return err
+			}
+		}
+		if missing&authorBit != 0 {
+			if err := r.offerAuthors(); err != nil {
 				return err
 			}
 		}
@@ -149,7 +156,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			return goja.Undefined(), err
 		}
 	}
-	if p.functions != nil {
+	if p.functions != nil || p.authors != nil {
 		r.remember(p)
 	}
 	r.cfg.Arm()

@@ -92,9 +92,7 @@ func (r *runtime) harden(which groups) error {
 	}
 	r.hardened |= which
 	return r.Protect(func() error {
-		if r.native.invoke.IsUndefined() {
-			r.native.invoke = r.own(invoker, r.function(r.note))
-		}
+		r.makeInvoke()
 		for i, install := range []func(){
 			r.hardenArrays, r.hardenTexts, r.hardenLegacy, r.hardenDates, r.hardenCodes, r.hardenJSON, r.hardenObjects,
 		} {
@@ -214,6 +212,13 @@ func (r *runtime) hardenObjects() {
 		}
 		return r.pass(old, call)
 	})
+}
+
+// makeInvoke makes what call needs.
+func (r *runtime) makeInvoke() {
+	if r.native.invoke.IsUndefined() {
+		r.native.invoke = r.own(invoker, r.function(r.note))
+	}
 }
 
 // call calls a function of a script from a built-in one. What it throws goes

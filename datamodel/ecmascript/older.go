@@ -1,0 +1,261 @@
+package ecmascript
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/seed-ff723688/ors/datamodel"
+)
+
+// Texts of the ORS dialect may have been written for the ECMAScript of its time,
+// JavaScript 1.7 and 1.8. What engines of today do not read is written anew, in
+// the same lines; Function.prototype.toString gives what the author wrote.
+
+// olderSyntax finds texts that need a closer look.
+var olderSyntax = regexp.MustCompile(`<!--|-->|\bfor\s+each\b|\bcatch\s*\([^)]*\sif\b|\blet\s*\(`)
+
+// constSyntax is what engines without ECMAScript 2015 do not read.
+var constSyntax = regexp.MustCompile(`\bconst\b`)
+
+// valuesName is the function of what for each goes through.
+const valuesName = "_$values"
+
+// adapt returns a text as engines read it.
+func (l *language) adapt(src datamodel.Source) (*text, error) {
+	t := &text{Source: src}
+	older := l.engine.Features().ES2015
+	switch {
+	case src.Statements && (olderSyntax.MatchString(src.Text) || !older && constSyntax.MatchString(src.Text)):
+	case src.Kind == datamodel.Script && (strings.Contains(src.Text, "<!--") || strings.Contains(src.Text, "-->")):
+	default:
+		return t, nil
+	}
+	if err := CheckSource(src.Text, l.maxScript); err != nil {
+		return nil, compileError(t, 0, err)
+	}
+	a := adapter{text: src.Text, es2015: older}
+	a.read()
+	if src.Statements {
+		a.rewrite()
+	}
+	return t.edited(a.edits), nil
+}
+
+// lexeme is a piece of text between white space and comments.
+type lexeme struct {
+	from, to int
+	close    int // of an opening bracket: the index of the closing one; 0: there is none
+}
+
+type adapter struct {
+	text   string
+	es2015 bool
+	list   []lexeme
+	edits  []Edit
+	each   int
+}
+
+// read takes the text apart, and makes comments of what browsers take for some.
+func (a *adapter) read() {
+	s := scanner{text: a.text, levels: []level{{}}}
+	var open []int
+	line := true // nothing but comments so far in this line
+	for s.pos < len(a.text) {
+		rest := a.text[s.pos:]
+		if strings.HasPrefix(rest, "<!--") || line && strings.HasPrefix(rest, "-->") {
+			a.edit(s.pos, 2, "//")
+			s.line()
+			continue
+		}
+		from := s.pos
+		if s.token() != nil || s.pos <= from {
+			return // the parser reports it
+		}
+		switch c := a.text[from]; {
+		case c == '\n' || c == '\r':
+			line = true
+			continue
+		case c == ' ' || c == '\t' || c == '/' && from+1 < len(a.text) && (a.text[from+1] == '/' || a.text[from+1] == '*'):
+			continue
+		case strings.IndexByte("([{", c) >= 0:
+			open = append(open, len(a.list))
+		case strings.IndexByte(")]}", c) >= 0 && len(open) > 0:
+			a.list[open[len(open)-1]].close = len(a.list)
+			open = open[:len(open)-1]
+		}
+		line = false
+		a.list = append(a.list, lexeme{from: from, to: min(s.pos, len(a.text))})
+	}
+}
+
+func (a *adapter) edit(at, length int, now string) {
+	a.edits = append(a.edits, Edit{Offset: at, Length: length, Text: now})
+}
+
+// is reports whether the lexemes from i on are these.
+func (a *adapter) is(i int, words ...string) bool {
+	if i < 0 || i+len(words) > len(a.list) {
+		return false
+	}
+	for j, w := range words {
+		if l := a.list[i+j]; a.text[l.from:l.to] != w {
+			return false
+		}
+	}
+	return true
+}
+
+// rewrite looks for what has to be written anew. What is inside of something comes
+// first, so that it is closed first.
+func (a *adapter) rewrite() {
+	for i := len(a.list) - 1; i >= 0; i-- {
+		switch {
+		case a.is(i-1, "."):
+		case a.is(i, "for", "each", "("):
+			a.forEach(i)
+		case a.is(i, "catch", "(") && a.is(i+3, "if"):
+			a.guard(i)
+		case a.es2015 && a.is(i, "let", "("):
+			if end := a.list[i+1].close; end > 0 && a.is(end+1, "{") && a.list[end+1].close > 0 {
+				a.edit(a.list[i].from, len("let"), "{let ")
+				a.edit(a.list[i+1].from, 1, "")
+				a.edit(a.list[end].from, 1, ";")
+				a.edit(a.list[a.list[end+1].close].to, 0, "}")
+			}
+		case !a.es2015 && a.is(i, "const") && !a.is(i+1, ":"):
+			a.edit(a.list[i].from, len("const"), "var")
+		}
+	}
+}
+
+// forEach writes a loop over values.
+func (a *adapter) forEach(i int) {
+	head := i + 2
+	end := a.list[head].close
+	in := head + 1
+	for in < end && !a.is(in, "in") {
+		in = max(in, a.list[in].close) + 1
+	}
+	if in >= end || in == head+1 {
+		return
+	}
+	a.edit(a.list[i+1].from, len("each"), "")
+	if a.es2015 {
+		a.edit(a.list[in].from, len("in"), "of "+valuesName+"(")
+		a.edit(a.list[end].from, 0, ")")
+		return
+	}
+	first := head + 1
+	if a.is(first, "var") {
+		first++
+	}
+	a.each++
+	object := "_$each" + strconv.Itoa(a.each)
+	name := a.text[a.list[first].from:a.list[in-1].to]
+	a.edit(a.list[in].from, len("in"), "in "+object+" = (")
+	a.edit(a.list[end].from, 1, ")) if ("+name+" = "+object+"["+name+"], false) var "+object+"; else ")
+}
+
+// guard writes catch (e if condition) { … }.
+func (a *adapter) guard(i int) {
+	end := a.list[i+1].close
+	if end == 0 || !a.is(end+1, "{") || a.list[end+1].close == 0 {
+		return
+	}
+	exception := a.text[a.list[i+2].from:a.list[i+2].to]
+	a.edit(a.list[i+3].from, len("if"), ") { if (")
+	last := a.list[end+1].close
+	if !a.is(last+1, "catch", "(") {
+		a.edit(a.list[last].to, 0, " else throw "+exception+" }")
+		return
+	}
+	a.edit(a.list[last].to, 0, " else try { throw "+exception+" }")
+	// The clause that follows is within the one that is written here.
+	for a.is(last+1, "catch", "(") {
+		block := a.list[last+2].close + 1
+		if !a.is(block, "{") || a.list[block].close == 0 {
+			return
+		}
+		last = a.list[block].close
+	}
+	a.edit(a.list[last].to, 0, "}")
+}
+
+// hints tell what to write in place of what nobody reads any more.
+var hints = []struct {
+	mark *regexp.Regexp
+	hint string
+}{
+	{regexp.MustCompile(`(?:[=(,:?+]|\breturn|^)\s*<[A-Za-z>?!]|\.\.\s*[@*A-Za-z]|\.@|\bdefault\s+xml\b`),
+		"E4X, XML as a part of the language, is not supported: keep the XML in a <data> item or a string, and use getElementsByTagName on the document"},
+	{regexp.MustCompile(`\[[^\]]*\bfor\s*(?:each\s*)?\(`), "array comprehensions of JavaScript 1.7 are not supported: write a loop, or map and filter"},
+	{regexp.MustCompile(`\bfunction\s*\w*\s*\([^)]*\)\s*[^\s{]`), "functions without braces of JavaScript 1.8 are not supported: write function (x) { return … }"},
+	{regexp.MustCompile(`\blet\s*\(`), "let expressions of JavaScript 1.7 are not supported: declare the variables before"},
+	{regexp.MustCompile(`\byield\b`), "generators of JavaScript 1.7 are not supported: write a loop that fills an array"},
+	{regexp.MustCompile(`#\d+[=#]`), "sharp variables are not supported: assign the object to a variable first"},
+}
+
+// hint looks at a line for the mark of something that was never standard.
+func hint(src *text, line int) string {
+	author := src.author()
+	lines := strings.Split(author.Text, "\n")
+	if !author.Statements || line < 1 || line > len(lines) || len(lines[line-1]) > 2000 {
+		return ""
+	}
+	for _, h := range hints {
+		if h.mark.MatchString(lines[line-1]) {
+			return "; " + h.hint
+		}
+	}
+	return ""
+}
+
+// needs are groups of built-ins that the standard does not have.
+type needs uint8
+
+const (
+	needSource needs = 1 << iota
+	needDates
+	needTexts
+	needAccessors
+	needStatics
+	needValues
+)
+
+// needNames are the names that tell that a program needs a group.
+var needNames = map[string]needs{
+	"toSource": needSource, "uneval": needSource, "getYear": needDates, "setYear": needDates, "toGMTString": needDates, "toLocaleFormat": needDates,
+	"__defineGetter__": needAccessors, "__defineSetter__": needAccessors, "__lookupGetter__": needAccessors, "__lookupSetter__": needAccessors,
+	".quote": needTexts, valuesName: needValues,
+}
+
+var staticCall = regexp.MustCompile(`\b(?:Array|String)\s*\.\s*(\w+)`)
+
+// needsOf finds out what programs ask for. Texts without Statements ask for nothing.
+func needsOf(list ...*text) (n needs) {
+	for _, t := range list {
+		if !t.Statements {
+			continue
+		}
+		for name, need := range needNames {
+			if n&need == 0 && strings.Contains(t.Text, name) {
+				n |= need
+			}
+		}
+		for name := range htmlMethods {
+			if n&needTexts == 0 && strings.Contains(t.Text, "."+name) {
+				n |= needTexts
+			}
+		}
+		if strings.Contains(t.Text, "Array") || strings.Contains(t.Text, "String") {
+			for _, m := range staticCall.FindAllStringSubmatch(t.Text, -1) {
+				if slices.Contains(arrayGenerics, m[1]) || slices.Contains(stringGenerics, m[1]) {
+					n |= needStatics
+				}
+			}
+		}
+	}
+	return n
+}
