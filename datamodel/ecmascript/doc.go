@@ -42,10 +42,19 @@
 // object has the method toSource in the form of SpiderMonkey, which refers to an
 // object around the present one as {}.
 //
+// Such texts may be written in JavaScript 1.7 or 1.8, as far as these were used:
+// comments <!-- and -->, for each (v in o), catch (e if condition), let (…) { … },
+// uneval, functions of constructors such as Array.forEach(list, f) and
+// String.trim(s), __defineGetter__ and its like, getYear, setYear, toGMTString and
+// toLocaleFormat (in English) of dates, quote, bold, link and the like of strings.
+// E4X, array comprehensions, functions without braces, let expressions, generators
+// without function* and sharp variables are errors at load that say what to write
+// in their place. Text for eval and Function is that of the engine.
+//
 // The language is a [datamodel.Scoper]: variables can be given to a part of a
 // document by other names. Text that scripts hand to eval, and members of the
 // global object, know nothing of it; they have to use the names that
-// variables have there.
+// variables have there. The source and the name of a function are the author's.
 //
 // # Data across the border
 //

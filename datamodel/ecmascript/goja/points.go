@@ -28,23 +28,25 @@ const pauseBit = 1 << 14
 
 // definePause makes the function.
 func (r *realm) definePause() error {
-	undefined := goja.Undefined()
-	f := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-		if len(call.Arguments) == 0 {
-			r.pause()
-			return undefined
-		}
-		operand := call.Arguments[0]
-		if s, ok := operand.(goja.String); ok && s.Length() >= longText {
-			r.cfg.Look()
-		}
-		r.pause()
-		return operand
-	})
+	f := r.vm.ToValue(r.point)
 	if err := r.defineCaught(); err != nil {
 		return err
 	}
 	return r.vm.GlobalObject().DefineDataProperty(pauseFunction, f, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// point is the function.
+func (r *realm) point(call goja.FunctionCall) goja.Value {
+	if len(call.Arguments) == 0 {
+		r.pause()
+		return goja.Undefined()
+	}
+	operand := call.Arguments[0]
+	if s, ok := operand.(goja.String); ok && s.Length() >= longText {
+		r.cfg.Look()
+	}
+	r.pause()
+	return operand
 }
 
 // Pause has f called when the script next comes to a place.

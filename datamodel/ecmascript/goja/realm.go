@@ -31,6 +31,9 @@ type realm struct {
 	natives *natives
 	waiting *waiting // functions of libraries; nil without
 
+	pauseName string // of the function of points.go in text for eval; empty: it is not there
+	authored  int    // see maxAuthored
+
 	textOf goja.Callable // Function.prototype.toString of the engine; nil: nobody has replaced it
 
 	paused atomic.Pointer[func()] // see points.go

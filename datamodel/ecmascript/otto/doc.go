@@ -24,6 +24,10 @@
 //   - A string is a sequence of Unicode characters, not of 16-bit units; a lone
 //     surrogate becomes U+FFFD. length counts units nevertheless.
 //   - eval is always indirect: the text does not see local variables.
+//   - In the ORS dialect const makes a variable that can be written, let (…) { … }
+//     is not there, __proto__ is an ordinary name, for each keeps what it goes
+//     through in a variable _$each1, and the name of a function is the one that
+//     the data model gives it.
 //   - A date without a time zone is taken for UTC, with a time as well.
 //   - for-in lists properties in the order in which they were made, also those
 //     whose names are indexes.
