@@ -108,7 +108,10 @@
 // functions by their source. It is the same on every engine, equal data gives
 // equal bytes, and every later version reads it. What it cannot hold is an error
 // that names the path and matches datamodel.ErrNotSerializable: accessors,
-// frozen objects, objects made by new, classes, symbols, proxies, promises,
-// running generators, built-ins, and functions that use variables of a function
-// or block around them. _event is not part of it.
+// frozen objects, classes, symbols, proxies, promises, running generators,
+// built-ins, functions that use variables of a function or block around them and,
+// without Features.Instances, objects made by new. An object made by new is saved
+// with its constructor, and that with what its prototype has, whoever made it its
+// prototype.
+// _event is not part of it.
 package ecmascript

@@ -32,6 +32,7 @@ type Features struct {
 	UTF16     bool // strings are sequences of 16-bit units; lone surrogates are kept
 	Lookahead bool // regular expressions have look-ahead and back references
 	KeyOrder  bool // JSON.stringify keeps the order of members
+	Instances bool // objects made by new can be saved, with their constructors
 }
 
 // Unit is a program to compile.
@@ -248,7 +249,14 @@ type Runtime interface {
 	// Build makes an object from a Shape without its Items, Props and elements,
 	// which the caller adds with SetMember and AddItem; an Array has its Length.
 	Build(s *Shape) (Value, error)
-	// SetHidden is SetMember for a property that is not enumerable.
+	// ConstructorOf returns the function whose prototype property an object has
+	// been from the beginning; nil for other objects.
+	ConstructorOf(obj Value) Value
+	// SetProto gives an object that Build made, or the prototype of a function, a
+	// prototype, which may get members; the Go nil: it keeps the one that it has.
+	SetProto(obj, proto Value) error
+	// SetHidden is SetMember for a property that is not enumerable. The prototype of
+	// a function is one.
 	SetHidden(obj Value, key string, v Value)
 	// AddItem adds an element to a Map, or (with key alone) to a Set.
 	AddItem(collection, key, value Value)
@@ -345,6 +353,12 @@ type Shape struct {
 	Class    Class
 	NullProt bool // the prototype is null (Object only)
 
+	// Proto is the prototype of an Object when it is another than Object.prototype
+	// and null. Members is the object that a Function had as its prototype property
+	// from the beginning, and has, when that is not as it was. A prototype property
+	// that was replaced is among Props.
+	Proto, Members Value
+
 	Bool   bool    // BooleanObject
 	Number float64 // Date (milliseconds), NumberObject, RegExp (lastIndex)
 
@@ -378,5 +392,5 @@ type Shape struct {
 type Property struct {
 	Name   string
 	Value  Value
-	Hidden bool // not enumerable (only of an Error: message, stack)
+	Hidden bool // not enumerable (only of an Error: message, stack; of a Function: prototype)
 }

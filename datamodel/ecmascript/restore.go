@@ -201,6 +201,16 @@ func (r *snapshotReader) value() (Value, error) {
 		return nil, r.fail("nested deeper than %d", maxSnapshotDepth)
 	}
 	defer func() { r.depth-- }()
+	if tag == snapPrototype {
+		f, err := r.value()
+		if err == nil && r.rt.Class(f) != Function {
+			err = r.fail("not a function")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.rt.Get(f, "prototype"), nil
+	}
 	return r.object(tag)
 }
 
@@ -216,6 +226,16 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 		}
 		return v, err
 	}
+	constructor := tag == snapConstructor
+	if constructor {
+		var err error
+		if tag, err = r.byte(); err == nil && tag != snapFunction && tag != snapWritten {
+			err = r.fail("not a function")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	s, err := r.shape(tag)
 	if err != nil {
 		return nil, err
@@ -226,6 +246,12 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	}
 	r.objects[id] = v
 	switch tag {
+	case snapInstance:
+		err = r.proto(v)
+	case snapFunction, snapWritten:
+		if constructor {
+			err = r.prototype(v)
+		}
 	case snapArray:
 		err = r.elements(v, s.Length)
 	case snapMap, snapSet:
@@ -237,11 +263,44 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	return v, r.props(v)
 }
 
+// proto reads the prototype of an object; undefined is what it has.
+func (r *snapshotReader) proto(o Value) error {
+	p, err := r.value()
+	if err != nil {
+		return err
+	}
+	switch c := r.rt.Class(p); {
+	case c == Undefined:
+		p = nil
+	case c != Null && c < Object:
+		return r.fail("malformed prototype")
+	}
+	if err := r.rt.SetProto(o, p); err != nil {
+		return fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	return nil
+}
+
+// prototype reads what the prototype of a function has.
+func (r *snapshotReader) prototype(f Value) error {
+	p := r.rt.Get(f, "prototype")
+	if r.rt.Class(p) != Object {
+		return r.fail("not the constructor of anything")
+	}
+	r.objects = append(r.objects, p)
+	if err := r.proto(p); err != nil {
+		return err
+	}
+	return r.props(p)
+}
+
 // shape reads what Build needs.
 func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 	s = &Shape{}
 	var u uint64
 	switch tag {
+	case snapInstance:
+		s.Class = Object
 	case snapObject:
 		s.Class = Object
 		s.NullProt, err = r.bool()

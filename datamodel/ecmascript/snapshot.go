@@ -48,6 +48,10 @@ const (
 	snapFixed    // members of read-only data
 	snapList     // elements of read-only data
 	snapWritten  // a function that the author wrote otherwise: both texts
+
+	snapInstance    // prototype; properties
+	snapPrototype   // the function that an object is the prototype of
+	snapConstructor // a function; prototype of its prototype, undefined if that is Object's; properties of that; properties
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -236,6 +240,12 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 			return w.list(v, l)
 		}
 	}
+	if class == Object {
+		if f := w.rt.ConstructorOf(v); f != nil {
+			w.dst = append(w.dst, snapPrototype)
+			return w.value(f)
+		}
+	}
 	w.ids[v] = uint64(len(w.ids))
 	s, err := w.rt.Inspect(v)
 	if err != nil && class == Function {
@@ -254,6 +264,13 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 func (w *snapshotWriter) shape(s *Shape) error {
 	switch s.Class {
 	case Object:
+		if s.Proto != nil {
+			w.dst = append(w.dst, snapInstance)
+			if err := w.value(s.Proto); err != nil {
+				return err
+			}
+			break
+		}
 		w.dst = append(w.dst, snapObject)
 		w.bool(s.NullProt)
 	case Array:
@@ -267,6 +284,9 @@ func (w *snapshotWriter) shape(s *Shape) error {
 			return err
 		}
 	case Function:
+		if s.Members != nil {
+			w.dst = append(w.dst, snapConstructor)
+		}
 		if s.Written != "" {
 			w.dst = append(w.dst, snapWritten)
 		} else {
@@ -276,6 +296,11 @@ func (w *snapshotWriter) shape(s *Shape) error {
 		w.text(s.Text)
 		if s.Written != "" {
 			w.text(s.Written)
+		}
+		if s.Members != nil {
+			if err := w.members(s.Members); err != nil {
+				return err
+			}
 		}
 	case Date:
 		w.dst = append(w.dst, snapDate)
@@ -347,6 +372,30 @@ func (w *snapshotWriter) props(props []Property) error {
 		}
 	}
 	return nil
+}
+
+// members writes what the prototype of a function has. It is numbered after the
+// function.
+func (w *snapshotWriter) members(p Value) error {
+	w.ids[p] = uint64(len(w.ids))
+	w.path = append(w.path, "prototype")
+	s, err := w.rt.Inspect(p)
+	if err != nil {
+		return w.refuse(err.Error())
+	}
+	switch {
+	case s.Proto != nil:
+		err = w.value(s.Proto)
+	case s.NullProt:
+		w.dst = append(w.dst, snapNull)
+	default:
+		w.dst = append(w.dst, snapUndefined)
+	}
+	if err == nil {
+		err = w.props(s.Props)
+	}
+	w.path = w.path[:len(w.path)-1]
+	return err
 }
 
 // dynamic writes an object that this package made.

@@ -47,7 +47,7 @@ func Exchange(t *testing.T, from, to ecmascript.Engine) {
 
 	// What the other engine does not have is refused, not changed.
 	if a.features.ES2015 && !b.features.ES2015 {
-		for _, text := range []string{"var m = new Map()", "var f = x => x", "var u8 = new Uint8Array(2)"} {
+		for _, text := range []string{"var m = new Map()", "var f = x => x", "var u8 = new Uint8Array(2)", "function A() {} var a = new A()"} {
 			snap, err := a.new(t, datamodel.Host{}).script(text).m.Snapshot(nil)
 			if err != nil {
 				t.Fatal(err)

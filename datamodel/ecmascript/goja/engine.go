@@ -70,7 +70,7 @@ func (e *engine) function(text string, strict bool) (*code, error) {
 
 // Features says what goja can do.
 func (*engine) Features() ecmascript.Features {
-	return ecmascript.Features{Name: "goja", ES2015: true, Strict: true, UTF16: true, Lookahead: true, KeyOrder: true}
+	return ecmascript.Features{Name: "goja", ES2015: true, Strict: true, UTF16: true, Lookahead: true, KeyOrder: true, Instances: true}
 }
 
 // code is a compiled program and what is known of it.

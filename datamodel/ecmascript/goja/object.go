@@ -188,6 +188,13 @@ func (r *realm) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
 
 // SetHidden sets an own property that is not enumerable.
 func (r *realm) SetHidden(o ecmascript.Value, key string, v ecmascript.Value) {
+	if key == "prototype" && class(obj(o)) == ecmascript.Function {
+		r.shapes = true
+		if err := obj(o).Set(key, js(v)); err != nil {
+			panic(err)
+		}
+		return
+	}
 	r.set(o, key, v, goja.FLAG_FALSE)
 }
 

@@ -233,6 +233,14 @@ func (r *runtime) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
 	return nil, fmt.Errorf("no object can be made of class %d", s.Class)
 }
 
+// ConstructorOf returns nil: prototypes are not saved.
+func (r *runtime) ConstructorOf(ecmascript.Value) ecmascript.Value { return nil }
+
+// SetProto fails.
+func (r *runtime) SetProto(_, _ ecmascript.Value) error {
+	return errors.New("the otto engine does not restore objects made by new")
+}
+
 // AddItem is never called: there is no Map and no Set.
 func (r *runtime) AddItem(_, _, _ ecmascript.Value) {}
 
