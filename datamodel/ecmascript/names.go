@@ -222,7 +222,7 @@ func (t *text) edited(edits []Edit) *text {
 	}
 	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Offset, b.Offset) })
 	var out strings.Builder
-	next := &text{Source: t.Source, from: t}
+	next := &text{Source: t.Source, from: t, needs: t.needs}
 	at := 0
 	for _, e := range edits {
 		if e.Offset < at {

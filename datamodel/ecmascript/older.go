@@ -13,34 +13,35 @@ import (
 // JavaScript 1.7 and 1.8. What engines of today do not read is written anew, in
 // the same lines; Function.prototype.toString gives what the author wrote.
 
-// olderSyntax finds texts that need a closer look.
-var olderSyntax = regexp.MustCompile(`<!--|-->|\bfor\s+each\b|\bcatch\s*\([^)]*\sif\b|\blet\s*\(`)
-
-// constSyntax is what engines without ECMAScript 2015 do not read.
-var constSyntax = regexp.MustCompile(`\bconst\b`)
-
 // valuesName is the function of what for each goes through.
 const valuesName = "_$values"
 
 // adapt returns a text as engines read it.
 func (l *language) adapt(src datamodel.Source) (*text, error) {
 	t := &text{Source: src}
-	older := l.engine.Features().ES2015
-	switch {
-	case src.Statements && (olderSyntax.MatchString(src.Text) || !older && constSyntax.MatchString(src.Text)):
-	case src.Kind == datamodel.Script && (strings.Contains(src.Text, "<!--") || strings.Contains(src.Text, "-->")):
-	default:
+	comments := strings.Contains(src.Text, "<!--") || strings.Contains(src.Text, "-->")
+	es2015 := l.engine.Features().ES2015
+	var w words
+	if src.Statements {
+		w = wordsOf(src.Text)
+		t.needs = w.needs
+	}
+	if !w.older && (es2015 || !w.constant) && (!comments || !src.Statements && src.Kind != datamodel.Script) {
 		return t, nil
 	}
 	if err := CheckSource(src.Text, l.maxScript); err != nil {
 		return nil, compileError(t, 0, err)
 	}
-	a := adapter{text: src.Text, es2015: older}
+	a := adapter{text: src.Text, es2015: es2015}
 	a.read()
 	if src.Statements {
 		a.rewrite()
 	}
-	return t.edited(a.edits), nil
+	t = t.edited(a.edits)
+	if es2015 && a.each > 0 {
+		t.needs |= needValues
+	}
+	return t, nil
 }
 
 // lexeme is a piece of text between white space and comments.
@@ -142,6 +143,7 @@ func (a *adapter) forEach(i int) {
 		return
 	}
 	a.edit(a.list[i+1].from, len("each"), "")
+	a.each++
 	if a.es2015 {
 		a.edit(a.list[in].from, len("in"), "of "+valuesName+"(")
 		a.edit(a.list[end].from, 0, ")")
@@ -151,7 +153,6 @@ func (a *adapter) forEach(i int) {
 	if a.is(first, "var") {
 		first++
 	}
-	a.each++
 	object := "_$each" + strconv.Itoa(a.each)
 	name := a.text[a.list[first].from:a.list[in-1].to]
 	a.edit(a.list[in].from, len("in"), "in "+object+" = (")
@@ -228,34 +229,65 @@ const (
 var needNames = map[string]needs{
 	"toSource": needSource, "uneval": needSource, "getYear": needDates, "setYear": needDates, "toGMTString": needDates, "toLocaleFormat": needDates,
 	"__defineGetter__": needAccessors, "__defineSetter__": needAccessors, "__lookupGetter__": needAccessors, "__lookupSetter__": needAccessors,
-	".quote": needTexts, valuesName: needValues,
 }
 
-var staticCall = regexp.MustCompile(`\b(?:Array|String)\s*\.\s*(\w+)`)
+// words is what the words of a text tell about it. They may stand in strings.
+type words struct {
+	needs    needs
+	older    bool // it may have syntax that has to be written anew
+	constant bool // it may have const
+}
 
-// needsOf finds out what programs ask for. Texts without Statements ask for nothing.
-func needsOf(list ...*text) (n needs) {
-	for _, t := range list {
-		if !t.Statements {
+// wordsOf looks at the words of a text. This is done with all texts.
+func wordsOf(text string) (w words) {
+	last, before := "", byte(0) // the word before, and what stands between
+	caught := false
+	for i := 0; i < len(text); {
+		c := text[i]
+		if !isWord(c) {
+			if c > ' ' {
+				if before != 0 {
+					last = ""
+				}
+				before = c
+			}
+			i++
 			continue
 		}
-		for name, need := range needNames {
-			if n&need == 0 && strings.Contains(t.Text, name) {
-				n |= need
-			}
+		from := i
+		for i < len(text) && isWord(text[i]) {
+			i++
 		}
-		for name := range htmlMethods {
-			if n&needTexts == 0 && strings.Contains(t.Text, "."+name) {
-				n |= needTexts
+		word := text[from:i]
+		w.needs |= needNames[word]
+		switch {
+		case before == '.':
+			if _, ok := htmlMethods[word]; ok || word == "quote" {
+				w.needs |= needTexts
 			}
-		}
-		if strings.Contains(t.Text, "Array") || strings.Contains(t.Text, "String") {
-			for _, m := range staticCall.FindAllStringSubmatch(t.Text, -1) {
-				if slices.Contains(arrayGenerics, m[1]) || slices.Contains(stringGenerics, m[1]) {
-					n |= needStatics
-				}
+			if (last == "Array" || last == "String") && (slices.Contains(arrayGenerics, word) || slices.Contains(stringGenerics, word)) {
+				w.needs |= needStatics
 			}
+		case word == "each":
+			w.older = w.older || last == "for"
+		case word == "if":
+			w.older = w.older || caught && before == 0 && last != "else" && last != "" // catch (e if …)
+		case word == "let":
+			w.older = w.older || strings.HasPrefix(strings.TrimLeft(text[i:min(len(text), i+16)], " \t\r\n"), "(")
+		case word == "catch":
+			caught = true
+		case word == "const":
+			w.constant = true
 		}
+		last, before = word, 0
+	}
+	return w
+}
+
+// needsOf is what programs of several texts ask for.
+func needsOf(list ...*text) (n needs) {
+	for _, t := range list {
+		n |= t.needs
 	}
 	return n
 }

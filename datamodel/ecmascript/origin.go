@@ -13,6 +13,7 @@ type text struct {
 	from  *text             // what it was made from; nil: the author wrote it
 	moves []move            // the changes, in order
 	names map[string]string // new names of variables: what they were called
+	needs needs
 }
 
 // move is a piece of a text that is not as it was.
