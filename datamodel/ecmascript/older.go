@@ -176,7 +176,7 @@ func (a *adapter) guard(i int) {
 	// The clause that follows is within the one that is written here.
 	for a.is(last+1, "catch", "(") {
 		block := a.list[last+2].close + 1
-		if !a.is(block, "{") || a.list[block].close == 0 {
+		if block <= last || !a.is(block, "{") || a.list[block].close == 0 {
 			return
 		}
 		last = a.list[block].close

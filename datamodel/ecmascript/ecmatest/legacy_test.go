@@ -364,7 +364,8 @@ func TestHostErrors(t *testing.T) {
 func FuzzRename(f *testing.F) {
 	for _, text := range []string{"x + 1", "var x = 1; x", "{a: x}", "a) + (b", "f(x, function (x) { return x })", "x = {x: x, get x() { return x }}", "`${x}`",
 		"({x, y: [z = x]} = q)", "for (let x of y) x", "class x extends y { x() { return x } }", "x: for (;;) break x", "var {x, ...y} = z", "a?.x ?? x", "async x => await x",
-		"try {} catch { x }", "function* x() { yield x }", "if (x) function f() { x }", "<!-- x", "x\n/*\n*/x", "new.target", "\\u0078 = 1", "(x)\n(y)", "switch (x) { case x: let y }"} {
+		"try {} catch { x }", "function* x() { yield x }", "if (x) function f() { x }", "<!-- x", "x\n/*\n*/x", "new.target", "\\u0078 = 1", "(x)\n(y)", "switch (x) { case x: let y }",
+		"for each (var x in y) x", "try {} catch (x if x > y) { x } catch (y if x) {} catch (z) { z }", "let (x = y) { x }", "x\n--> y", "<!-- x\n-->y\nx", "for each (x in for each (y in z", "catch (e if (catch (f if"} {
 		f.Add(text)
 	}
 	l := ecmascript.New(goja.Engine(), nil).(datamodel.Scoper)
