@@ -14,7 +14,8 @@ import (
 //
 //	METRIC <state_enter sid='A1' name='work' type='state' />
 //
-// Lines begin with appl_begin, event_queued, event_processed, state_enter,
+// Lines begin with doc_request, doc_retrieved (with the duration in milliseconds),
+// appl_begin, event_queued, event_processed, state_enter,
 // state_exit, onentry, onexit, transition, eval_condition, eval_expr, log,
 // extension, exec_error, fm_exec_error (the error event of a module), appl_end.
 // Values longer than 200 bytes are cut. Each line is one Write; errors of w are
@@ -22,6 +23,10 @@ import (
 func MetricTrace(w io.Writer, sid string) *Trace {
 	m := &metricWriter{w: w, sid: sid}
 	return &Trace{
+		Document: func(d DocumentTrace) {
+			m.line("doc_request", "url", d.URL)
+			m.line("doc_retrieved", "url", d.URL, "cached", strconv.FormatBool(d.Cached), "duration", strconv.FormatInt(d.Duration.Milliseconds(), 10))
+		},
 		Started: func(doc *Document) {
 			m.doc = doc
 			m.line("appl_begin", "name", doc.name, "url", doc.url)

@@ -67,6 +67,7 @@ type Limits struct {
 // Trace is a set of optional callbacks, called in the order in which things
 // happen, on the goroutine that runs the Machine. They must not call the Machine.
 type Trace struct {
+	Document    func(DocumentTrace)           // the document was requested and is there; called by who loads it, before Start
 	Started     func(doc *Document)           // Start begins
 	EventQueued func(ev *Event)               // an event enters the internal queue
 	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
@@ -82,6 +83,13 @@ type Trace struct {
 	Extension   func(ExtensionTrace)          // an element of a module begins
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
+}
+
+// DocumentTrace describes how a session got its document.
+type DocumentTrace struct {
+	URL      string
+	Cached   bool          // nothing was read and compiled
+	Duration time.Duration // from the request until it was there
 }
 
 // TransitionTrace describes a transition that is taken.
