@@ -211,7 +211,7 @@ func positive[T int | time.Duration](v *T, def T) {
 // the same session (Query, Wait).
 type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
-	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one with StartRequest.At whose document could not be loaded
+	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
 }
 
 // Info says what a session is.

@@ -147,7 +147,7 @@ func TestScheduledEnds(t *testing.T) {
 			b.clock.Advance(time.Hour)
 			require.NoError(t, b.Settle(ctx))
 			assert.Equal(t, session.Failed, b.result(broken).Reason)
-			assert.Equal(t, []string{broken + " app:///missing.scxml failed"}, ended)
+			assert.Equal(t, []string{terminated + " app:///later.scxml terminated", broken + " app:///missing.scxml failed"}, ended)
 			assert.Equal(t, 1, b.Len())
 			if store != nil {
 				assert.Len(t, stored(t, store), 1)

@@ -396,7 +396,9 @@ func (e *Engine) tell(s *session, x errand) {
 func (e *Engine) end(s *session, r Result) {
 	e.timers.removeAll(s)
 	s.mu.Lock()
-	machine, watch, begun := s.machine, s.watch, s.begin == nil
+	machine, watch := s.machine, s.watch
+	known := s.begin == nil || !s.begin.at.IsZero() && s.phase == running
+	info := s.info()
 	s.machine, s.children, s.begin, s.inbox = nil, nil, nil, inbox{}
 	s.result = &r
 	s.ended.Store(true)
@@ -411,8 +413,8 @@ func (e *Engine) end(s *session, r Result) {
 		}
 	}
 	e.sessions.retire(s)
-	if f := e.opts.Observer.SessionEnded; f != nil && begun {
-		f(s.info(), r)
+	if f := e.opts.Observer.SessionEnded; f != nil && known {
+		f(info, r)
 	}
 }
 
