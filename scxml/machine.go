@@ -176,6 +176,14 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		}
 		maps.Copy(globals, doc.rules.globals(m))
 	}
+	var called func(string)
+	if t := opts.Trace; t != nil && t.Extension != nil {
+		called = func(function string) {
+			if !strings.HasPrefix(function, "__") { // of the dialect, not of a module
+				t.Extension(ExtensionTrace{Function: function})
+			}
+		}
+	}
 	model, err := doc.language.New(datamodel.Host{
 		SessionID:    opts.sessionID(),
 		Name:         doc.name,
@@ -185,6 +193,7 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		IOProcessors: opts.IOProcessors,
 		X:            opts.X,
 		Globals:      globals,
+		Called:       called,
 		Legacy:       doc.legacy,
 		Limits:       doc.evaluationLimits(opts.Limits.Limits),
 	})

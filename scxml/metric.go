@@ -16,8 +16,10 @@ import (
 //
 // Lines begin with doc_request, doc_retrieved (with the duration in milliseconds),
 // appl_begin, event_queued, event_processed, state_enter,
-// state_exit, onentry, onexit, transition, eval_condition, eval_expr, log,
-// extension, exec_error, fm_exec_error (the error event of a module), appl_end.
+// state_exit, onentry, onexit, transition, eval_condition, eval_expr, log, cancel,
+// extension (with the name of an element, or the function that a script calls),
+// exec_error, fm_exec_error (the error event of a module), persist_store,
+// persist_restore, persist_error, appl_end.
 // Values longer than 200 bytes are cut. Each line is one Write; errors of w are
 // ignored. The Trace is for one machine: sid is its session.
 func MetricTrace(w io.Writer, sid string) *Trace {
@@ -53,7 +55,27 @@ func MetricTrace(w io.Writer, sid string) *Trace {
 		Log: func(e LogEntry) {
 			m.line("log", "expr", e.Text, "label", e.Label, "level", strconv.Itoa(max(e.Level, firstLevel)))
 		},
+		Persist: func(p PersistTrace) {
+			bytes := strconv.Itoa(p.Bytes)
+			switch {
+			case p.Err != nil:
+				m.line("persist_error", "error", p.Err.Error())
+			case p.Restored:
+				m.line("persist_restore", "bytes", bytes)
+			default:
+				m.line("persist_store", "bytes", bytes)
+			}
+		},
+		Effect: func(e Effect) {
+			if c, ok := e.(*Cancel); ok {
+				m.line("cancel", "sendid", c.SendID)
+			}
+		},
 		Extension: func(e ExtensionTrace) {
+			if e.Function != "" {
+				m.line("extension", "function", e.Function)
+				return
+			}
 			m.line("extension", "name", e.Name, "namespace", e.Namespace, "line", strconv.Itoa(e.Pos.Line))
 		},
 		Error: func(ev *Event, err error) {

@@ -68,6 +68,7 @@ type Limits struct {
 // happen, on the goroutine that runs the Machine. They must not call the Machine.
 type Trace struct {
 	Document    func(DocumentTrace)           // the document was requested and is there; called by who loads it, before Start
+	Persist     func(PersistTrace)            // the session was saved or brought back; called by who does it
 	Started     func(doc *Document)           // Start begins
 	EventQueued func(ev *Event)               // an event enters the internal queue
 	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
@@ -80,7 +81,7 @@ type Trace struct {
 	Eval        func(EvalTrace)               // an expression has been evaluated
 	Effect      func(Effect)                  // an effect has been emitted
 	Log         func(LogEntry)                // a <log> has been executed
-	Extension   func(ExtensionTrace)          // an element of a module begins
+	Extension   func(ExtensionTrace)          // an element of a module begins, or a script calls a function of one
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
 }
@@ -111,10 +112,20 @@ type EvalTrace struct {
 	Pos    Position
 }
 
-// ExtensionTrace describes an element of a module that is executed.
+// ExtensionTrace describes an element of a module that is executed, or a function
+// that is called.
 type ExtensionTrace struct {
-	Namespace, Name string
+	Namespace, Name string // of an element
 	Pos             Position
+
+	Function string // as scripts find it, "_genesys.session.timeInZone", or its name alone; "" for an element
+}
+
+// PersistTrace describes how a session was saved or brought back.
+type PersistTrace struct {
+	Restored bool  // brought back; otherwise saved
+	Bytes    int   // of its snapshot
+	Err      error // nil: it succeeded
 }
 
 func (o *MachineOptions) sessionID() string {

@@ -440,10 +440,12 @@ func (d *durable) write(s *session, c *persistence.Commit) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("session: storing session %q: %w", s.id, err)
+		err = fmt.Errorf("session: storing session %q: %w", s.id, err)
+	} else {
+		s.saved.rev++
 	}
-	s.saved.rev++
-	return nil
+	s.tracePersist(false, len(c.Snapshot), err)
+	return err
 }
 
 // confirm notes that an effect has been carried out.

@@ -321,6 +321,7 @@ func (d *durable) reload(id string) {
 func (e *Engine) resume(s *session, r *revival) {
 	if r.machine != nil && r.ended == nil && s.begin == nil {
 		m, err := scxml.RestoreMachine(s.doc, r.machine, s.machineOptions())
+		s.tracePersist(true, len(r.machine), err)
 		if err != nil {
 			e.logger.Error("session not restored; it stays in the store", "session", s.id, "error", err)
 			e.forget(s, err)

@@ -188,3 +188,21 @@ func TestDocumentTrace(t *testing.T) {
 		"METRIC <appl_begin sid='s3' name='' url='document.scxml' />",
 	}, got)
 }
+
+// TestPersistTrace: the trace tells of what goes to the store and comes back.
+func TestPersistTrace(t *testing.T) {
+	var lines strings.Builder
+	opts := session.Options{Trace: func(id string, _ *scxml.Document) *scxml.Trace {
+		trace := scxml.MetricTrace(&lines, id)
+		return &scxml.Trace{Persist: trace.Persist}
+	}}
+	store := memory(t)
+	b := node(t, store, opts)
+	id := b.start(chart(waits))
+	require.NoError(t, b.Settle(deadline(t)))
+	assert.Regexp(t, `^METRIC <persist_store sid='`+id+`' bytes='\d+' />\n$`, lines.String())
+	lines.Reset()
+	b = b.restart(store, 0, opts)
+	require.NoError(t, b.Settle(deadline(t)))
+	assert.Regexp(t, `^METRIC <persist_restore sid='`+id+`' bytes='\d+' />\n$`, lines.String())
+}

@@ -31,7 +31,8 @@ type session struct {
 	timers     *timer // delayed sends; guarded by timers.mu
 	timerCount int    // likewise
 	alarm      *timer // when it is to begin, or when its life ends; likewise
-	born       int64  // when it began, in nanoseconds since 1970; used by the worker alone
+	trace      *scxml.Trace
+	born       int64 // when it began, in nanoseconds since 1970; used by the worker alone
 
 	finishing atomic.Bool // it has come to its end by itself, and is telling so
 	urgent    atomic.Bool // stopping is set
@@ -160,8 +161,16 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 	}
 	if e.opts.Trace != nil {
 		o.Trace = e.opts.Trace(s.id, s.doc)
+		s.trace = o.Trace
 	}
 	return o
+}
+
+// tracePersist tells of a snapshot that was written, or read back.
+func (s *session) tracePersist(restored bool, bytes int, err error) {
+	if t := s.trace; t != nil && t.Persist != nil {
+		t.Persist(scxml.PersistTrace{Restored: restored, Bytes: bytes, Err: err})
+	}
 }
 
 // unhandled tells the operator of an error that the document does not handle.
