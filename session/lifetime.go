@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -172,11 +171,12 @@ const keyPrefix = "key:"
 // the session remembers is dropped, and the result is nil. A key has 1 to MaxEventKey
 // bytes of UTF-8 without control characters. It is remembered, with the session and
 // across a restart when that is stored, until persistence.KeyWindow more events have
-// been accepted; a store may remember longer.
+// been accepted; a store may remember longer. The errors are those of Send, and
+// persistence.ErrInvalid for a key that is none.
 func (e *Engine) SendOnce(ctx context.Context, id, key string, ev *scxml.Event) error {
 	key = keyPrefix + key
 	if key == keyPrefix {
-		return errors.New("session: SendOnce with an empty key")
+		return fmt.Errorf("%w: SendOnce with an empty key", persistence.ErrInvalid)
 	}
 	if err := persistence.CheckNames("event key", key); err != nil {
 		return fmt.Errorf("session: %w", err)
