@@ -3,6 +3,8 @@ package session_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -167,7 +169,9 @@ func TestLoaderCacheRoom(t *testing.T) {
 }
 
 func TestLoaderTLSAndProxy(t *testing.T) {
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("secret")) }))
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("secret")) }))
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that fails
+	secure.StartTLS()
 	t.Cleanup(secure.Close)
 	fetch := func(opts session.LoaderOptions, address string) (string, error) {
 		opts.Allow = []string{secure.URL, "http://charts.example/"}
