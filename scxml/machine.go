@@ -177,10 +177,10 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		maps.Copy(globals, doc.rules.globals(m))
 	}
 	var called func(string)
-	if t := opts.Trace; t != nil && t.Extension != nil {
+	if t := opts.Trace; t != nil && t.Function != nil {
 		called = func(function string) {
 			if !strings.HasPrefix(function, "__") { // of the dialect, not of a module
-				t.Extension(ExtensionTrace{Function: function})
+				t.Function(function)
 			}
 		}
 	}

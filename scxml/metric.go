@@ -71,11 +71,8 @@ func MetricTrace(w io.Writer, sid string) *Trace {
 				m.line("cancel", "sendid", c.SendID)
 			}
 		},
+		Function: func(function string) { m.line("extension", "function", function) },
 		Extension: func(e ExtensionTrace) {
-			if e.Function != "" {
-				m.line("extension", "function", e.Function)
-				return
-			}
 			m.line("extension", "name", e.Name, "namespace", e.Namespace, "line", strconv.Itoa(e.Pos.Line))
 		},
 		Error: func(ev *Event, err error) {

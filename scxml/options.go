@@ -81,7 +81,8 @@ type Trace struct {
 	Eval        func(EvalTrace)               // an expression has been evaluated
 	Effect      func(Effect)                  // an effect has been emitted
 	Log         func(LogEntry)                // a <log> has been executed
-	Extension   func(ExtensionTrace)          // an element of a module begins, or a script calls a function of one
+	Extension   func(ExtensionTrace)          // an element of a module begins
+	Function    func(function string)         // a script calls a function of a module: "_genesys.session.timeInZone", or its name where the path is not known
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
 }
@@ -112,13 +113,10 @@ type EvalTrace struct {
 	Pos    Position
 }
 
-// ExtensionTrace describes an element of a module that is executed, or a function
-// that is called.
+// ExtensionTrace describes an element of a module that is executed.
 type ExtensionTrace struct {
-	Namespace, Name string // of an element
+	Namespace, Name string
 	Pos             Position
-
-	Function string // as scripts find it, "_genesys.session.timeInZone", or its name alone; "" for an element
 }
 
 // PersistTrace describes how a session was saved or brought back.

@@ -129,19 +129,39 @@ func (c *VirtualClock) Next() (time.Time, bool) {
 func (c *VirtualClock) Advance(d time.Duration) {
 	c.advance.Lock()
 	defer c.advance.Unlock()
-	c.mu.Lock()
-	clear(c.fired)
-	c.mu.Unlock()
-	c.settle()
+	c.recount()
 	end := c.Now().Add(max(d, 0))
-	for {
-		a := c.take(end)
-		if a == nil {
-			break
-		}
-		a.f()
-		c.settle()
+	for c.step(end) {
 	}
+}
+
+// Step calls the next function that falls due by end, with the clock set to its
+// time, and reports whether there was one; when there is none it sets the clock to
+// end, unless that is past. It waits as Advance does. It is Advance for whoever wants to look
+// at things between two timers, or to give up after so many.
+func (c *VirtualClock) Step(end time.Time) bool {
+	c.advance.Lock()
+	defer c.advance.Unlock()
+	c.recount()
+	return c.step(end)
+}
+
+// recount begins the count of MaxTimers anew.
+func (c *VirtualClock) recount() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.fired)
+}
+
+func (c *VirtualClock) step(end time.Time) bool {
+	c.settle()
+	a := c.take(end)
+	if a == nil {
+		return false
+	}
+	a.f()
+	c.settle()
+	return true
 }
 
 // take sets the clock to the next alarm that is due by end and returns it, or
@@ -150,7 +170,9 @@ func (c *VirtualClock) take(end time.Time) *alarm {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending.len() == 0 || c.pending.items[0].due.After(end) {
-		c.now = end
+		if end.After(c.now) {
+			c.now = end
+		}
 		return nil
 	}
 	a := c.pending.items[0]

@@ -223,10 +223,8 @@
 //
 // # Testing a strategy
 //
-// A strategy is tested with go test, without a switch: package sim plays one, under a
-// session.VirtualClock, so that a call that lasts minutes takes milliseconds. The recipe is
-// examples/quickstart/strategy_test.go: it sends a call to the strategy and compares the treatments, the
-// routes and the final state with what is expected.
+// Package telephony/strategytest tests strategies with go test, without a switch: callers, agents and the
+// web are simulated, and a call that lasts minutes takes milliseconds. examples/unit-test shows it.
 //
 // # What is not here
 //

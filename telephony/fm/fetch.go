@@ -58,6 +58,10 @@ type FetchOptions struct {
 
 	// TLS is used for https; nil is Go's default.
 	TLS *tls.Config
+
+	// Transport takes the place of the network, in tests for example; Networks and
+	// TLS then have no meaning. nil: the network.
+	Transport http.RoundTripper
 }
 
 const (
@@ -104,9 +108,9 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: fetchDialTimeout, Control: f.policy.control}
-	f.client = &http.Client{
-		CheckRedirect: f.policy.checkRedirect,
-		Transport: &http.Transport{
+	f.client = &http.Client{CheckRedirect: f.policy.checkRedirect, Transport: o.Transport}
+	if o.Transport == nil {
+		f.client.Transport = &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    fetchDialTimeout,
@@ -114,7 +118,7 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 			MaxIdleConns:           fetchIdleConns,
 			IdleConnTimeout:        fetchIdleTimeout,
 			MaxResponseHeaderBytes: fetchHeaderBytes,
-		},
+		}
 	}
 	return f, nil
 }
