@@ -299,9 +299,10 @@ func (n *treeNode) object() Value {
 	if n.given && len(n.children) == 0 {
 		switch v := n.value.(type) {
 		case datamodel.HostObject:
-			n.made = n.m.hostObject(v)
+			n.made = n.m.hostObject(n.path, v)
 		case datamodel.Func:
-			n.made = n.m.function(n.name(), v)
+			path := strings.TrimSuffix(strings.TrimSuffix(n.path, n.name()), ".")
+			n.made = n.m.function(path, n.name(), v)
 		case *datamodel.Object:
 			n.made = n.m.fixed(v)
 		default:
@@ -325,7 +326,7 @@ func (n *treeNode) Get(name string) (Value, bool) {
 	}
 	switch v := n.value.(type) {
 	case datamodel.HostObject:
-		return (&hostDynamic{n.m, v}).Get(name)
+		return (&hostDynamic{n.m, v, n.path}).Get(name)
 	case *datamodel.Object:
 		return (&dataObject{m: n.m, data: v}).Get(name)
 	}
@@ -354,8 +355,9 @@ func (n *treeNode) Keys() []string {
 
 // hostDynamic is a HostObject as scripts see it.
 type hostDynamic struct {
-	m   *model
-	obj datamodel.HostObject
+	m    *model
+	obj  datamodel.HostObject
+	path string // where scripts find it; empty where that is not known
 }
 
 func (h *hostDynamic) Get(name string) (Value, bool) {
@@ -364,7 +366,7 @@ func (h *hostDynamic) Get(name string) (Value, bool) {
 		return nil, false
 	}
 	if f, ok := v.(datamodel.Func); ok {
-		return h.m.function(name, f), true
+		return h.m.function(h.path, name, f), true
 	}
 	e, err := h.m.in(v)
 	if err != nil {
@@ -375,10 +377,11 @@ func (h *hostDynamic) Get(name string) (Value, bool) {
 
 func (h *hostDynamic) Keys() []string { return h.obj.Names() }
 
-// hostObject returns the one object that stands for a HostObject.
-func (m *model) hostObject(h datamodel.HostObject) Value {
+// hostObject returns the one object that stands for a HostObject, which scripts
+// find at path.
+func (m *model) hostObject(path string, h datamodel.HostObject) Value {
 	if !reflect.TypeOf(h).Comparable() {
-		return m.rt.NewDynamic(&hostDynamic{m, h})
+		return m.rt.NewDynamic(&hostDynamic{m, h, path})
 	}
 	s := &m.scope
 	if v, ok := s.hosts[h]; ok {
@@ -387,7 +390,7 @@ func (m *model) hostObject(h datamodel.HostObject) Value {
 	if s.hosts == nil || len(s.hosts) >= maxHostObjects {
 		s.hosts = map[datamodel.HostObject]Value{}
 	}
-	v := m.rt.NewDynamic(&hostDynamic{m, h})
+	v := m.rt.NewDynamic(&hostDynamic{m, h, path})
 	s.hosts[h] = v
 	return v
 }

@@ -238,7 +238,7 @@
 //     attributes language and usecap are accepted and not looked at.
 //   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
-//     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
-//     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
+//     switch, submits, treatments, fetches with guaranteed delivery,
+//     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
 //     so give their states a time-out; nor are calls linked to their sessions again.
 package fm
