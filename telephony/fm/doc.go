@@ -241,7 +241,7 @@
 //   - <ixn:createcall type="predictive"> is answered with its error event.
 //   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
-//     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
-//     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
+//     switch, submits, treatments, fetches with guaranteed delivery,
+//     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
 //     so give their states a time-out; nor are calls linked to their sessions again.
 package fm

@@ -170,7 +170,7 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		a.failCode(0.0, notConnected("router function"))
 		return
 	}
-	err = s.begin(a.session, r.retries >= 0, 0, "", func(ctx context.Context) time.Duration {
+	err = s.begin(a.session, r.retries >= 0, func(ctx context.Context) time.Duration {
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return s.attempt(ctx, a, r) })
 		if err == nil {
 			a.done(data)
