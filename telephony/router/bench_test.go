@@ -13,12 +13,8 @@ import (
 	"github.com/seed-ff723688/ors/telephony/router"
 )
 
-// The floor of the benchmarks: 10,000 agents with 20 of 40 skills each, and 5,000
-// requests of 500 expressions.
-const (
-	benchAgents   = 10_000
-	benchRequests = 5_000
-)
+// The floor of the benchmarks: 10,000 agents with 20 of 40 skills each.
+const benchAgents = 10_000
 
 func benchSkills(rnd *rand.Rand) map[string]int {
 	skills := make(map[string]int, 20)
@@ -49,7 +45,7 @@ type benchFloor struct {
 	served      []router.ID
 }
 
-func newBenchFloor(b *testing.B) *benchFloor {
+func newBenchFloor(b *testing.B, expressions int) *benchFloor {
 	f := &benchFloor{clock: session.NewVirtualClock(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), rnd: rand.New(rand.NewPCG(1, 2))}
 	f.Router = router.New(&router.Options{Clock: f.clock, Reservation: time.Hour})
 	for i := range benchAgents {
@@ -58,7 +54,7 @@ func newBenchFloor(b *testing.B) *benchFloor {
 		f.agents = append(f.agents, a.ID)
 		f.plain.agents = append(f.plain.agents, &plainAgent{id: a.ID, skills: a.Skills})
 	}
-	for range 500 {
+	for range expressions {
 		list, err := router.ParseTargets("?:" + benchExpression(f.rnd) + "@Stat.GA")
 		require.NoError(b, err)
 		f.expressions = append(f.expressions, list)
@@ -74,62 +70,68 @@ func (f *benchFloor) submit(b *testing.B) {
 }
 
 // BenchmarkDecision measures what it takes to give an agent who becomes free to
-// the first of 5,000 waiting requests, and to find an agent among those of 10,000 who are free for a
+// the first of 5,000 waiting requests of 500 expressions, and of more, and to find an agent among those of 10,000 who are free for a
 // new request; then the same by a plain scan.
 func BenchmarkDecision(b *testing.B) {
-	b.Run("agent", func(b *testing.B) {
-		f := newBenchFloor(b)
-		for i := range benchRequests {
+	b.Run("agent", func(b *testing.B) { benchAgent(b, 5_000, 500) })
+	b.Run("agent among 50000 requests", func(b *testing.B) { benchAgent(b, 50_000, 500) })
+	b.Run("agent among 5000 expressions", func(b *testing.B) { benchAgent(b, 5_000, 5_000) })
+	b.Run("request", benchRequest)
+}
+
+func benchAgent(b *testing.B, requests, expressions int) {
+	f := newBenchFloor(b, expressions)
+	for i := range requests {
+		f.submit(b)
+		f.plain.waiting = append(f.plain.waiting, &plainRequest{id: i, skill: f.expressions[f.rnd.IntN(len(f.expressions))][0].Skill, priority: f.rnd.IntN(7), since: int64(i), objective: 1})
+	}
+	times := make([]time.Duration, 0, 1<<16)
+	for b.Loop() {
+		id := f.agents[f.rnd.IntN(len(f.agents))]
+		begun := time.Now()
+		_ = f.SetAgentState(id, router.Ready)
+		times = append(times, time.Since(begun))
+		f.clock.Advance(0)
+		for _, q := range f.served {
+			f.Cancel(q)
 			f.submit(b)
-			f.plain.waiting = append(f.plain.waiting, &plainRequest{id: i, skill: f.expressions[f.rnd.IntN(500)][0].Skill, priority: f.rnd.IntN(7), since: int64(i), objective: 1})
 		}
-		times := make([]time.Duration, 0, 1<<16)
-		for b.Loop() {
-			id := f.agents[f.rnd.IntN(len(f.agents))]
-			begun := time.Now()
-			_ = f.SetAgentState(id, router.Ready)
-			times = append(times, time.Since(begun))
-			f.clock.Advance(0)
-			for _, q := range f.served {
-				f.Cancel(q)
-				f.submit(b)
-			}
-			f.served = f.served[:0]
-			_ = f.SetAgentState(id, router.NotReady)
+		f.served = f.served[:0]
+		_ = f.SetAgentState(id, router.NotReady)
+	}
+	scans := make([]time.Duration, 51)
+	for i := range scans {
+		begun := time.Now()
+		f.plain.first(f.plain.agents[f.rnd.IntN(len(f.plain.agents))], 0)
+		scans[i] = time.Since(begun)
+	}
+	report(b, times, scans)
+}
+
+func benchRequest(b *testing.B) {
+	f := newBenchFloor(b, 500)
+	for turn, i := range f.rnd.Perm(len(f.agents))[:benchAgents/2] {
+		require.NoError(b, f.SetAgentState(f.agents[i], router.Ready))
+		f.plain.agents[i].ready, f.plain.agents[i].turn = true, int64(turn)
+	}
+	times := make([]time.Duration, 0, 1<<16)
+	for b.Loop() {
+		begun := time.Now()
+		f.submit(b)
+		times = append(times, time.Since(begun))
+		f.clock.Advance(0)
+		for _, q := range f.served {
+			f.Cancel(q)
 		}
-		scans := make([]time.Duration, 51)
-		for i := range scans {
-			begun := time.Now()
-			f.plain.first(f.plain.agents[f.rnd.IntN(len(f.plain.agents))], 0)
-			scans[i] = time.Since(begun)
-		}
-		report(b, times, scans)
-	})
-	b.Run("request", func(b *testing.B) {
-		f := newBenchFloor(b)
-		for turn, i := range f.rnd.Perm(len(f.agents))[:benchAgents/2] {
-			require.NoError(b, f.SetAgentState(f.agents[i], router.Ready))
-			f.plain.agents[i].ready, f.plain.agents[i].turn = true, int64(turn)
-		}
-		times := make([]time.Duration, 0, 1<<16)
-		for b.Loop() {
-			begun := time.Now()
-			f.submit(b)
-			times = append(times, time.Since(begun))
-			f.clock.Advance(0)
-			for _, q := range f.served {
-				f.Cancel(q)
-			}
-			f.served = f.served[:0]
-		}
-		scans := make([]time.Duration, 51)
-		for i := range scans {
-			begun := time.Now()
-			f.plain.find(&plainRequest{skill: f.expressions[f.rnd.IntN(500)][0].Skill})
-			scans[i] = time.Since(begun)
-		}
-		report(b, times, scans)
-	})
+		f.served = f.served[:0]
+	}
+	scans := make([]time.Duration, 51)
+	for i := range scans {
+		begun := time.Now()
+		f.plain.find(&plainRequest{skill: f.expressions[f.rnd.IntN(len(f.expressions))][0].Skill})
+		scans[i] = time.Since(begun)
+	}
+	report(b, times, scans)
 }
 
 func report(b *testing.B, times, scans []time.Duration) {
