@@ -368,8 +368,8 @@ func TestStatistics(t *testing.T) {
 	o.clock.Advance(time.Minute)
 	o.expect()
 	o.send(id, "end")
-	_, pending := o.clock.Next()
-	require.False(t, pending, "a subscription has outlived its session")
+	next, pending := o.clock.Next() // the bound of the age of sessions may be set still
+	require.False(t, pending && next.Before(o.clock.Now().Add(time.Hour)), "a subscription has outlived its session")
 }
 
 func TestStatisticsRefused(t *testing.T) {
