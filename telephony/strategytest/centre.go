@@ -123,7 +123,7 @@ func (c *Centre) furnish() error {
 				return fmt.Errorf("group %q: %w", name, err)
 			}
 		}
-		if err := c.router.SetGroup(router.Group{Name: name, Agents: o.Groups[name]}); err != nil {
+		if err := c.router.SetGroup(router.Group{Name: name, Members: o.Groups[name]}); err != nil {
 			return err
 		}
 	}
