@@ -41,6 +41,13 @@ type EventHeader struct {
 	// ReferenceID is the number of the request that the event answers; 0 when it
 	// answers none, or a request of somebody else.
 	ReferenceID int
+	// Sequence is the number of the event as the server counts them, the same on
+	// both servers of a pair; 0 where it does not count. Later events have greater
+	// numbers; there may be gaps.
+	Sequence uint64
+	// Synthetic: no server has sent the event; the Link found out, when it was
+	// connected again, that the thing has happened meanwhile.
+	Synthetic bool
 }
 
 // Header returns the header itself.

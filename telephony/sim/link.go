@@ -68,6 +68,20 @@ func (l *Link) Capabilities() telephony.Capabilities {
 		telephony.CanMakeCall | telephony.CanControl | telephony.CanTransfer | telephony.CanConference
 }
 
+// State implements telephony.Link.
+func (l *Link) State() telephony.LinkState {
+	s := l.sw
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case l.closed:
+		return telephony.LinkClosed
+	case s.down:
+		return telephony.LinkServerConnected
+	}
+	return telephony.LinkConnected
+}
+
 // Subscribe implements telephony.Link.
 func (l *Link) Subscribe(receive func(telephony.Event)) (cancel func()) {
 	s := l.sw

@@ -11,14 +11,7 @@ import (
 )
 
 // Clock is the time that a Switch lives in.
-type Clock interface {
-	// Now returns the present time.
-	Now() time.Time
-	// AfterFunc calls f once, d from now. stop prevents the call and reports
-	// whether it did. f is never called inside AfterFunc, nor with
-	// locks of the clock held.
-	AfterFunc(d time.Duration, f func()) (stop func() bool)
-}
+type Clock = telephony.Clock
 
 // Options are the settings of a Switch. A nil *Options and zero fields mean the
 // defaults.
