@@ -395,7 +395,7 @@ func TestRefusals(t *testing.T) {
 		require.ErrorIs(t, err, sim.ErrUnknownDN)
 		_, err = b.sw.Call("5000", sim.Caller{UserData: telephony.KVList{{}}})
 		require.Error(t, err)
-		require.ErrorContains(t, b.sw.AddExtension("5000", sim.Extension{}), "DN 5000 exists")
+		require.ErrorIs(t, b.sw.AddExtension("5000", sim.Extension{}), sim.ErrExists)
 		require.ErrorContains(t, b.sw.AddRoutePoint("", sim.RoutePoint{}), "needs a number")
 	})
 }
