@@ -12,6 +12,10 @@ type AgentAttributes struct {
 	Reasons, Extensions KVList
 }
 
+// Agent returns the attributes themselves; with it, events of agents can be read without
+// regard to their type.
+func (a *AgentAttributes) Agent() *AgentAttributes { return a }
+
 func (a *AgentAttributes) validate(name string) error {
 	return validate(name, required("ThisDN or PlaceID", a.ThisDN != "" || a.PlaceID != ""),
 		list("Reasons", a.Reasons), list("Extensions", a.Extensions))

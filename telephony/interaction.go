@@ -239,3 +239,36 @@ func (r *RequestSendMessage) Validate() error {
 func onInteraction(name, id string, more ...check) error {
 	return validate(name, append([]check{required("InteractionID", id != "")}, more...)...)
 }
+
+// Interactions is the InteractionServer at the other end of a Link that can
+// interact (CanInteract).
+func Interactions(l Link) InteractionServer { return interactions{l} }
+
+type interactions struct{ link Link }
+
+// Send implements InteractionServer.
+func (i interactions) Send(req InteractionRequest, outcome func(Interaction, error)) {
+	i.link.Send(req, func(e Event, err error) {
+		if outcome == nil {
+			return
+		}
+		ack, ok := e.(*EventAck)
+		switch {
+		case err != nil:
+			outcome(Interaction{}, err)
+		case !ok:
+			outcome(Interaction{}, fmt.Errorf("telephony: %s was answered with %s, want EventAck", req.Name(), e.Name()))
+		default:
+			outcome(ack.Interaction, nil)
+		}
+	})
+}
+
+// Subscribe implements InteractionServer.
+func (i interactions) Subscribe(receive func(InteractionEvent)) (cancel func()) {
+	return i.link.Subscribe(func(e Event) {
+		if e, ok := e.(*EventInteraction); ok {
+			receive(e.InteractionEvent)
+		}
+	})
+}

@@ -41,7 +41,7 @@ type EventHeader struct {
 	ReferenceID int
 	// Sequence is the number of the event as the server counts them, the same on
 	// both servers of a pair; 0 where it does not count. Later events have greater
-	// numbers; there may be gaps.
+	// numbers, also after a restart of the server; there may be gaps.
 	Sequence uint64
 	// Synthetic: no server has sent the event; the Link found out, when it was
 	// connected again, that the thing has happened meanwhile.
