@@ -271,25 +271,26 @@ func (e *extension) handling(call *telephony.CallAttributes) Handling {
 	}
 }
 
-// idle is called after a call has left an extension for good.
-func (s *Switch) idle(e *extension) {
+// wrapUp is called before the last call leaves an extension. After-call work begins before
+// the call is told to be over, so that nobody takes the agent for free in between.
+func (s *Switch) wrapUp(e *extension) {
 	a, work := e.agent, e.work
-	if len(e.legs) > 0 {
-		return
-	}
 	e.work = 0
-	if a == nil || a.state != AgentReady {
-		return
-	}
-	if work <= 0 {
-		s.turns++
-		a.turn = s.turns
-		s.offer(a)
+	if a == nil || a.state != AgentReady || work <= 0 {
 		return
 	}
 	a.become(s, AgentAfterCallWork, telephony.WorkModeAfterCallWork)
 	s.announce(&telephony.EventAgentAfterCallWork{EventHeader: s.header(0), AgentAttributes: a.about(nil)})
 	s.timer(&a.rest, work, func() { s.ready(a, telephony.WorkModeUnknown, nil, nil, 0) })
+}
+
+// idle is called after a call has left an extension for good.
+func (s *Switch) idle(e *extension) {
+	if a := e.agent; a != nil && len(e.legs) == 0 {
+		s.turns++
+		a.turn = s.turns
+		s.offer(a)
+	}
 }
 
 // unanswered is called after an agent has let a call ring for too long.

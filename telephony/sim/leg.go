@@ -38,6 +38,9 @@ func (k *call) join(e *extension, state legState) *leg {
 
 // remove takes the extension out of its call without a word.
 func (l *leg) remove() {
+	if len(l.ext.legs) == 1 {
+		l.call.sw.wrapUp(l.ext)
+	}
 	halt(&l.agent)
 	halt(&l.noAnswer)
 	same := func(x *leg) bool { return x == l }
