@@ -1,0 +1,386 @@
+package bridge
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed-ff723688/ors/telephony"
+)
+
+// session is what a Server keeps for a client: the connection to the back end, and
+// the events that the client has not acknowledged. It takes the news of the back end
+// (telephony.Handler), which calls one after the other.
+type session struct {
+	server  *Server
+	workers *sync.WaitGroup // those of the Serve to which it belongs
+	id      string
+	client  string
+	opened  chan struct{} // closed when the back end is there, or will not be
+
+	mu     sync.Mutex
+	back   telephony.Conn
+	info   telephony.ConnInfo
+	isOpen bool // opened is closed
+	reason *CloseError
+	t      *transport // nil while there is none
+	expiry *time.Timer
+
+	seq      uint64   // of the last event
+	backlog  [][]byte // the frames of the last events, those not acknowledged
+	bytes    int      // of backlog
+	sent     uint64   // the last event that the present connection has taken
+	window   uint64
+	maxFrame int
+
+	ref     int              // the highest one received
+	open    map[int]struct{} // requests without an answer
+	waiting []asked          // requests that the back end had no room for
+}
+
+// asked is a request of the client.
+type asked struct {
+	ref int
+	req telephony.Request
+}
+
+var _ telephony.Handler = (*session)(nil)
+
+func (x *session) why() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.reason == nil {
+		return nil
+	}
+	return x.reason
+}
+
+// attach makes t the connection of the session, and has welcome sent on it. It returns
+// false when the session is over or cannot be resumed.
+func (x *session) attach(t *transport, hello, welcome *frame) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	first := x.seq - uint64(len(x.backlog)) // the last one acknowledged
+	resumed := hello.Resume.Session == x.id
+	if x.reason != nil || resumed && (hello.Resume.Seq < first || hello.Resume.Seq > x.seq) {
+		return false
+	}
+	if x.t != nil {
+		x.t.end(&CloseError{Code: CloseReplaced})
+	}
+	if x.expiry != nil {
+		x.expiry.Stop()
+		x.expiry = nil
+	}
+	if resumed {
+		x.acknowledge(hello.Resume.Seq)
+	}
+	x.sent, x.window, x.maxFrame = x.seq-uint64(len(x.backlog)), uint64(hello.Window), hello.MaxFrame
+	welcome.Session, welcome.Resumed, welcome.Ref = x.id, resumed, x.ref
+	welcome.Capabilities = capabilityNames(x.info.Capabilities)
+	if x.info.Role != telephony.ServerRoleUnknown {
+		welcome.Role = x.info.Role.String()
+	}
+	x.t = t
+	t.fill = func(dst []byte) []byte { return x.fill(t, dst) }
+	t.post(welcome)
+	t.stir()
+	return true
+}
+
+// detach takes a lost connection away. The session goes on for a time, when the way
+// it was lost allows that.
+func (x *session) detach(t *transport, reason *CloseError) {
+	x.mu.Lock()
+	if x.t != t {
+		x.mu.Unlock()
+		return // another one has taken its place
+	}
+	x.t = nil
+	keep := x.server.opts.Keep
+	if keep > 0 && x.reason == nil && (reason.Code == "" || reason.Code == CloseTimeout) {
+		x.expiry = time.AfterFunc(keep, func() { x.expire() })
+		x.mu.Unlock()
+		return
+	}
+	x.mu.Unlock()
+	x.end(reason)
+}
+
+// expire ends a session that nobody has gone on with.
+func (x *session) expire() {
+	x.mu.Lock()
+	idle := x.t == nil && x.expiry != nil
+	x.mu.Unlock()
+	if idle {
+		x.end(&CloseError{Code: CloseTimeout, Message: "the client has not come back"})
+	}
+}
+
+// end ends the session, and its connections. The first reason counts.
+func (x *session) end(reason *CloseError) {
+	x.mu.Lock()
+	if x.reason != nil {
+		x.mu.Unlock()
+		return
+	}
+	x.reason = reason
+	if x.t != nil {
+		x.t.end(reason)
+	}
+	if x.expiry != nil {
+		x.expiry.Stop()
+		x.expiry = nil
+	}
+	x.backlog, x.bytes, x.waiting = nil, 0, nil
+	x.openLocked()
+	back := x.back
+	x.mu.Unlock()
+	if back != nil {
+		back.Close()
+	}
+	s := x.server
+	s.mu.Lock()
+	delete(s.sessions, x.id)
+	s.mu.Unlock()
+}
+
+func (x *session) openLocked() {
+	if !x.isOpen {
+		x.isOpen = true
+		close(x.opened)
+	}
+}
+
+// serve takes what the client sends, until the connection ends.
+func (x *session) serve(t *transport) error {
+	for {
+		f, err := t.read()
+		if err != nil {
+			return err
+		}
+		switch f.Type {
+		case typePing:
+			t.post(&frame{Type: typePong, ID: f.ID})
+		case typePong:
+		case typeAck:
+			if !x.acked(t, f.Seq) {
+				return t.fault(fmt.Sprintf("an acknowledgement of %d, which was not sent", f.Seq))
+			}
+		case typeRequest:
+			if err := x.request(t, f); err != nil {
+				t.end(err)
+				return err
+			}
+		default:
+			return t.fault(fmt.Sprintf("a frame of type %.20q in a session", f.Type))
+		}
+	}
+}
+
+// acked is the client's word that it has handled the events up to seq.
+func (x *session) acked(t *transport, seq uint64) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.t != t {
+		return true // too late to matter
+	}
+	if seq > x.sent {
+		return false
+	}
+	x.acknowledge(seq)
+	t.stir()
+	return true
+}
+
+func (x *session) acknowledge(seq uint64) {
+	for first := x.seq - uint64(len(x.backlog)); first < seq && len(x.backlog) > 0; first++ {
+		x.bytes -= len(x.backlog[0])
+		x.backlog[0] = nil
+		x.backlog = x.backlog[1:]
+	}
+}
+
+// maxWrite is about how many bytes are written at a time.
+const maxWrite = 64 << 10
+
+// fill appends events that may be sent now.
+func (x *session) fill(t *transport, dst []byte) []byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.t != t {
+		return dst
+	}
+	first := x.seq - uint64(len(x.backlog))
+	for x.sent < x.seq && x.sent-first < x.window && len(dst) < maxWrite {
+		dst = append(dst, x.backlog[x.sent-first]...)
+		x.sent++
+	}
+	return dst
+}
+
+// request carries out what the client asks for.
+func (x *session) request(t *transport, f *frame) *CloseError {
+	x.mu.Lock()
+	switch {
+	case f.Ref < 1:
+		x.mu.Unlock()
+		return &CloseError{Code: CloseBadFrame, Message: "a request without a reference id"}
+	case x.t != t || f.Ref <= x.ref:
+		x.mu.Unlock()
+		return nil // a repeat
+	case len(x.open) >= x.server.opts.MaxRequests:
+		x.mu.Unlock()
+		return &CloseError{Code: CloseTooManyRequests, Message: fmt.Sprintf("more than %d requests without an answer", len(x.open))}
+	}
+	x.ref = f.Ref
+	x.open[f.Ref] = struct{}{}
+	x.mu.Unlock()
+
+	req, ok := f.Body.(telephony.Request)
+	switch {
+	case !ok:
+		x.refuse(f.Ref, fmt.Sprintf("no request is called %.60q", f.Name))
+	case req.Validate() != nil:
+		x.refuse(f.Ref, req.Validate().Error())
+	case !x.can(telephony.Needs(req)):
+		x.refuse(f.Ref, f.Name+" is not supported")
+	default:
+		x.pass(asked{f.Ref, req})
+	}
+	return nil
+}
+
+func (x *session) can(needs telephony.Capabilities) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.info.Capabilities.Has(needs)
+}
+
+// refuse answers a request that does not get as far as the back end.
+func (x *session) refuse(ref int, message string) {
+	x.Event(&telephony.EventError{
+		EventHeader:  telephony.EventHeader{Server: x.server.opts.Name, Time: time.Now(), ReferenceID: ref},
+		ErrorMessage: message,
+	})
+}
+
+// pass hands a request to the back end, behind those that wait.
+func (x *session) pass(a asked) {
+	x.mu.Lock()
+	x.waiting = append(x.waiting, a)
+	first := len(x.waiting) == 1
+	x.mu.Unlock()
+	if first {
+		x.Writable()
+	}
+}
+
+// Writable implements telephony.Handler: requests that wait go to the back end.
+func (x *session) Writable() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.waiting) > 0 && x.reason == nil {
+		a := x.waiting[0]
+		// A Conn never calls its Handler inside Send, so the lock does no harm, and
+		// keeps the order.
+		err := x.back.Send(a.ref, a.req)
+		if errors.Is(err, telephony.ErrBusy) {
+			return
+		}
+		x.waiting[0] = asked{}
+		x.waiting = x.waiting[1:] // without an answer, when the back end is lost: Lost ends the session
+	}
+	if len(x.waiting) == 0 {
+		x.waiting = nil
+	}
+}
+
+// Opened implements telephony.Handler.
+func (x *session) Opened(info telephony.ConnInfo) {
+	if info.Capabilities == 0 {
+		info.Capabilities = x.server.back.Capabilities()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.info = info
+	x.openLocked()
+}
+
+// Alive implements telephony.Handler.
+func (*session) Alive() {}
+
+// Lost implements telephony.Handler.
+func (x *session) Lost(reason error) {
+	x.server.opts.Logger.Warn("bridge back end lost", "client", x.client, "error", reason)
+	x.end(&CloseError{Code: CloseInternal, Message: "the back end is lost", Err: reason})
+}
+
+// Role implements telephony.Handler.
+func (x *session) Role(r telephony.ServerRole) {
+	x.mu.Lock()
+	if x.reason != nil {
+		x.mu.Unlock()
+		return
+	}
+	x.info.Role = r
+	at := len(x.backlog)
+	x.seq++
+	frame := appendFrame(nil, &frame{Type: typeRole, Seq: x.seq, Role: r.String()})
+	x.admit(frame, at)
+}
+
+// Event implements telephony.Handler.
+func (x *session) Event(e telephony.Event) {
+	t, ok := messageCodec().messages[e.Name()]
+	x.mu.Lock()
+	if x.reason != nil {
+		x.mu.Unlock()
+		return
+	}
+	if ref := e.Header().ReferenceID; ref != 0 {
+		if _, asked := x.open[ref]; !asked {
+			ok = false
+		}
+		delete(x.open, ref)
+	}
+	if !ok {
+		x.mu.Unlock()
+		x.server.opts.Logger.Warn("bridge back end sent what cannot be passed on", "client", x.client, "event", e)
+		return
+	}
+	at := len(x.backlog)
+	x.seq++
+	b := make([]byte, 4, 768)
+	b = append(b, `{"type":"event","seq":`...)
+	b = strconv.AppendUint(b, x.seq, 10)
+	b = append(append(append(b, `,"name":"`...), e.Name()...), `","body":`...)
+	b = t.plan.append(b, reflect.ValueOf(e).Elem())
+	b = append(b, '}')
+	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
+	x.admit(b, at)
+}
+
+// admit puts a frame into the backlog and has it sent. It gives x.mu back.
+func (x *session) admit(frame []byte, backlog int) {
+	x.backlog = append(x.backlog, frame)
+	x.bytes += len(frame)
+	var over *CloseError
+	o := &x.server.opts
+	switch {
+	case x.maxFrame > 0 && len(frame)-4 > x.maxFrame:
+		over = &CloseError{Code: CloseInternal, Message: fmt.Sprintf("an event of %d bytes, the client takes %d", len(frame)-4, x.maxFrame)}
+	case backlog >= o.MaxBacklog || x.bytes > o.MaxBacklogBytes:
+		over = &CloseError{Code: CloseSlowReader, Message: fmt.Sprintf("%d events of %d bytes are not acknowledged", backlog+1, x.bytes)}
+	case x.t != nil:
+		x.t.stir()
+	}
+	x.mu.Unlock()
+	if over != nil {
+		x.end(over)
+	}
+}
