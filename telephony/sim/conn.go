@@ -129,17 +129,10 @@ func dnOf(e telephony.Event) string {
 	if c, ok := telephony.CallOf(e); ok {
 		return c.ThisDN
 	}
-	switch e := e.(type) {
-	case *telephony.EventAgentLogin:
-		return e.ThisDN
-	case *telephony.EventAgentLogout:
-		return e.ThisDN
-	case *telephony.EventAgentReady:
-		return e.ThisDN
-	case *telephony.EventAgentNotReady:
-		return e.ThisDN
-	case *telephony.EventAgentAfterCallWork:
-		return e.ThisDN
+	if a, ok := e.(interface {
+		Agent() *telephony.AgentAttributes
+	}); ok {
+		return a.Agent().ThisDN
 	}
 	return ""
 }
