@@ -134,6 +134,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 		if p = m.add(key); p == nil {
 			return e, true
 		}
+		e, a = m.data(e, a, seq) // of a call that is new
 	case p == nil:
 		return e, true
 	}

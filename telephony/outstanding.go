@@ -97,7 +97,9 @@ func (h *connection) enqueue(r *request) {
 func (h *connection) flush() {
 	for len(h.queue) > 0 && !h.busy && !h.gone && len(h.requests) < h.c.o.MaxOutstanding {
 		r := h.queue[0]
-		r.ref = h.c.reference(h)
+		if r.ref == 0 { // else it was too early before
+			r.ref = h.c.reference(h)
+		}
 		switch err := h.conn.Send(r.ref, r.req); err {
 		case nil:
 			h.requests[r.ref] = r
@@ -228,12 +230,9 @@ func (h *connection) event(e Event) {
 func (h *connection) answered(r *request, e Event) {
 	c := h.c
 	var to []*receiver
-	_, query := e.(*EventAddressInfo)
-	if _, party := e.(*EventPartyInfo); party {
-		query = true
-	}
 	shown := e
-	if h == c.active && (r.outcome != nil || !query) {
+	_, registered := e.(*EventRegistered)
+	if h == c.active && (r.outcome != nil || registered) {
 		if admitted, ok := c.calls.admit(e); ok {
 			shown, to = admitted, c.receivers
 		}
