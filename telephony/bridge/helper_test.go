@@ -201,7 +201,7 @@ func (r *receiver) Event(e telephony.Event) {
 // until waits for a condition over the receiver's fields.
 func (r *receiver) until(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		r.mu.Lock()
 		ok, news := f(), r.news
@@ -270,6 +270,23 @@ func serveOn(t testing.TB, back *backend, opts *ServerOptions, ln net.Listener) 
 	})
 	t.Cleanup(x.stop)
 	return x
+}
+
+// serveDriver serves any back end on loopback and returns the address.
+func serveDriver(t testing.TB, back telephony.Driver, opts *ServerOptions) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s, err := NewServer(back, opts)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return ln.Addr().String()
 }
 
 // dial opens a connection with a receiver.

@@ -53,7 +53,7 @@ type watched struct{ *transport }
 func (w watched) Read(p []byte) (int, error) {
 	for polled := false; ; polled = true {
 		timeout := time.Duration(w.poll.Load())
-		if timeout > 0 {
+		if timeout > 0 && w.why() == nil {
 			if err := w.conn.SetReadDeadline(time.Now().Add(timeout)); err != nil {
 				return 0, err
 			}
@@ -172,6 +172,9 @@ func (t *transport) write() {
 			if cap(buf) > 4*maxPosted {
 				buf = nil
 			}
+			if err == nil && last {
+				t.linger()
+			}
 			if err != nil || last {
 				t.mu.Lock()
 				if t.reason == nil {
@@ -186,10 +189,37 @@ func (t *transport) write() {
 	}
 }
 
+// lingerTime is how long a connection stays open behind a bye.
+const lingerTime = time.Second
+
+// linger waits until the peer closes as well. A connection that is closed with
+// something unread is reset, and the peer may lose the bye.
+func (t *transport) linger() {
+	half, ok := t.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	limit := time.AfterFunc(lingerTime, func() { t.conn.Close() })
+	defer limit.Stop()
+	// Whoever reads beside us looks at nothing any more: there is a reason.
+	var b [4096]byte
+	for {
+		if _, err := t.conn.Read(b[:]); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return
+		}
+		if err := t.conn.SetReadDeadline(time.Time{}); err != nil {
+			return
+		}
+	}
+}
+
 // read returns the next frame that is no matter of keep-alive. An error is a
 // *CloseError, and has ended the connection.
 func (t *transport) read() (*frame, error) {
 	f, err := t.in.next()
+	if first := t.why(); first != nil {
+		return nil, first
+	}
 	if err == nil && f.Type == typeBye {
 		err = &CloseError{Code: closeCode(f.Code), Message: f.Message, Remote: true}
 	}
@@ -197,12 +227,8 @@ func (t *transport) read() (*frame, error) {
 		if errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		reason := lost(err)
-		t.end(reason)
-		if first := t.why(); first != nil {
-			reason = first
-		}
-		return nil, reason
+		t.end(lost(err))
+		return nil, t.why()
 	}
 	return f, nil
 }
