@@ -43,6 +43,10 @@ type settings struct {
 	started  func(session.Info)
 	ended    func(session.Info, session.Result)
 	logger   *slog.Logger
+	// link opens the link to the switch; default Switch.Connect.
+	link  func(*sim.Switch) (telephony.Link, error)
+	point sim.RoutePoint // entry
+	newID func() string  // of sessions; default as session.Options
 }
 
 // centre is a contact centre: a simulated switch, a router with agents, and an engine
@@ -54,6 +58,7 @@ type centre struct {
 	connector *fm.Connector
 	engine    *session.Engine
 	agents    []string // ids
+	handle    func(*telephony.CallAttributes) sim.Handling
 }
 
 // newCentre opens a centre. Nobody is ready yet (ready).
@@ -63,6 +68,9 @@ func newCentre(s settings) (c *centre, err error) {
 	}
 	if s.files == nil {
 		s.files = strategies
+	}
+	if s.link == nil {
+		s.link = func(sw *sim.Switch) (telephony.Link, error) { return sw.Connect(), nil }
 	}
 	c = &centre{sw: sim.New(&sim.Options{Clock: s.clock, Name: "Main", Trace: s.trace, NoAnswer: sim.NoAnswerNotReady})}
 	c.router = &explained{Router: router.New(&router.Options{Clock: s.clock}), clock: s.clock, chosen: s.chosen}
@@ -74,16 +82,16 @@ func newCentre(s settings) (c *centre, err error) {
 			"ApplicationParms": {"level": "5", "patience": "20"},
 		}}},
 	}
-	if err := c.sw.AddRoutePoint(entry, sim.RoutePoint{RingTimeout: 15 * time.Second}); err != nil {
+	if err := c.sw.AddRoutePoint(entry, s.point); err != nil {
 		return nil, err
 	}
-	handle := s.habits.Handle(s.rand)
+	c.handle = s.habits.Handle(s.rand)
 	for i := range s.agents {
 		id, dn := fmt.Sprintf("agent%04d", i), fmt.Sprint(70000+i)
-		if err := c.sw.AddExtension(dn, sim.Extension{}); err != nil {
+		if err := c.sw.AddACDPosition(dn); err != nil {
 			return nil, err
 		}
-		if err := c.sw.AddAgent(sim.Agent{ID: id, Handle: handle}); err != nil {
+		if err := c.sw.AddAgent(sim.Agent{ID: id, Handle: c.handle}); err != nil {
 			return nil, err
 		}
 		if err := c.router.SetAgent(router.Agent{ID: id, DN: dn, Switch: "Main", Skills: s.skills(i)}); err != nil {
@@ -102,6 +110,7 @@ func newCentre(s settings) (c *centre, err error) {
 		Loader:   loader,
 		Clock:    s.clock,
 		Workers:  s.workers,
+		NewID:    s.newID,
 		Logger:   s.logger,
 		Observer: session.Observer{SessionStarted: s.started, SessionEnded: s.ended},
 	}
@@ -109,7 +118,9 @@ func newCentre(s settings) (c *centre, err error) {
 	if c.engine, err = session.New(opts); err != nil {
 		return nil, err
 	}
-	c.link = c.sw.Connect()
+	if c.link, err = s.link(c.sw); err != nil {
+		return nil, err
+	}
 	c.link.Subscribe(c.states)
 	return c, c.connector.Open(c.engine, c.link)
 }

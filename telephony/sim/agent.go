@@ -217,6 +217,7 @@ func (s *Switch) login(a *agent, dn string, queues []string, mode telephony.Agen
 
 func (s *Switch) logout(a *agent, by *conn, ref int) {
 	about := a.about(nil)
+	about.WorkMode = telephony.WorkModeUnknown
 	a.become(s, AgentLoggedOut, telephony.WorkModeUnknown)
 	for _, q := range a.queues {
 		q.agents = slices.DeleteFunc(q.agents, func(x *agent) bool { return x == a })

@@ -260,6 +260,7 @@ func (k *call) settle(left string) {
 		a.OtherDN, a.OtherDNRole = left, telephony.DNRoleDeletedParty
 		s.announce(&telephony.EventPartyDeleted{EventHeader: s.header(0), CallAttributes: a})
 	}
+	k.wait()
 }
 
 // parties counts who takes part.

@@ -116,7 +116,9 @@ func (l *leg) answer(by *conn, ref int) {
 // that did not come from there goes on without the extension.
 func (l *leg) comeBack(why telephony.CallState) {
 	k, s := l.call, l.call.sw
-	s.unanswered(l.ext)
+	if why == telephony.CallStateNoAnswer {
+		s.unanswered(l.ext)
+	}
 	l.leave(why, nil, 0)
 	switch {
 	case s.points[k.from] != nil || s.queues[k.from] != nil:

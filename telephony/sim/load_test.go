@@ -19,12 +19,14 @@ var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func TestDistributions(t *testing.T) {
 	mean := func(d sim.Distribution) (mean, deviation time.Duration) {
-		const n = 200_000
+		const n = 40_000
 		r := rand.New(rand.NewPCG(1, 2))
 		var sum, squares float64
 		for range n {
 			x := d(r).Seconds()
-			require.GreaterOrEqual(t, x, 0.0)
+			if x < 0 {
+				t.Fatalf("drew %g", x)
+			}
 			sum, squares = sum+x, squares+x*x
 		}
 		variance := squares/n - (sum/n)*(sum/n)

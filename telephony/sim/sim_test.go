@@ -67,6 +67,14 @@ func (b *bench) record(e telephony.Event) {
 			line += " digits " + c.CollectedDigits
 		}
 	}
+	if a, ok := e.(interface {
+		Agent() *telephony.AgentAttributes
+	}); ok {
+		line += " " + a.Agent().ThisDN + " " + a.Agent().AgentID
+		if a.Agent().WorkMode != telephony.WorkModeUnknown {
+			line += " " + a.Agent().WorkMode.String()
+		}
+	}
 	if ref := e.Header().ReferenceID; ref != 0 {
 		line += " ref"
 	}

@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -145,6 +147,31 @@ func (s *Switch) Calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.calls)
+}
+
+// CallStatus is where a call is.
+type CallStatus struct {
+	ConnID  telephony.ConnID
+	Type    telephony.CallType
+	Outside bool     // somebody outside takes part
+	Waits   string   // the routing point or queue where it waits; empty for none
+	DNs     []string // the extensions in it, each with its state: "7001 Connected"
+}
+
+// List tells where the calls are, in the order of their ConnIDs.
+func (s *Switch) List() []CallStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := make([]CallStatus, 0, len(s.calls))
+	for _, k := range s.calls {
+		st := CallStatus{ConnID: k.conn, Type: k.typ, Outside: k.outside, Waits: k.at}
+		for _, l := range k.legs {
+			st.DNs = append(st.DNs, l.dn+" "+k.partyState(l.dn).String())
+		}
+		list = append(list, st)
+	}
+	slices.SortFunc(list, func(a, b CallStatus) int { return cmp.Compare(a.ConnID, b.ConnID) })
+	return list
 }
 
 // header makes the header of a new event.
