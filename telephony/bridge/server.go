@@ -33,6 +33,11 @@ type ServerOptions struct {
 	// Endpoint is given to the back end's Dial.
 	Endpoint telephony.Endpoint
 
+	// Interactions are multimedia interactions to be exported beside what the back end
+	// has, on the same connections; nil: none. It adds telephony.CanInteract to the
+	// capabilities.
+	Interactions telephony.InteractionServer
+
 	// Secrets are what the server shares with its clients, by their names: at least
 	// 16 random bytes each.
 	Secrets map[string][]byte

@@ -30,6 +30,9 @@ type session struct {
 	t      *transport // nil while there is none
 	expiry *time.Timer
 
+	// unlisten ends the subscription to ServerOptions.Interactions; nil before it.
+	unlisten func()
+
 	seq      uint64   // of the last event
 	backlog  [][]byte // the frames of the last events, those not acknowledged
 	bytes    int      // of backlog
@@ -138,8 +141,11 @@ func (x *session) end(reason *CloseError) {
 	}
 	x.backlog, x.bytes, x.waiting = nil, 0, nil
 	x.openLocked()
-	back := x.back
+	back, unlisten := x.back, x.unlisten
 	x.mu.Unlock()
+	if unlisten != nil {
+		unlisten()
+	}
 	if back != nil {
 		back.Close()
 	}
@@ -249,6 +255,7 @@ func (x *session) request(t *transport, f *frame) *CloseError {
 		x.refuse(f.Ref, req.Validate().Error())
 	case !x.can(telephony.Needs(req)):
 		x.refuse(f.Ref, f.Name+" is not supported")
+	case x.interact(f.Ref, req):
 	default:
 		x.pass(asked{f.Ref, req})
 	}
@@ -263,10 +270,7 @@ func (x *session) can(needs telephony.Capabilities) bool {
 
 // refuse answers a request that does not get as far as the back end.
 func (x *session) refuse(ref int, message string) {
-	x.Event(&telephony.EventError{
-		EventHeader:  telephony.EventHeader{Server: x.server.opts.Name, Time: time.Now(), ReferenceID: ref},
-		ErrorMessage: message,
-	})
+	x.Event(&telephony.EventError{EventHeader: x.header(ref), ErrorMessage: message})
 }
 
 // pass hands a request to the back end, behind those that wait.
@@ -307,6 +311,9 @@ func (x *session) Opened(info telephony.ConnInfo) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.server.opts.Interactions != nil {
+		info.Capabilities |= telephony.CanInteract
+	}
 	x.info = info
 	x.openLocked()
 }
@@ -363,6 +370,60 @@ func (x *session) Event(e telephony.Event) {
 	b = append(b, '}')
 	binary.BigEndian.PutUint32(b, uint32(len(b)-4))
 	x.admit(b, at)
+	switch e.(type) {
+	case *telephony.EventLinkConnected, *telephony.EventLinkDisconnected: // the first event of all
+		x.listen()
+	}
+}
+
+// listen subscribes to the events of interactions, once.
+func (x *session) listen() {
+	server := x.server.opts.Interactions
+	x.mu.Lock()
+	again := x.unlisten != nil
+	if !again {
+		x.unlisten = func() {}
+	}
+	x.mu.Unlock()
+	if server == nil || again {
+		return
+	}
+	cancel := server.Subscribe(func(e telephony.InteractionEvent) {
+		x.Event(&telephony.EventInteraction{EventHeader: x.header(0), InteractionEvent: e})
+	})
+	x.mu.Lock()
+	x.unlisten = cancel
+	over := x.reason != nil
+	x.mu.Unlock()
+	if over {
+		cancel()
+	}
+}
+
+// interact carries out a request of an interaction, where somebody else than the back end
+// does that.
+func (x *session) interact(ref int, req telephony.Request) bool {
+	r, ok := req.(telephony.InteractionRequest)
+	server := x.server.opts.Interactions
+	if !ok || server == nil {
+		return false
+	}
+	server.Send(r, func(i telephony.Interaction, err error) {
+		var no *telephony.RequestError
+		switch {
+		case err == nil:
+			x.Event(&telephony.EventAck{EventHeader: x.header(ref), Interaction: i})
+		case errors.As(err, &no):
+			x.Event(&telephony.EventError{EventHeader: x.header(ref), ErrorCode: no.Code, ErrorMessage: no.Message})
+		default:
+			x.refuse(ref, err.Error())
+		}
+	})
+	return true
+}
+
+func (x *session) header(ref int) telephony.EventHeader {
+	return telephony.EventHeader{Server: x.server.opts.Name, Time: time.Now(), ReferenceID: ref}
 }
 
 // admit puts a frame into the backlog and has it sent. It gives x.mu back.
