@@ -119,7 +119,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 	}
 	p := m.parties[key]
 	step, state := stepOf(e)
-	if m.repeated(e, p, key, step, state, seq) {
+	if m.repeated(e, p, key, step, seq) {
 		return e, false
 	}
 	e, a = m.data(e, a, seq)
@@ -149,22 +149,24 @@ func (m *callModel) admit(e Event) (Event, bool) {
 }
 
 // repeated reports whether an event of a call came twice or too late.
-func (m *callModel) repeated(e Event, p *party, key partyKey, step step, state PartyState, seq uint64) bool {
+func (m *callModel) repeated(e Event, p *party, key partyKey, step step, seq uint64) bool {
 	switch {
 	case seq > 0 && p == nil:
 		return step != stepNone && seq <= m.ended.numbers[key.String()]
-	case seq > 0:
-		return slices.Contains(p.seen[:], seq) || step != stepNone && seq < p.since
+	case seq > 0 && (slices.Contains(p.seen[:], seq) || step != stepNone && seq < p.since):
+		return true
 	case p == nil || step != stepState:
 		return false
 	}
 	switch e.(type) {
+	case *EventRouteRequest: // whatever its number: a server that takes over may repeat it
+		return p.state == PartyStateRouting
 	case *EventQueued:
-		return p.state == PartyStateQueued || p.state == PartyStateRouting
-	case *EventRouteRequest, *EventEstablished:
-		return p.state == state
+		return seq == 0 && (p.state == PartyStateQueued || p.state == PartyStateRouting)
+	case *EventEstablished:
+		return seq == 0 && p.state == PartyStateConnected
 	case *EventRinging:
-		return p.state == PartyStateAlerting || p.state == PartyStateConnected || p.state == PartyStateHeld
+		return seq == 0 && (p.state == PartyStateAlerting || p.state == PartyStateConnected || p.state == PartyStateHeld)
 	}
 	return false
 }

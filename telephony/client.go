@@ -48,7 +48,7 @@ type LinkOptions struct {
 	RequestTimeout time.Duration
 
 	// Timeout, when not nil, returns the time for one request; 0: the default above. It
-	// is called inside Send and must be quick.
+	// is called inside Send, must be quick and must not use the Client.
 	Timeout func(Request) time.Duration
 
 	// MaxOutstanding is the number of requests that may wait for an answer at the same
@@ -59,9 +59,10 @@ type LinkOptions struct {
 	// fail with ErrOverload. Default 10,000.
 	MaxQueued int
 
-	// MaxCalls is the number of calls whose state is kept for resynchronisation and to
-	// drop duplicates; the events of further ones pass unchecked. Default 200,000.
-	MaxCalls int
+	// MaxParties is the number of parties, DNs in a call, whose state is kept for
+	// resynchronisation and to drop duplicates; the events of further ones pass
+	// unchecked. Default 200,000.
+	MaxParties int
 
 	// DialTimeout is how long a connection may take to open; default 10 s.
 	DialTimeout time.Duration
@@ -76,7 +77,7 @@ type LinkOptions struct {
 	Standby Standby
 
 	// Logger is told of connections, of messages that are dropped and, at debug level, of
-	// requests; nil is silent.
+	// every request and event, in the form that ParseMessage reads; nil is silent.
 	Logger *slog.Logger
 }
 
@@ -103,7 +104,7 @@ func (o *LinkOptions) setDefaults() error {
 		value   *int
 		Default int
 	}{
-		{"MaxOutstanding", &o.MaxOutstanding, 1000}, {"MaxQueued", &o.MaxQueued, 10_000}, {"MaxCalls", &o.MaxCalls, 200_000},
+		{"MaxOutstanding", &o.MaxOutstanding, 1000}, {"MaxQueued", &o.MaxQueued, 10_000}, {"MaxParties", &o.MaxParties, 200_000},
 	} {
 		if *n.value < 0 {
 			return fmt.Errorf("telephony: LinkOptions.%s is negative: %d", n.name, *n.value)
@@ -213,7 +214,7 @@ func Open(d Driver, endpoints []Endpoint, opts *LinkOptions) (*Client, error) {
 		}
 	}
 	c := &Client{driver: d, o: o, caps: d.Capabilities(), wanted: registrations{by: map[string]*RequestRegisterAddress{}}}
-	c.calls.init(o.MaxCalls)
+	c.calls.init(o.MaxParties)
 	if o.Standby == StandbyHot {
 		for _, e := range endpoints {
 			c.slots = append(c.slots, &slot{c: c, endpoints: []Endpoint{e}})
@@ -309,7 +310,7 @@ func (c *Client) Close() error {
 			s.conn = nil
 		}
 	}
-	c.calls.init(c.o.MaxCalls)
+	c.calls.init(c.o.MaxParties)
 	c.schedule()
 	return nil
 }
@@ -342,8 +343,8 @@ func (c *Client) schedule() {
 // a clock that lets engines come to rest between two calls every run is the same. It
 // is called with c.mu held, and gives it free.
 func (c *Client) hand() {
-	defer c.mu.Unlock()
 	if c.handing || len(c.box) == 0 {
+		c.mu.Unlock()
 		return
 	}
 	c.handing = true
@@ -370,4 +371,5 @@ func (c *Client) hand() {
 	}
 	c.handing = false
 	c.schedule()
+	c.mu.Unlock()
 }

@@ -2,6 +2,9 @@ package telephony
 
 import (
 	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -161,6 +164,40 @@ type ADDP struct {
 
 	// Trace says which side logs its polls (addp-trace).
 	Trace ADDPTrace
+}
+
+// ParseADDP reads the options of a connection by the names that they have in the
+// configuration layer: protocol, which turns the keep-alive on when it is "addp", and addp-timeout,
+// addp-remote-timeout (seconds) and addp-trace. Without protocol=addp the others are checked but
+// do nothing. Options of other names are not looked at.
+func ParseADDP(options map[string]string) (ADDP, error) {
+	var a ADDP
+	for _, o := range []struct {
+		name string
+		to   *time.Duration
+	}{{"addp-timeout", &a.Timeout}, {"addp-remote-timeout", &a.RemoteTimeout}} {
+		text := strings.TrimSpace(options[o.name])
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return ADDP{}, fmt.Errorf("telephony: option %s: %.40q is no number of seconds", o.name, text)
+		}
+		*o.to = time.Duration(n) * time.Second
+	}
+	var err error
+	if a.Trace, err = ParseADDPTrace(strings.TrimSpace(options["addp-trace"])); err != nil {
+		return ADDP{}, err
+	}
+	switch protocol := strings.TrimSpace(options["protocol"]); {
+	case strings.EqualFold(protocol, "addp"):
+		return a, nil
+	case protocol == "" || strings.EqualFold(protocol, "none"):
+		return ADDP{}, nil
+	default:
+		return ADDP{}, fmt.Errorf("telephony: option protocol: %.40q is not known: want addp, or nothing", protocol)
+	}
 }
 
 // ADDPTrace says which side of a connection logs its polls.

@@ -13,6 +13,7 @@ type request struct {
 	ref     int                  // once sent
 	outcome func(Event, error)   // nil for requests of the Client itself
 	done    func(Event, error)   // what the Client does then, with c.mu held; may be nil
+	part    *resync              // that waits for the answer; nil: none
 	others  []func(Event, error) // outcomes of requests that asked for the same meanwhile
 	expire  func() bool
 }
@@ -66,8 +67,8 @@ func (c *Client) send(req Request, outcome func(Event, error)) error {
 	case *RequestRegisterAddress:
 		h.register(req, outcome)
 	case *RequestUnregisterAddress:
-		h.enqueue(&request{req: req, outcome: outcome, done: func(_ Event, err error) {
-			if err == nil {
+		h.enqueue(&request{req: req, outcome: outcome, done: func(e Event, _ error) {
+			if _, ok := e.(*EventUnregistered); ok {
 				c.unregistered(req.ThisDN)
 			}
 		}})
@@ -80,6 +81,11 @@ func (c *Client) send(req Request, outcome func(Event, error)) error {
 // enqueue sends a request as soon as there is room. c.mu is held.
 func (h *connection) enqueue(r *request) {
 	c := h.c
+	if h.gone {
+		r.expire = func() bool { return false }
+		h.answer(r, nil, ErrLinkDown, nil)
+		return
+	}
 	timeout := c.timeoutOf(r.req)
 	r.expire = c.o.Clock.AfterFunc(timeout, func() {
 		c.mu.Lock()
@@ -200,6 +206,7 @@ func (h *connection) event(e Event) {
 		c.o.Logger.Warn("event dropped: there is none, or the connection is not open", "server", h.endpoint)
 		return
 	}
+	c.o.Logger.Debug("event", "message", e)
 	ref := e.Header().ReferenceID
 	r := h.requests[ref]
 	delete(h.requests, ref)

@@ -36,18 +36,18 @@ func (h *connection) register(req *RequestRegisterAddress, outcome func(Event, e
 		if outcome != nil {
 			r.others = append(r.others, outcome)
 		}
+		c.join(h, r)
 		return
 	}
 	r := &request{req: req, outcome: outcome}
 	h.registering[dn] = r
-	if h == c.active {
-		c.beginResync()
-	}
+	c.join(h, r)
 	r.done = func(e Event, err error) {
 		if h.registering[dn] == r {
 			delete(h.registering, dn)
 		}
 		c.registered(h, req, e, err)
+		c.endResync(r.part)
 	}
 	h.enqueue(r)
 }
@@ -85,9 +85,6 @@ func (r *registrations) remove(dn string) {
 // registered is the end of RequestRegisterAddress on a connection.
 func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event, err error) {
 	active := h == c.active && !h.gone && c.linkUp != nil
-	if active {
-		defer c.endResync()
-	}
 	confirmed, ok := e.(*EventRegistered)
 	dn := req.ThisDN
 	var refused *RequestError
@@ -116,6 +113,8 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 			other.register(req, nil)
 		}
 	}
+	part := c.beginResync()
+	defer c.endResync(part)
 	c.ask(h, dn, confirmed.Extensions)
 }
 
@@ -138,8 +137,8 @@ func (c *Client) unregistered(dn string) {
 // startResync begins when the active connection can be used. c.mu is held.
 func (c *Client) startResync(h *connection) {
 	c.resync = nil
-	c.beginResync()
-	defer c.endResync()
+	all := c.beginResync()
+	defer c.endResync(all)
 	for _, dn := range c.wanted.dns {
 		switch {
 		case h.gone || h != c.active:
@@ -152,18 +151,27 @@ func (c *Client) startResync(h *connection) {
 	}
 }
 
-func (c *Client) beginResync() {
+// beginResync makes one more request part of the resync that is under way, or of a
+// new one.
+func (c *Client) beginResync() *resync {
 	if c.resync == nil {
 		c.resync = &resync{}
 	}
 	c.resync.pending++
+	return c.resync
 }
 
-// endResync is the end of one request; after that of the last one it tells of the
-// parties that are gone, after those that have come.
-func (c *Client) endResync() {
-	r := c.resync
-	if r == nil {
+// join makes a registration part of it, unless it is already.
+func (c *Client) join(h *connection, r *request) {
+	if h == c.active && c.linkUp != nil && (r.part == nil || r.part != c.resync) {
+		r.part = c.beginResync()
+	}
+}
+
+// endResync is the end of one request of a resync; after that of the last one it tells of
+// the parties that are gone, after those that have come.
+func (c *Client) endResync(r *resync) {
+	if r == nil || r != c.resync {
 		return
 	}
 	if r.pending--; r.pending > 0 {
@@ -201,22 +209,22 @@ func (c *Client) query(h *connection, req Request, answer func(Event)) {
 	if !c.caps.Has(CanQuery) {
 		return
 	}
-	c.beginResync()
+	part := c.beginResync()
 	h.enqueue(&request{req: req, done: func(e Event, err error) {
-		if h != c.active || h.gone || c.linkUp == nil {
-			return
-		}
-		if err != nil {
+		switch {
+		case part != c.resync: // the connection has been another one since
+		case err != nil:
 			c.o.Logger.Warn("query failed", "message", req, "error", err)
-		} else {
+		default:
 			answer(e)
 		}
-		c.endResync()
+		c.endResync(part)
 	}})
 }
 
 // compare looks at the calls that are at a DN.
 func (c *Client) compare(h *connection, dn string, calls []ConnID) {
+	part := c.resync
 	there := make(map[ConnID]bool, len(calls))
 	for _, id := range calls {
 		if there[id] {
@@ -228,10 +236,13 @@ func (c *Client) compare(h *connection, dn string, calls []ConnID) {
 				c.update(h, info)
 			}
 		})
+		if part != c.resync {
+			return // the connection was lost over it
+		}
 	}
 	for _, p := range c.calls.known(dn) {
-		if !there[p.call] && c.resync != nil {
-			c.resync.gone = append(c.resync.gone, goneParty{p, p.touched})
+		if !there[p.call] {
+			part.gone = append(part.gone, goneParty{p, p.touched})
 		}
 	}
 }

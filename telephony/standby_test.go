@@ -313,8 +313,8 @@ func TestDuplicatesAndLateEvents(t *testing.T) {
 	r.expect("EventAgentReady", "EventAgentNotReady", "EventInteraction", "EventDNDOn")
 }
 
-func TestMaxCallsBoundsWhatIsKept(t *testing.T) {
-	r := newRig(t, "A", LinkOptions{MaxCalls: 2})
+func TestMaxPartiesBoundsWhatIsKept(t *testing.T) {
+	r := newRig(t, "A", LinkOptions{MaxParties: 2})
 	r.last().up()
 	r.clock.Advance(0)
 	r.log = nil
