@@ -251,7 +251,7 @@ func (k *call) routeByDefault(by *conn, ref int) {
 // settle goes on after somebody has left: with the others, or not at all.
 func (k *call) settle(left string) {
 	s := k.sw
-	if k.parties() < 2 {
+	if !k.alive() {
 		k.end()
 		return
 	}
@@ -261,6 +261,13 @@ func (k *call) settle(left string) {
 		s.announce(&telephony.EventPartyDeleted{EventHeader: s.header(0), CallAttributes: a})
 	}
 	k.wait()
+}
+
+// alive reports whether the call goes on: two parties, one of whom does not just ring.
+func (k *call) alive() bool {
+	calls := k.outside || k.calling != nil ||
+		slices.ContainsFunc(k.legs, func(l *leg) bool { return l.state != ringing })
+	return calls && k.parties() > 1
 }
 
 // parties counts who takes part.

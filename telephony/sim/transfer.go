@@ -83,6 +83,9 @@ func (c *conn) transfer(second, first *leg, ref int) {
 	transferred(first, x.conn, nil, 0)
 	x.absorb(y, c.sw.keepConsult)
 	x.changed(previous, telephony.CallStateTransferred, dn, "")
+	if !x.alive() {
+		x.end()
+	}
 	c.sw.idle(first.ext)
 }
 
