@@ -46,16 +46,22 @@ func (m *callModel) init(limit int) {
 
 // recent remembers numbers under the keys that were used last.
 type recent struct {
-	numbers map[string]uint64
-	keys    []string // a ring, in the order of their first use
+	numbers map[recentKey]uint64
+	keys    []recentKey // a ring, in the order of their first use
 	next    int
+}
+
+// recentKey is a party, or with 0 for the call something else.
+type recentKey struct {
+	call  ConnID
+	about string
 }
 
 const maxRecent = 4096
 
-func (r *recent) set(key string, n uint64) {
+func (r *recent) set(key recentKey, n uint64) {
 	if r.numbers == nil {
-		r.numbers = map[string]uint64{}
+		r.numbers = map[recentKey]uint64{}
 	}
 	if _, known := r.numbers[key]; !known {
 		if len(r.keys) < maxRecent {
@@ -68,8 +74,6 @@ func (r *recent) set(key string, n uint64) {
 	}
 	r.numbers[key] = n
 }
-
-func (k partyKey) String() string { return k.call.String() + "@" + k.dn }
 
 // step is what an event does to the state of its party.
 type step uint8
@@ -127,7 +131,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 	case step == stepEnd:
 		m.remove(p)
 		if seq > 0 {
-			m.ended.set(key.String(), seq)
+			m.ended.set(recentKey{key.call, key.dn}, seq)
 		}
 		return e, true
 	case step == stepState && p == nil:
@@ -152,7 +156,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 func (m *callModel) repeated(e Event, p *party, key partyKey, step step, seq uint64) bool {
 	switch {
 	case seq > 0 && p == nil:
-		return step != stepNone && seq <= m.ended.numbers[key.String()]
+		return step != stepNone && seq <= m.ended.numbers[recentKey{key.call, key.dn}]
 	case seq > 0 && (slices.Contains(p.seen[:], seq) || step != stepNone && seq < p.since):
 		return true
 	case p == nil || step != stepState:
@@ -192,12 +196,12 @@ func (m *callModel) data(e Event, a *CallAttributes, seq uint64) (Event, *CallAt
 // inOrder reports whether an event that is not about a call is newer than the last one
 // about the same thing.
 func (m *callModel) inOrder(e Event, seq uint64) bool {
-	var about string
+	var about recentKey
 	switch e := e.(type) {
 	case interface{ Agent() *AgentAttributes }:
-		about = "agent " + e.Agent().ThisDN + " " + e.Agent().PlaceID + " " + strconv.Quote(e.Agent().ThisQueue)
+		about.about = "agent " + e.Agent().ThisDN + " " + e.Agent().PlaceID + " " + strconv.Quote(e.Agent().ThisQueue)
 	case *EventInteraction:
-		about = "interaction " + e.Interaction.ID
+		about.about = "interaction " + e.Interaction.ID
 	default:
 		return true
 	}

@@ -56,7 +56,8 @@ type LinkOptions struct {
 	MaxOutstanding int
 
 	// MaxQueued is the number of requests that may wait to be sent; further ones
-	// fail with ErrOverload. Default 10,000.
+	// fail with ErrOverload. Default 100,000, which leaves room for as many DNs that are
+	// registered at a time.
 	MaxQueued int
 
 	// MaxParties is the number of parties, DNs in a call, whose state is kept for
@@ -104,7 +105,7 @@ func (o *LinkOptions) setDefaults() error {
 		value   *int
 		Default int
 	}{
-		{"MaxOutstanding", &o.MaxOutstanding, 1000}, {"MaxQueued", &o.MaxQueued, 10_000}, {"MaxParties", &o.MaxParties, 200_000},
+		{"MaxOutstanding", &o.MaxOutstanding, 1000}, {"MaxQueued", &o.MaxQueued, 100_000}, {"MaxParties", &o.MaxParties, 200_000},
 	} {
 		if *n.value < 0 {
 			return fmt.Errorf("telephony: LinkOptions.%s is negative: %d", n.name, *n.value)
@@ -170,10 +171,14 @@ type Client struct {
 	calls     callModel
 	resync    *resync // under way; nil: none
 
-	box       []parcel // to be handed out, in order
-	handing   bool     // somebody is handing out a parcel
-	scheduled bool     // the clock will hand out the next parcel
+	box       []parcel  // to be handed out, in order
+	handing   bool      // somebody is handing out a parcel
+	handed    sync.Cond // when that is done
+	scheduled bool      // the clock will hand out the next parcel
 }
+
+// maxBox is the number of parcels that wait to be handed out while drivers go on.
+const maxBox = 1024
 
 var _ Link = (*Client)(nil)
 
@@ -214,6 +219,7 @@ func Open(d Driver, endpoints []Endpoint, opts *LinkOptions) (*Client, error) {
 		}
 	}
 	c := &Client{driver: d, o: o, caps: d.Capabilities(), wanted: registrations{by: map[string]*RequestRegisterAddress{}}}
+	c.handed.L = &c.mu
 	c.calls.init(o.MaxParties)
 	if o.Standby == StandbyHot {
 		for _, e := range endpoints {
@@ -340,13 +346,28 @@ func (c *Client) schedule() {
 }
 
 // hand hands out one parcel; the clock does so with the others, one by one, so that with
-// a clock that lets engines come to rest between two calls every run is the same. It
-// is called with c.mu held, and gives it free.
+// a clock that lets engines come to rest between two calls every run is the same. When
+// receivers are slower than the driver, which calls it after every event, it waits for them. It is
+// called with c.mu held, and gives it free.
 func (c *Client) hand() {
-	if c.handing || len(c.box) == 0 {
-		c.mu.Unlock()
-		return
+	for {
+		switch {
+		case c.handing && len(c.box) > maxBox:
+			c.handed.Wait()
+			continue
+		case !c.handing && len(c.box) > 0:
+			c.handOne()
+		}
+		if len(c.box) <= maxBox {
+			break
+		}
 	}
+	c.schedule()
+	c.mu.Unlock()
+}
+
+// handOne hands out the first parcel, without c.mu, which is held before and afterwards.
+func (c *Client) handOne() {
 	c.handing = true
 	p := c.box[0]
 	c.box[0] = parcel{}
@@ -370,6 +391,5 @@ func (c *Client) hand() {
 		}
 	}
 	c.handing = false
-	c.schedule()
-	c.mu.Unlock()
+	c.handed.Broadcast()
 }

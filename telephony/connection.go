@@ -77,6 +77,7 @@ type connection struct {
 
 	requests map[int]*request // sent and not answered
 	queue    []*request       // to be sent
+	later    []*request       // to be sent when nothing else is: questions of the Client itself
 	busy     bool             // until Writable
 
 	registered  map[string]*EventRegistered // by DN

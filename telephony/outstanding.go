@@ -14,6 +14,7 @@ type request struct {
 	outcome func(Event, error)   // nil for requests of the Client itself
 	done    func(Event, error)   // what the Client does then, with c.mu held; may be nil
 	part    *resync              // that waits for the answer; nil: none
+	later   bool                 // other requests go first
 	others  []func(Event, error) // outcomes of requests that asked for the same meanwhile
 	expire  func() bool
 }
@@ -95,14 +96,25 @@ func (h *connection) enqueue(r *request) {
 		}
 		c.hand()
 	})
-	h.queue = append(h.queue, r)
+	if r.later {
+		h.later = append(h.later, r)
+	} else {
+		h.queue = append(h.queue, r)
+	}
 	h.flush()
 }
 
 // flush sends what there is room for. c.mu is held.
 func (h *connection) flush() {
-	for len(h.queue) > 0 && !h.busy && !h.gone && len(h.requests) < h.c.o.MaxOutstanding {
-		r := h.queue[0]
+	for !h.busy && !h.gone && len(h.requests) < h.c.o.MaxOutstanding {
+		queue := &h.queue
+		if len(*queue) == 0 {
+			queue = &h.later
+		}
+		if len(*queue) == 0 {
+			return
+		}
+		r := (*queue)[0]
 		if r.ref == 0 { // else it was too early before
 			r.ref = h.c.reference(h)
 		}
@@ -116,9 +128,9 @@ func (h *connection) flush() {
 			h.lost(err)
 			return
 		}
-		h.queue[0] = nil
-		if h.queue = h.queue[1:]; len(h.queue) == 0 {
-			h.queue = nil
+		(*queue)[0] = nil
+		if *queue = (*queue)[1:]; len(*queue) == 0 {
+			*queue = nil
 		}
 	}
 }
@@ -142,11 +154,13 @@ func (h *connection) drop(r *request) bool {
 		delete(h.requests, r.ref)
 		return true
 	}
-	i := slices.Index(h.queue, r)
-	if i >= 0 {
-		h.queue = slices.Delete(h.queue, i, i+1)
+	for _, queue := range []*[]*request{&h.queue, &h.later} {
+		if i := slices.Index(*queue, r); i >= 0 {
+			*queue = slices.Delete(*queue, i, i+1)
+			return true
+		}
 	}
-	return i >= 0
+	return false
 }
 
 // fail ends all requests of the connection. c.mu is held.
@@ -156,9 +170,9 @@ func (h *connection) fail(why error) {
 		all = append(all, r)
 	}
 	slices.SortFunc(all, func(a, b *request) int { return a.ref - b.ref })
-	all = append(all, h.queue...)
+	all = append(append(all, h.queue...), h.later...)
 	clear(h.requests)
-	h.queue = nil
+	h.queue, h.later = nil, nil
 	for _, r := range all {
 		h.answer(r, nil, why, nil)
 	}

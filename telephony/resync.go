@@ -210,7 +210,7 @@ func (c *Client) query(h *connection, req Request, answer func(Event)) {
 		return
 	}
 	part := c.beginResync()
-	h.enqueue(&request{req: req, done: func(e Event, err error) {
+	h.enqueue(&request{req: req, later: true, done: func(e Event, err error) {
 		switch {
 		case part != c.resync: // the connection has been another one since
 		case err != nil:

@@ -429,6 +429,42 @@ func (c *stormConn) Send(ref int, _ Request) error {
 func (c *stormConn) Ping()  { go c.h.Alive() }
 func (c *stormConn) Close() { c.once.Do(func() { close(c.closed) }) }
 
+// A receiver that is slow slows the driver down, and gets everything in order.
+func TestSlowReceiver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &echo{}
+		client, err := Open(d, []Endpoint{{Name: "A"}}, nil)
+		require.NoError(t, err)
+		d.h.Opened(ConnInfo{})
+		d.h.Event(&EventLinkConnected{})
+		synctest.Wait()
+		open := make(chan struct{})
+		var got []ConnID
+		client.Subscribe(func(e Event) { // called by the clock, first
+			<-open
+			if a, ok := CallOf(e); ok {
+				got = append(got, a.ConnID)
+			}
+		})
+		var told atomic.Int64
+		go func() {
+			for id := range ConnID(5000) {
+				d.h.Event(&EventRinging{CallAttributes: at(id+1, "7001")})
+				told.Add(1)
+			}
+		}()
+		synctest.Wait()
+		assert.Less(t, told.Load(), int64(1200))
+		close(open)
+		synctest.Wait()
+		require.Len(t, got, 5000)
+		for i, id := range got {
+			require.EqualValues(t, i+1, id)
+		}
+		require.NoError(t, client.Close())
+	})
+}
+
 // Every request has exactly one outcome, whatever happens.
 func TestStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
