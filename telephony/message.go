@@ -150,10 +150,14 @@ func (a *CallAttributes) validateCall(name string, more ...check) error {
 // validateQueued checks the events of routing points, whose ThisDN and ThisQueue
 // are equal.
 func (a *CallAttributes) validateQueued(name string) error {
+	differs := ""
+	if a.ThisQueue != a.ThisDN {
+		differs = fmt.Sprintf("is %q, must equal ThisDN %q", a.ThisQueue, a.ThisDN)
+	}
 	return a.validateCall(name,
 		required("CallType", a.CallType != CallTypeUnknown),
 		required("ThisQueue", a.ThisQueue != ""),
-		check{"ThisQueue", a.ThisQueue == a.ThisDN, fmt.Sprintf("is %q, must equal ThisDN %q", a.ThisQueue, a.ThisDN)},
+		check{"ThisQueue", differs == "", differs},
 		check{"PreviousConnID", a.CallType != CallTypeConsult || a.PreviousConnID != 0, "is missing in a consult call"},
 	)
 }
