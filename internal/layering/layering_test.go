@@ -44,6 +44,7 @@ var rules = []rule{
 	{"telephony/fm", []string{"datamodel", "scxml", "session", "telephony", "telephony/router"}, nil},
 	{"telephony/router", []string{"telephony"}, nil},
 	{"telephony/sim", []string{"telephony"}, nil},
+	{"telephony/linktest", []string{"telephony", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, nil},
 	{"internal", nil, nil},
 	{"examples", []string{"*"}, nil},

@@ -231,41 +231,44 @@ func (x *session) fill(t *transport, dst []byte) []byte {
 
 // request carries out what the client asks for.
 func (x *session) request(t *transport, f *frame) *CloseError {
+	if f.Ref < 1 {
+		return &CloseError{Code: CloseBadFrame, Message: "a request without a reference id"}
+	}
+	req, ok := f.Body.(telephony.Request)
+	problem := ""
+	if !ok {
+		problem = fmt.Sprintf("no request is called %.60q", f.Name)
+	} else if err := req.Validate(); err != nil {
+		problem = err.Error()
+	}
+
+	// From taking the number to handing over the lock is held: a connection that takes this
+	// one's place must not overtake it.
 	x.mu.Lock()
 	switch {
-	case f.Ref < 1:
-		x.mu.Unlock()
-		return &CloseError{Code: CloseBadFrame, Message: "a request without a reference id"}
 	case x.t != t || f.Ref <= x.ref:
 		x.mu.Unlock()
 		return nil // a repeat
 	case len(x.open) >= x.server.opts.MaxRequests:
 		x.mu.Unlock()
-		return &CloseError{Code: CloseTooManyRequests, Message: fmt.Sprintf("more than %d requests without an answer", len(x.open))}
+		return &CloseError{Code: CloseTooManyRequests, Message: fmt.Sprintf("more than %d requests without an answer", x.server.opts.MaxRequests)}
 	}
 	x.ref = f.Ref
 	x.open[f.Ref] = struct{}{}
+	if problem == "" && !x.info.Capabilities.Has(telephony.Needs(req)) {
+		problem = f.Name + " is not supported"
+	}
+	if problem == "" && !x.interact(f.Ref, req) {
+		x.waiting = append(x.waiting, asked{f.Ref, req})
+		if len(x.waiting) == 1 {
+			x.pass()
+		}
+	}
 	x.mu.Unlock()
-
-	req, ok := f.Body.(telephony.Request)
-	switch {
-	case !ok:
-		x.refuse(f.Ref, fmt.Sprintf("no request is called %.60q", f.Name))
-	case req.Validate() != nil:
-		x.refuse(f.Ref, req.Validate().Error())
-	case !x.can(telephony.Needs(req)):
-		x.refuse(f.Ref, f.Name+" is not supported")
-	case x.interact(f.Ref, req):
-	default:
-		x.pass(asked{f.Ref, req})
+	if problem != "" {
+		x.refuse(f.Ref, problem)
 	}
 	return nil
-}
-
-func (x *session) can(needs telephony.Capabilities) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.info.Capabilities.Has(needs)
 }
 
 // refuse answers a request that does not get as far as the back end.
@@ -273,31 +276,24 @@ func (x *session) refuse(ref int, message string) {
 	x.Event(&telephony.EventError{EventHeader: x.header(ref), ErrorMessage: message})
 }
 
-// pass hands a request to the back end, behind those that wait.
-func (x *session) pass(a asked) {
-	x.mu.Lock()
-	x.waiting = append(x.waiting, a)
-	first := len(x.waiting) == 1
-	x.mu.Unlock()
-	if first {
-		x.Writable()
-	}
-}
-
-// Writable implements telephony.Handler: requests that wait go to the back end.
+// Writable implements telephony.Handler.
 func (x *session) Writable() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.pass()
+}
+
+// pass hands requests that wait to the back end. x.mu is held: a Conn never calls its Handler
+// inside Send.
+func (x *session) pass() {
 	for len(x.waiting) > 0 && x.reason == nil {
 		a := x.waiting[0]
-		// A Conn never calls its Handler inside Send, so the lock does no harm, and
-		// keeps the order.
-		err := x.back.Send(a.ref, a.req)
-		if errors.Is(err, telephony.ErrBusy) {
+		if errors.Is(x.back.Send(a.ref, a.req), telephony.ErrBusy) {
 			return
 		}
+		// After another error Lost follows, and ends the session.
 		x.waiting[0] = asked{}
-		x.waiting = x.waiting[1:] // without an answer, when the back end is lost: Lost ends the session
+		x.waiting = x.waiting[1:]
 	}
 	if len(x.waiting) == 0 {
 		x.waiting = nil
@@ -401,7 +397,7 @@ func (x *session) listen() {
 }
 
 // interact carries out a request of an interaction, where somebody else than the back end
-// does that.
+// does that. x.mu is held: an InteractionServer never calls the outcome inside Send.
 func (x *session) interact(ref int, req telephony.Request) bool {
 	r, ok := req.(telephony.InteractionRequest)
 	server := x.server.opts.Interactions

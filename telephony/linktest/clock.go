@@ -20,6 +20,10 @@ type Clock struct {
 	closed  bool
 	change  *sync.Cond
 	done    chan struct{}
+
+	// rest, when not nil, waits until what goes on elsewhere at the present time has come to
+	// an end. Set it before the first Advance.
+	rest func()
 }
 
 type alarm struct {
@@ -106,23 +110,42 @@ func (c *Clock) run() {
 }
 
 // Advance moves the clock by d, from one function that falls due to the next, and waits for
-// each of them, including those that are newly scheduled meanwhile. It must not be called by such a
+// each of them, including those that are newly scheduled meanwhile. In a Simulation it also waits,
+// before time moves on, until connections that are being opened are open or lost and requests
+// that the server answers at once are answered. It must not be called by such a
 // function.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	end := c.now.Add(max(d, 0))
 	for !c.closed {
+		c.settle()
+		a := c.next()
+		if a == nil || a.due.After(end) {
+			c.now = end
+			return
+		}
+		c.now = a.due
+		c.change.Broadcast()
+	}
+}
+
+// settle waits until nothing is due and nothing goes on elsewhere.
+func (c *Clock) settle() {
+	for rested := false; !c.closed; {
 		a := c.next()
 		switch {
 		case c.running || a != nil && !a.due.After(c.now):
 			c.change.Wait()
-		case a != nil && !a.due.After(end):
-			c.now = a.due
-			c.change.Broadcast()
-		default:
-			c.now = end
+			rested = false
+		case rested || c.rest == nil:
 			return
+		default:
+			before := c.seq
+			c.mu.Unlock()
+			c.rest()
+			c.mu.Lock()
+			rested = c.seq == before
 		}
 	}
 }

@@ -109,6 +109,10 @@ type Agent struct {
 	Reject bool
 }
 
+// patience is how long, in real time, something that must come is waited for before a test
+// fails. Nothing is expected to take that long.
+const patience = 20 * time.Second
+
 // Run runs all scenarios over a target, each as a subtest under the name of its file.
 func Run(t *testing.T, target Target) {
 	entries, err := scenarios.ReadDir("testdata")
@@ -125,7 +129,7 @@ func Run(t *testing.T, target Target) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.run(t, target)
+			s.run(t, target, patience)
 		})
 	}
 }

@@ -13,10 +13,6 @@ import (
 	"github.com/seed-ff723688/ors/telephony"
 )
 
-// patience is how long, in real time, something that must come is waited for before the test
-// fails. Nothing is expected to take that long.
-const patience = 20 * time.Second
-
 // runner runs one scenario.
 type runner struct {
 	testing.TB
@@ -24,14 +20,17 @@ type runner struct {
 	world World
 	vars  map[string]string
 
+	// patience is how long, in real time, something that must come is waited for.
+	patience time.Duration
+
 	mu      sync.Mutex
 	events  []telephony.Event // not yet looked at, in the order in which they came
 	arrived chan struct{}     // closed, and made anew, with each event
 }
 
-func (s *scenario) run(t *testing.T, target Target) {
+func (s *scenario) run(t testing.TB, target Target, patience time.Duration) {
 	world := target.Open(t, &s.site)
-	r := &runner{TB: t, s: s, world: world, vars: map[string]string{}, arrived: make(chan struct{})}
+	r := &runner{TB: t, s: s, world: world, patience: patience, vars: map[string]string{}, arrived: make(chan struct{})}
 	link := world.Link()
 	cancel := link.Subscribe(func(e telephony.Event) {
 		switch e.(type) {
@@ -100,7 +99,7 @@ func (r *runner) fatal(line int, format string, args ...any) {
 
 // connect waits until the link is up.
 func (r *runner) connect(link telephony.Link) {
-	deadline := time.After(patience)
+	deadline := time.After(r.patience)
 	for link.State() != telephony.LinkConnected {
 		r.mu.Lock()
 		arrived := r.arrived
@@ -142,7 +141,7 @@ func (r *runner) wait(done <-chan struct{}) {
 	r.Helper()
 	select {
 	case <-done:
-	case <-time.After(patience):
+	case <-time.After(r.patience):
 		r.Fatalf("%s: a request has no outcome", r.s.name)
 	}
 }
@@ -308,7 +307,7 @@ func errorKind(err error) string {
 
 // expect waits for the events that a step promises, and checks that there are no others.
 func (r *runner) expect(st step) {
-	deadline := time.After(patience)
+	deadline := time.After(r.patience)
 	left := st.events
 	var got []telephony.Event
 	log := func() string {

@@ -49,6 +49,12 @@ func Simulated(connect func(t testing.TB, s *Simulation) Connection) Target {
 			opts.Standby = telephony.StandbyHot
 		}
 		driver := watch(c.Driver)
+		clock.rest = func() {
+			ctx, stop := context.WithTimeout(context.Background(), patience)
+			defer stop()
+			// What hangs shows in what the scenario waits for.
+			_ = driver.quiet(ctx)
+		}
 		link, err := telephony.Open(driver, c.Endpoints, opts)
 		if err != nil {
 			t.Fatal(err)
@@ -86,7 +92,7 @@ func (s *Simulation) build(site *Site) error {
 // simulated is the World of a Simulation.
 type simulated struct {
 	*Simulation
-	driver       *registrations
+	driver       *connections
 	link         telephony.Link
 	interactions telephony.InteractionServer
 }
@@ -104,17 +110,10 @@ func (w *simulated) Interactions() telephony.InteractionServer {
 }
 
 func (w *simulated) Ready(ctx context.Context, dns []string) error {
-	for {
-		ok, changed := w.driver.everywhere(len(w.Servers), dns)
-		if ok {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("linktest: not every server has the registrations: %w", ctx.Err())
-		}
+	if err := w.driver.everywhere(ctx, len(w.Servers), dns); err != nil {
+		return fmt.Errorf("linktest: not every server has the registrations: %w", err)
 	}
+	return nil
 }
 
 func (w *simulated) Call(dn string, c Caller) (telephony.ConnID, error) {
