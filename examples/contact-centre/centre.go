@@ -181,7 +181,7 @@ func (x *explained) Submit(req router.Request, notify func(router.Selection, err
 		return x.Router.Submit(req, notify)
 	}
 	return x.Router.Submit(req, func(s router.Selection, err error) {
-		why := s.Why
+		why := fmt.Sprint(s.Why)
 		if err != nil {
 			why = err.Error()
 		}
