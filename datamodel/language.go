@@ -123,6 +123,11 @@ type Host struct {
 	// The key is a name or a dotted path below a name, such as "_genesys.ixn".
 	Globals map[string]Value
 
+	// Called is told of each call of a Func that scripts find below Globals, with its
+	// path where that is known ("_genesys.session.timeInZone"), else its name. nil
+	// costs nothing.
+	Called func(function string)
+
 	// Legacy asks for what scripts found on Orchestration Server; nil: nothing of it.
 	Legacy *Legacy
 

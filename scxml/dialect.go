@@ -137,26 +137,46 @@ func (p *parser) orsLanguage(n *xmlquery.Node) datamodel.Language {
 // Settings are what the underscore attributes of <scxml> ask for in the ORS
 // dialect. In the W3C dialect, and where an attribute is not given, a field has
 // the value that the comment calls the default. Attributes without a field here
-// are in Document.Attributes. A machine keeps to MicroStepLimit, StateEntryLimit
-// and EventTimeout.
+// are in Document.Attributes. A machine keeps to MicroStepLimit, StateEntryLimit,
+// EventTimeout and TransitionStyle, whoever runs sessions (package session) to
+// Persist, PendingEvents and MaxAge.
+//
+// The values of an attribute that are not legal are warned of, and count as not
+// given. _persist (may, must) and _deactivate (may, mustnot) of states are met by
+// any engine that saves a session after each macrostep and keeps it in memory, as
+// package session does; it does so also where they say mustnot and must, and the
+// document is warned of.
 type Settings struct {
-	Type            string        // _type, for reports; default "combination"
-	Persist         bool          // _persist; false: no session of the document is to be saved; default true; read, not honoured by the engine yet
+	Type            string        // _type, for reports: routingstrategy, interactionprocess, serviceprocess, combination (the default)
+	Persist         bool          // _persist; false: no session of the document is to be saved; default true
 	MicroStepLimit  int           // _microStepLimit; default 0: not given
 	StateEntryLimit int           // _stateEntryLimit; default 0: not given
-	PendingEvents   int           // _maxPendingEvents; default 0: not given; read, not honoured by the engine yet
+	PendingEvents   int           // _maxPendingEvents: external events that may wait for a session; default 0: not given
 	EventTimeout    time.Duration // _processEventTimeout, in milliseconds; default 0: not given
-	MaxAge          time.Duration // _maxtime, in seconds: the longest life of a session; default 0: not given; read, not honoured by the engine yet
+	MaxAge          time.Duration // _maxtime, in seconds: the longest life of a session; default 0: not given
 	Debug           bool          // _debug, for tools; default false
-	TransitionStyle string        // _transitionStyle, as written; default ""; read, not honoured by the engine yet
+
+	// TransitionStyle is _transitionStyle: "standard", the default, or "legacy". It
+	// decides which of several transitions are taken that cannot be taken together, in
+	// the regions of a parallel state. In SCXML 1.0, the one of an inner state goes
+	// before that of a state around it, else the first in document order. In the draft
+	// of 2009, the first region that leaves the parallel state wins, and regions that
+	// follow do nothing any more, not even take transitions without a target.
+	TransitionStyle string
 }
+
+// The values of _transitionStyle.
+const (
+	standardStyle = "standard"
+	legacyStyle   = "legacy"
+)
 
 // longestSetting bounds durations and counts, so that nothing overflows.
 const longestSetting = 1 << 31
 
 // settings reads the underscore attributes of <scxml>.
 func (p *parser) settings(attrs []Attr) Settings {
-	s := Settings{Type: "combination", Persist: true}
+	s := Settings{Type: "combination", Persist: true, TransitionStyle: standardStyle}
 	if !p.ors() {
 		return s
 	}
@@ -181,13 +201,20 @@ func (p *parser) settings(attrs []Attr) Settings {
 		}
 		return n
 	}
+	oneOf := func(a Attr, to *string, values ...string) {
+		if value := strings.ToLower(trimSpace(a.Value)); slices.Contains(values, value) {
+			*to = value
+		} else {
+			wrong(a, "one of "+strings.Join(values, ", "))
+		}
+	}
 	for _, a := range attrs {
 		if a.Space != "" {
 			continue
 		}
 		switch a.Name {
 		case "_type":
-			s.Type = trimSpace(a.Value)
+			oneOf(a, &s.Type, "routingstrategy", "interactionprocess", "serviceprocess", "combination")
 		case "_persist":
 			boolean(a, &s.Persist)
 		case "_microStepLimit":
@@ -203,8 +230,33 @@ func (p *parser) settings(attrs []Attr) Settings {
 		case "_debug":
 			boolean(a, &s.Debug)
 		case "_transitionStyle":
-			s.TransitionStyle = trimSpace(a.Value)
+			oneOf(a, &s.TransitionStyle, standardStyle, legacyStyle)
 		}
 	}
 	return s
+}
+
+// stateHints checks the underscore attributes of a state.
+func (p *parser) stateHints(s *state) {
+	if !p.ors() {
+		return
+	}
+	for _, a := range s.attrs {
+		if a.Space != "" || a.Name != "_persist" && a.Name != "_deactivate" {
+			continue
+		}
+		instead := ""
+		switch hint := strings.ToLower(strings.ReplaceAll(a.Value, " ", "")); {
+		case hint == "may":
+		case hint != "must" && hint != "mustnot":
+			p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q is not one of may, must, mustnot; it is ignored", a.Name, a.Value), "")
+		case a.Name == "_persist" && hint == "mustnot":
+			instead = `a stored session is saved after every macrostep, here too; _persist="false" of <scxml> keeps all of it out of the store`
+		case a.Name == "_deactivate" && hint == "must":
+			instead = "sessions stay in memory, also those that are stored"
+		}
+		if instead != "" {
+			p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q has no effect", a.Name, a.Value), instead)
+		}
+	}
 }

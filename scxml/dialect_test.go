@@ -166,6 +166,9 @@ func TestORSProblems(t *testing.T) {
 		{"unknown attribute", `<state><onentry><send event="'e'" targetype="'x'"/></onentry></state>`, `2:46: warning: <send> has no attribute targetype; it is ignored`},
 		{"unknown element", `<state><onentry><rais event="e"/></onentry></state>`, `2:17: error: unknown element <rais> in <onentry>`},
 		{"anchor", `<state><anchor type="a"/></state>`, `2:8: error: unknown element <anchor> in <state>`},
+		{"persist", `<state _persist="perhaps"/>`, `2:18: warning: _persist="perhaps" is not one of may, must, mustnot; it is ignored`},
+		{"never persist", `<state _persist="mustnot"/>`, `2:18: warning: _persist="mustnot" has no effect`},
+		{"deactivate", `<state _deactivate="must"/>`, `2:21: warning: _deactivate="must" has no effect`},
 		{"expression", `<state><onentry><send event="a ???"/></onentry></state>`, `2:32: warning: illegal expression: unexpected ???`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -207,15 +210,15 @@ func TestORSSettings(t *testing.T) {
 	root := func(attrs string) string {
 		return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" profile="ecmascript" ` + attrs + `><state/></scxml>`
 	}
-	defaults := Settings{Type: "combination", Persist: true}
+	defaults := Settings{Type: "combination", Persist: true, TransitionStyle: "standard"}
 	doc := mustParse(t, root(""), fakeECMAScript())
 	assert.Equal(t, defaults, doc.Settings())
 	doc = mustParse(t, root(`_type="serviceprocess" _persist="false" _microStepLimit="5" _stateEntryLimit="6" _maxPendingEvents="7" _processEventTimeout="1500" _maxtime="60" _debug="true" _transitionStyle="legacy" _other="x"`), fakeECMAScript())
 	assert.Empty(t, doc.Warnings())
 	assert.Equal(t, Settings{Type: "serviceprocess", MicroStepLimit: 5, StateEntryLimit: 6, PendingEvents: 7,
 		EventTimeout: 1500 * time.Millisecond, MaxAge: time.Minute, Debug: true, TransitionStyle: "legacy"}, doc.Settings())
-	doc = mustParse(t, root(`_persist="perhaps" _microStepLimit="-1" _maxtime="99999999999999999999"`), fakeECMAScript())
-	assert.Len(t, doc.Warnings(), 3)
+	doc = mustParse(t, root(`_type="strategy" _persist="perhaps" _microStepLimit="-1" _maxPendingEvents="many" _maxtime="99999999999999999999" _transitionStyle="old"`), fakeECMAScript())
+	assert.Len(t, doc.Warnings(), 6)
 	assert.Equal(t, defaults, doc.Settings())
 	doc = mustParse(t, strings.Replace(root(`_persist="false"`), `profile`, `datamodel`, 1), fakeECMAScript())
 	assert.Equal(t, defaults, doc.Settings())

@@ -18,6 +18,7 @@ type Document struct {
 	legacy      *datamodel.Legacy               // what scripts find beside the standard; nil: nothing
 	language    datamodel.Language
 	late        bool // binding="late"
+	draft       bool // conflicts are resolved as in the draft of 2009
 	states      []*state
 	byID        map[string]int32 // states by id, made-up ids included
 	transitions []*transition    // those of states, in document order

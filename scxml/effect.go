@@ -26,6 +26,8 @@ type Send struct {
 	// <param> or namelist, in the form that processors other than SCXML need.
 	HasContent bool
 	Params     []datamodel.Member // may repeat names
+
+	Pos Position // of the element
 }
 
 // Cancel asks for a delayed send of this session to be dropped (section 6.3).
@@ -47,6 +49,7 @@ type Invoke struct {
 	Content     datamodel.Value   // of <content>: a string or datamodel.XML; nil without
 	Params      *datamodel.Object // nil without
 	Autoforward bool
+	Pos         Position // of the element
 }
 
 // CancelInvoke asks for an invoked service to be ended.
@@ -68,6 +71,7 @@ type ModuleCall struct {
 	Namespace, Name string // of the element
 	RequestID       string // unique in the session
 	Args            *datamodel.Object
+	Pos             Position // of the element
 }
 
 func (*Send) effect()         {}

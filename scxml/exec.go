@@ -62,22 +62,17 @@ func (m *Machine) raise(ev *Event) {
 // limit of the data model. Its data tells description, document, element and
 // linenumber.
 func (m *Machine) raiseError(name, sendID, element string, pos Position, err error) {
-	if errors.Is(err, datamodel.ErrLimit) {
-		m.fail(&LimitError{Limit: "evaluation", Err: err})
+	m.raiseFailure(&Failure{Event: name, Element: element, Pos: pos, SendID: sendID, Err: err})
+}
+
+func (m *Machine) raiseFailure(f *Failure) {
+	if errors.Is(f.Err, datamodel.ErrLimit) {
+		m.fail(&LimitError{Limit: "evaluation", Err: f.Err})
 		return
 	}
-	if m.doc.rules.errorEvent != nil {
-		name = m.doc.rules.errorEvent(name, element, err)
-	}
-	data := datamodel.NewObject(
-		datamodel.Member{Name: "description", Value: err.Error()},
-		datamodel.Member{Name: "document", Value: pos.File},
-		datamodel.Member{Name: "element", Value: element},
-		datamodel.Member{Name: "linenumber", Value: float64(pos.Line)},
-	)
-	ev := &Event{Name: name, Type: datamodel.Platform, SendID: sendID, Data: data}
+	ev := m.doc.ErrorEvent(f)
 	if t := m.opts.Trace; t != nil && t.Error != nil {
-		t.Error(ev, err)
+		t.Error(ev, f.Err)
 	}
 	m.raise(ev)
 }
@@ -250,13 +245,16 @@ func (a *moduleAction) exec(m *Machine) error {
 	if t := m.opts.Trace; t != nil && t.Extension != nil {
 		t.Extension(ExtensionTrace{Namespace: a.namespace, Name: a.name, Pos: a.pos})
 	}
-	return a.action.Execute(&Exec{m: m, namespace: a.namespace, name: a.name})
+	return a.action.Execute(&Exec{m: m, namespace: a.namespace, name: a.name, pos: a.pos})
 }
 
 func (a *unsupportedAction) exec(*Machine) error { return &unsupportedError{a} }
 
 // unsupportedError reports an element that nobody has registered.
 type unsupportedError struct{ element *unsupportedAction }
+
+// Is reports whether target is ErrUnsupported.
+func (e *unsupportedError) Is(target error) bool { return target == ErrUnsupported }
 
 func (e *unsupportedError) Error() string {
 	return "scxml: no module is registered for <" + e.element.name + "> of namespace " + strconv.Quote(e.element.namespace)
@@ -265,7 +263,7 @@ func (e *unsupportedError) Error() string {
 // exec evaluates everything now (section 6.2.2: the values of the moment of
 // execution) and leaves delivery to the outside, but for the internal queue.
 func (a *sendAction) exec(m *Machine) error {
-	send := &Send{ID: a.id, Delay: a.literalDelay}
+	send := &Send{ID: a.id, Delay: a.literalDelay, Pos: a.pos}
 	named := a.id != ""
 	if a.idlocation != nil {
 		send.ID, named = m.newID("send"), true
@@ -318,7 +316,7 @@ func (a *sendAction) exec(m *Machine) error {
 		if errors.Is(err, ErrSendType) || errors.Is(err, ErrSendTarget) {
 			return a.failed(m, send, named, err)
 		}
-		m.raiseError(errorCommunication, ev.SendID, "send", a.pos, err)
+		m.raiseFailure(&Failure{Event: errorCommunication, Element: "send", Pos: a.pos, SendID: ev.SendID, Target: send.Target, Err: err})
 		return nil
 	}
 	m.emit(send)

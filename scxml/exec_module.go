@@ -14,6 +14,7 @@ import (
 type Exec struct {
 	m               *Machine
 	namespace, name string
+	pos             Position
 }
 
 // errNoExpression is what an Action gets that evaluates an attribute which the
@@ -68,7 +69,7 @@ func (x *Exec) NewID() string { return x.m.newID(x.name) }
 // location in the attribute requestid, call with it, and let the handler send an event
 // whose data has it as requestid.
 func (x *Exec) Call(requestID string, args *datamodel.Object) {
-	x.m.call(&ModuleCall{Namespace: x.namespace, Name: x.name, RequestID: requestID, Args: args})
+	x.m.call(&ModuleCall{Namespace: x.namespace, Name: x.name, RequestID: requestID, Args: args, Pos: x.pos})
 }
 
 // raiseFor queues an event that a module made.

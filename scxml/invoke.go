@@ -18,7 +18,7 @@ func (m *Machine) startInvokes() {
 }
 
 func (m *Machine) startInvoke(v *invoke) {
-	start := &Invoke{ID: v.id, Autoforward: v.autoforward}
+	start := &Invoke{ID: v.id, Autoforward: v.autoforward, Pos: v.pos}
 	if start.ID == "" {
 		start.ID = m.newID(m.doc.states[v.state].id)
 	}

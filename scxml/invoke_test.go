@@ -18,7 +18,8 @@ func invocationsOf(t *testing.T) (m *scxml.Machine, finalized *int) {
 	m = machine(t, chart(invoking), &scxml.MachineOptions{Log: func(scxml.LogEntry) { *finalized++ }})
 	effects, err := m.Start()
 	require.NoError(t, err)
-	require.Equal(t, []scxml.Effect{&scxml.Invoke{ID: "x", Serial: 1, Src: "x.scxml", Autoforward: true}}, effects)
+	pos := scxml.Position{File: "document.scxml", Line: 1, Column: 93}
+	require.Equal(t, []scxml.Effect{&scxml.Invoke{ID: "x", Serial: 1, Src: "x.scxml", Autoforward: true, Pos: pos}}, effects)
 	return m, finalized
 }
 

@@ -101,6 +101,14 @@ var (
 	// and raises error.communication.
 	ErrSendTarget = errors.New("scxml: send target not valid")
 
+	// ErrNoSession is matched by what MachineOptions.CheckSend returns for a session
+	// that does not exist. It raises error.communication, which the ORS dialect calls
+	// error.send.nosuchsession.
+	ErrNoSession = errors.New("scxml: no such session")
+
+	// ErrUnsupported is matched by the Failure of an element that nobody carries out.
+	ErrUnsupported = errors.New("scxml: element not supported")
+
 	// ErrLimit is matched by every *LimitError.
 	ErrLimit = errors.New("scxml: limit exceeded")
 )
@@ -168,6 +176,14 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		}
 		maps.Copy(globals, doc.rules.globals(m))
 	}
+	var called func(string)
+	if t := opts.Trace; t != nil && t.Function != nil {
+		called = func(function string) {
+			if !strings.HasPrefix(function, "__") { // of the dialect, not of a module
+				t.Function(function)
+			}
+		}
+	}
 	model, err := doc.language.New(datamodel.Host{
 		SessionID:    opts.sessionID(),
 		Name:         doc.name,
@@ -177,6 +193,7 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		IOProcessors: opts.IOProcessors,
 		X:            opts.X,
 		Globals:      globals,
+		Called:       called,
 		Legacy:       doc.legacy,
 		Limits:       doc.evaluationLimits(opts.Limits.Limits),
 	})
@@ -439,7 +456,7 @@ func (m *Machine) selectTransitions(match *match) {
 	d := m.doc
 	tested := false
 	for a := m.configuration.next(0); a >= 0 && m.running; a = m.configuration.next(a + 1) {
-		if !d.atomic.has(a) {
+		if !d.atomic.has(a) || d.draft && m.preempted(a) {
 			continue
 		}
 	walk:
@@ -479,6 +496,18 @@ func (m *Machine) selectTransitions(match *match) {
 	if len(m.enabled) > 1 {
 		m.removeConflictingTransitions()
 	}
+}
+
+// preempted reports, by the rule of the draft of 2009, whether a transition that
+// has been selected leaves what the atomic state a is in.
+func (m *Machine) preempted(a int32) bool {
+	m.resolveDomains()
+	for i := range m.enabled {
+		if domain := m.enabled[i].domain; domain >= 0 && m.doc.isDescendant(a, domain) {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *Machine) isEnabled(t *transition) bool {
@@ -530,7 +559,7 @@ func (m *Machine) removeConflictingTransitions() {
 			if !d.conflict(t1.domain, t2.domain) {
 				continue
 			}
-			if d.isDescendant(t1.source, t2.source) {
+			if d.isDescendant(t1.source, t2.source) && !d.draft {
 				removed++
 				continue
 			}

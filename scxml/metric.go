@@ -14,14 +14,21 @@ import (
 //
 //	METRIC <state_enter sid='A1' name='work' type='state' />
 //
-// Lines begin with appl_begin, event_queued, event_processed, state_enter,
-// state_exit, onentry, onexit, transition, eval_condition, eval_expr, log,
-// extension, exec_error, fm_exec_error (the error event of a module), appl_end.
+// Lines begin with doc_request, doc_retrieved (with the duration in milliseconds),
+// appl_begin, event_queued, event_processed, state_enter,
+// state_exit, onentry, onexit, transition, eval_condition, eval_expr, log, cancel,
+// extension (with the name of an element, or the function that a script calls),
+// exec_error, fm_exec_error (the error event of a module), persist_store,
+// persist_restore, persist_error, appl_end.
 // Values longer than 200 bytes are cut. Each line is one Write; errors of w are
 // ignored. The Trace is for one machine: sid is its session.
 func MetricTrace(w io.Writer, sid string) *Trace {
 	m := &metricWriter{w: w, sid: sid}
 	return &Trace{
+		Document: func(d DocumentTrace) {
+			m.line("doc_request", "url", d.URL)
+			m.line("doc_retrieved", "url", d.URL, "cached", strconv.FormatBool(d.Cached), "duration", strconv.FormatInt(d.Duration.Milliseconds(), 10))
+		},
 		Started: func(doc *Document) {
 			m.doc = doc
 			m.line("appl_begin", "name", doc.name, "url", doc.url)
@@ -48,6 +55,23 @@ func MetricTrace(w io.Writer, sid string) *Trace {
 		Log: func(e LogEntry) {
 			m.line("log", "expr", e.Text, "label", e.Label, "level", strconv.Itoa(max(e.Level, firstLevel)))
 		},
+		Persist: func(p PersistTrace) {
+			bytes := strconv.Itoa(p.Bytes)
+			switch {
+			case p.Err != nil:
+				m.line("persist_error", "error", p.Err.Error())
+			case p.Restored:
+				m.line("persist_restore", "bytes", bytes)
+			default:
+				m.line("persist_store", "bytes", bytes)
+			}
+		},
+		Effect: func(e Effect) {
+			if c, ok := e.(*Cancel); ok {
+				m.line("cancel", "sendid", c.SendID)
+			}
+		},
+		Function: func(function string) { m.line("extension", "function", function) },
 		Extension: func(e ExtensionTrace) {
 			m.line("extension", "name", e.Name, "namespace", e.Namespace, "line", strconv.Itoa(e.Pos.Line))
 		},

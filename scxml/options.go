@@ -67,6 +67,8 @@ type Limits struct {
 // Trace is a set of optional callbacks, called in the order in which things
 // happen, on the goroutine that runs the Machine. They must not call the Machine.
 type Trace struct {
+	Document    func(DocumentTrace)           // the document was requested and is there; called by who loads it, before Start
+	Persist     func(PersistTrace)            // the session was saved or brought back; called by who does it
 	Started     func(doc *Document)           // Start begins
 	EventQueued func(ev *Event)               // an event enters the internal queue
 	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
@@ -80,8 +82,16 @@ type Trace struct {
 	Effect      func(Effect)                  // an effect has been emitted
 	Log         func(LogEntry)                // a <log> has been executed
 	Extension   func(ExtensionTrace)          // an element of a module begins
+	Function    func(function string)         // a script calls a function of a module: "_genesys.session.timeInZone", or its name where the path is not known
 	Error       func(event *Event, err error) // an error event is about to be queued
 	Done        func(data datamodel.Value)    // a top-level final state was reached
+}
+
+// DocumentTrace describes how a session got its document.
+type DocumentTrace struct {
+	URL      string
+	Cached   bool          // nothing was read and compiled
+	Duration time.Duration // from the request until it was there
 }
 
 // TransitionTrace describes a transition that is taken.
@@ -107,6 +117,13 @@ type EvalTrace struct {
 type ExtensionTrace struct {
 	Namespace, Name string
 	Pos             Position
+}
+
+// PersistTrace describes how a session was saved or brought back.
+type PersistTrace struct {
+	Restored bool  // brought back; otherwise saved
+	Bytes    int   // of its snapshot
+	Err      error // nil: it succeeded
 }
 
 func (o *MachineOptions) sessionID() string {

@@ -3,7 +3,9 @@ package scxml
 import (
 	"cmp"
 	"errors"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +17,7 @@ import (
 type rules struct {
 	// errorEvent names the event for an error of an element, given the name that
 	// SCXML 1.0 has for it.
-	errorEvent func(name, element string, err error) string
+	errorEvent func(f *Failure) string
 
 	// alias is a second name under which transitions find an event; "" for none.
 	alias func(name string) string
@@ -62,18 +64,25 @@ const (
 	orsSendType      = "error.send.targettypeinvalid"
 	orsSendFailed    = "error.send.failed"
 	orsUnavailable   = "error.send.targetunavailable"
+	orsNoSession     = "error.send.nosuchsession"
+	orsBadFetch      = "error.badfetch."
 )
 
 // orsErrorEvent names an error event by the place and the type of the error.
-func orsErrorEvent(name, element string, err error) string {
-	var unsupported *unsupportedError
+func orsErrorEvent(f *Failure) string {
+	name, element, err := f.Event, f.Element, f.Err
 	var location *locationError
 	switch {
-	case name == errorCommunication:
+	case name == errorCommunication && element == "send":
+		if errors.Is(err, ErrNoSession) {
+			return orsNoSession
+		}
 		return orsUnavailable
+	case name == errorCommunication && element == "invoke":
+		return orsBadFetch + badFetch(f)
 	case name != errorExecution:
 		return name
-	case errors.As(err, &unsupported):
+	case errors.Is(err, ErrUnsupported):
 		return orsUnsupported
 	case errors.Is(err, ErrSendType):
 		return orsSendType
@@ -98,6 +107,21 @@ func orsErrorEvent(name, element string, err error) string {
 		return orsSendFailed
 	}
 	return name
+}
+
+// badFetch is the protocol of a URL and what its server answered: "http.404",
+// "file.0".
+func badFetch(f *Failure) string {
+	protocol := "unknown"
+	if u, err := url.Parse(f.Target); err == nil && u.Scheme != "" {
+		protocol = u.Scheme
+	}
+	status := 0
+	var answered interface{ StatusCode() int }
+	if errors.As(f.Err, &answered) {
+		status = answered.StatusCode()
+	}
+	return protocol + "." + strconv.Itoa(status)
 }
 
 func isEvaluation(err error) bool {
@@ -129,7 +153,7 @@ func orsAlias(name string) string {
 	switch {
 	case !strings.HasPrefix(name, "error."):
 		return ""
-	case descriptorMatches(orsUnavailable, name):
+	case descriptorMatches(orsUnavailable, name), descriptorMatches(orsNoSession, name), descriptorMatches(strings.TrimSuffix(orsBadFetch, "."), name):
 		return errorCommunication
 	case name == errorCommunication: // it comes from outside
 		return orsUnavailable
@@ -277,6 +301,5 @@ func (d *Document) evaluationLimits(host datamodel.Limits) datamodel.Limits {
 }
 
 // Persist reports whether sessions of the document may be saved: false for one
-// with _persist="false". Whoever saves sessions has to ask; package session does
-// not do so yet.
+// with _persist="false". Whoever saves sessions has to ask, as package session does.
 func (d *Document) Persist() bool { return d.settings.Persist }

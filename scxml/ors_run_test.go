@@ -24,7 +24,7 @@ func TestMetricTrace(t *testing.T) {
 <datamodel><data id="n" expr="1"/></datamodel>
 <state id="a">
   <onentry><log expr="'it\'s &lt;n> ' + n" label="L" level="2"/><raise event="in"/></onentry>
-  <onexit><script>n = 2</script></onexit>
+  <onexit><script>n = 2</script><cancel sendid="'none'"/></onexit>
   <transition event="in" cond="n &gt; 5" target="f"/>
   <transition event="in"><script>missing()</script></transition>
   <transition event="go" target="p"/>
@@ -36,8 +36,10 @@ func TestMetricTrace(t *testing.T) {
 	doc, err := scxml.Parse(context.Background(), []byte(chart), &scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}})
 	require.NoError(t, err)
 	var out strings.Builder
-	m, err := scxml.NewMachine(doc, &scxml.MachineOptions{SessionID: "A1", Trace: scxml.MetricTrace(&out, "A1")})
+	trace := scxml.MetricTrace(&out, "A1")
+	m, err := scxml.NewMachine(doc, &scxml.MachineOptions{SessionID: "A1", Trace: trace})
 	require.NoError(t, err)
+	trace.Document(scxml.DocumentTrace{URL: "http://host/a.scxml", Duration: 12 * time.Millisecond})
 	_, err = m.Start()
 	require.NoError(t, err)
 	_, err = m.Handle(&scxml.Event{Name: "go"})

@@ -185,6 +185,7 @@ func (p *parser) root(n *xmlquery.Node) {
 	d.attrs = s.attrs
 	d.dialect, d.sendTarget, d.rules = p.dialect.name, p.dialect.sendTarget, p.dialect.rules
 	d.settings = p.settings(d.attrs)
+	d.draft = d.settings.TransitionStyle == legacyStyle
 	d.states = append(d.states, s)
 	p.nodes = append(p.nodes, n)
 	p.stateContent(n, s)

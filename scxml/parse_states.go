@@ -27,6 +27,7 @@ const (
 // state reads <state>, <parallel>, <final> or <history>.
 func (p *parser) state(n *xmlquery.Node, parent *state) {
 	s := &state{index: int32(len(p.doc.states)), parent: parent.index, pos: p.pos(n), attrs: p.extraAttributes(n), prefix: p.prefixes[n]}
+	p.stateHints(s)
 	switch n.Data {
 	case "state":
 		s.kind = atomicState // until a child is seen

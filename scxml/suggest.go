@@ -24,6 +24,10 @@ func nearest(name string, candidates []string) string {
 	return best
 }
 
+// Nearest returns the candidate that looks most like a misspelt name, empty when
+// none does: for messages of whoever looks names of a document up.
+func Nearest(name string, candidates []string) string { return nearest(name, candidates) }
+
 // didYouMean returns a hint that names the nearest candidate, or otherwise.
 func didYouMean(name string, candidates []string, otherwise string) string {
 	if c := nearest(name, candidates); c != "" {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 )
 
@@ -383,9 +384,11 @@ func (p *BasicHTTP) receive(r *http.Request) (status int, err error) {
 	if err != nil {
 		return http.StatusBadRequest, err
 	}
-	switch err := p.receiver.Send(r.Context(), id, ev); {
+	switch err := p.accept(r, id, ev); {
 	case err == nil:
 		return http.StatusOK, nil
+	case errors.Is(err, persistence.ErrInvalid):
+		return http.StatusBadRequest, fmt.Errorf("header Idempotency-Key: %w", err)
 	case errors.Is(err, ErrNotFound):
 		return http.StatusNotFound, ErrNotFound
 	case errors.Is(err, ErrTooLarge):
@@ -395,6 +398,18 @@ func (p *BasicHTTP) receive(r *http.Request) (status int, err error) {
 	default:
 		return http.StatusInternalServerError, err
 	}
+}
+
+// accept gives the event of a request to its session. A repeat of a request with
+// an Idempotency-Key is dropped where the receiver can do so (Engine.SendOnce).
+func (p *BasicHTTP) accept(r *http.Request, id string, ev *scxml.Event) error {
+	once, ok := p.receiver.(interface {
+		SendOnce(ctx context.Context, sessionID, key string, ev *scxml.Event) error
+	})
+	if key := r.Header.Get("Idempotency-Key"); ok && key != "" {
+		return once.SendOnce(r.Context(), id, key, ev)
+	}
+	return p.receiver.Send(r.Context(), id, ev)
 }
 
 // rawHeaders of a request are not shown to scripts.

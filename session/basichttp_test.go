@@ -284,3 +284,27 @@ func TestEventNamesAreBounded(t *testing.T) {
 		assert.Equal(t, want, w.Code)
 	}
 }
+
+// TestBasicHTTPRepeats: a request that is repeated with its Idempotency-Key is
+// handled once.
+func TestBasicHTTPRepeats(t *testing.T) {
+	p, err := session.NewBasicHTTP(&session.BasicHTTPOptions{URL: "http://host.example/events/"})
+	require.NoError(t, err)
+	b := newBench(t, &session.Options{Processors: []session.IOProcessor{p}})
+	id := b.start(chart(`<state id="a"><transition event="*"><log label="event"/></transition></state>`))
+	post := func(key string) int {
+		r := httptest.NewRequest(http.MethodPost, "/"+id, strings.NewReader("_scxmleventname=e"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if key != "" {
+			r.Header.Set("Idempotency-Key", key)
+		}
+		w := httptest.NewRecorder()
+		p.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, key := range []string{"a", "a", "", "", "b"} {
+		require.Equal(t, http.StatusOK, post(key))
+	}
+	require.Len(t, b.logged(), 4)
+	require.Equal(t, http.StatusBadRequest, post(strings.Repeat("k", 300)))
+}

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -34,12 +35,22 @@ func (SystemClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 // between two timers: a chart that waits for a week is tested in a millisecond,
 // and with Options.Workers = 1 every run is the same.
 //
+// One Advance delivers MaxTimers delayed sends of a session. One that goes on after
+// that, as by a delay of a nanosecond before the next, ends with the reason Failed
+// and ErrEndless, so that a test ends.
+//
 // It is safe for concurrent use. Advance must not be called from a callback of
 // an engine or from a function given to AfterFunc: both would wait for themselves.
 type VirtualClock struct {
+	// MaxTimers is the number of delayed sends of one session that one Advance
+	// delivers; default 1,000,000, negative: no limit. It is set before the clock is
+	// used.
+	MaxTimers int
+
 	advance sync.Mutex // held during Advance
 
 	mu      sync.Mutex
+	fired   map[*session]int // delayed sends delivered by this Advance
 	now     time.Time
 	seq     uint64
 	pending heap[*alarm]
@@ -118,16 +129,39 @@ func (c *VirtualClock) Next() (time.Time, bool) {
 func (c *VirtualClock) Advance(d time.Duration) {
 	c.advance.Lock()
 	defer c.advance.Unlock()
-	c.settle()
+	c.recount()
 	end := c.Now().Add(max(d, 0))
-	for {
-		a := c.take(end)
-		if a == nil {
-			break
-		}
-		a.f()
-		c.settle()
+	for c.step(end) {
 	}
+}
+
+// Step calls the next function that falls due by end, with the clock set to its
+// time, and reports whether there was one; when there is none it sets the clock to
+// end, unless that is past. It waits as Advance does. It is Advance for whoever wants to look
+// at things between two timers, or to give up after so many.
+func (c *VirtualClock) Step(end time.Time) bool {
+	c.advance.Lock()
+	defer c.advance.Unlock()
+	c.recount()
+	return c.step(end)
+}
+
+// recount begins the count of MaxTimers anew.
+func (c *VirtualClock) recount() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.fired)
+}
+
+func (c *VirtualClock) step(end time.Time) bool {
+	c.settle()
+	a := c.take(end)
+	if a == nil {
+		return false
+	}
+	a.f()
+	c.settle()
+	return true
 }
 
 // take sets the clock to the next alarm that is due by end and returns it, or
@@ -136,7 +170,9 @@ func (c *VirtualClock) take(end time.Time) *alarm {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.pending.len() == 0 || c.pending.items[0].due.After(end) {
-		c.now = end
+		if end.After(c.now) {
+			c.now = end
+		}
 		return nil
 	}
 	a := c.pending.items[0]
@@ -145,6 +181,41 @@ func (c *VirtualClock) take(end time.Time) *alarm {
 		c.now = a.due
 	}
 	return a
+}
+
+const defaultMaxTimers = 1_000_000
+
+func (c *VirtualClock) maxTimers() int {
+	switch {
+	case c.MaxTimers < 0:
+		return int(^uint(0) >> 1)
+	case c.MaxTimers == 0:
+		return defaultMaxTimers
+	}
+	return c.MaxTimers
+}
+
+// mayFire counts a delayed send and reports whether it is to be delivered.
+func (c *VirtualClock) mayFire(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fired == nil {
+		c.fired = map[*session]int{}
+	}
+	c.fired[s]++
+	return c.fired[s] <= c.maxTimers()
+}
+
+// spent reports whether a delayed send was not delivered.
+func (c *VirtualClock) spent(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fired[s] > c.maxTimers()
+}
+
+func (c *VirtualClock) endless(s *session) error {
+	return fmt.Errorf("%w: session %q wants more than %d delayed sends in one Advance of the virtual clock; give them longer delays, advance in smaller steps, or raise VirtualClock.MaxTimers",
+		ErrEndless, s.id, c.maxTimers())
 }
 
 // settle waits until one round over all parties found none active.

@@ -58,7 +58,7 @@ func (e *Engine) carryOut(s *session, x errand) {
 	case *scxml.Send:
 		if effect.Delay > 0 {
 			if err := e.timers.add(s, effect, x.id, x.now); err != nil {
-				e.raise(s, errorExecution, effect.Event.SendID, err, x)
+				e.raise(s, sendFailure(errorExecution, effect, err), x)
 			}
 			return
 		}
@@ -68,7 +68,7 @@ func (e *Engine) carryOut(s *session, x errand) {
 		if !effect.Answer {
 			return
 		}
-		if e.durable != nil {
+		if s.saved != nil {
 			dropped = x.to != "" // as commit has it
 		}
 		e.report(s, &queuedEvent{event: *cancelAnswer(effect.SendID, dropped)}, x)
@@ -109,13 +109,21 @@ func cancelAnswer(sendID string, dropped bool) *scxml.Event {
 	}
 }
 
-// fire is called when the time of a delayed send has come.
-func (e *Engine) fire(t *timer) {
-	s := t.session
+// fire is called when the time of a timer has come.
+func (e *Engine) fire(due *timer) {
+	s, t := due.session, due.send
 	if s.ended.Load() {
 		return
 	}
-	if e.durable == nil {
+	if t == nil {
+		e.alarm(s)
+		return
+	}
+	if e.virtual != nil && !e.virtual.mayFire(s) {
+		e.stopSession(s, Failed)
+		return
+	}
+	if s.saved == nil {
 		t.send.Delay = 0
 		e.transmit(s, &t.send, errand{id: t.effect})
 		return
@@ -138,21 +146,20 @@ func (e *Engine) transmit(s *session, send *scxml.Send, x errand) (done bool) {
 		done, err = e.hand(s, send, x)
 	}
 	if err != nil {
-		e.raise(s, errorCommunication, send.Event.SendID, err, x)
+		e.raise(s, sendFailure(errorCommunication, send, err), x)
 		return true
 	}
 	return done
 }
 
-// raise puts an error event, which the errand brought about, into the session's
-// own inbox.
-func (e *Engine) raise(s *session, name, sendID string, cause error, x errand) {
-	e.report(s, &queuedEvent{event: scxml.Event{
-		Name:   name,
-		Type:   datamodel.Platform,
-		SendID: sendID,
-		Data:   errorData(cause),
-	}}, x)
+func sendFailure(name string, send *scxml.Send, err error) *scxml.Failure {
+	return &scxml.Failure{Event: name, Element: "send", Pos: send.Pos, SendID: send.Event.SendID, Target: send.Target, Err: err}
+}
+
+// raise puts the event of a failure, which the errand brought about, into the
+// session's own inbox.
+func (e *Engine) raise(s *session, f *scxml.Failure, x errand) {
+	e.report(s, &queuedEvent{event: *s.doc.ErrorEvent(f)}, x)
 }
 
 // report puts an event of the platform into the session's own inbox.
@@ -162,7 +169,7 @@ func (e *Engine) report(s *session, q *queuedEvent, x errand) {
 	}
 }
 
-// errorData is the data of an error event, in the form that the Machine uses.
+// errorData is the data of an error event that is about no element.
 func errorData(cause error, more ...datamodel.Member) datamodel.Value {
 	return datamodel.NewObject(append([]datamodel.Member{{Name: "description", Value: cause.Error()}}, more...)...)
 }
@@ -171,22 +178,24 @@ func errorData(cause error, more ...datamodel.Member) datamodel.Value {
 // from, and suffix where an effect gives two, let a store drop repeats.
 func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand, suffix string) error {
 	q.chain = x.chain.next(to == s.id)
-	if e.durable != nil {
-		return e.durable.append(to, q, must, x.id.String()+suffix)
-	}
+	t := s
 	if to != s.id {
-		if s = e.sessions.getLive(to); s == nil {
-			return ErrNotFound
-		}
+		t = e.sessions.getLive(to)
 	}
-	return s.push(q, must)
+	switch {
+	case e.durable != nil && (t == nil || t.saved != nil):
+		return e.durable.append(to, q, must, s.key(x.id)+suffix)
+	case t == nil:
+		return ErrNotFound
+	}
+	return t.push(q, must)
 }
 
 // callModule hands an effect to the handler of its namespace.
 func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
 	name, err := errorCommunication, error(nil)
 	if h := e.opts.Modules[call.Namespace]; h == nil {
-		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q", call.Name, call.Namespace)
+		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q: %w", call.Name, call.Namespace, scxml.ErrUnsupported)
 	} else {
 		err = contain("module "+call.Namespace, func() error {
 			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Session: s.info(), ModuleCall: call})
@@ -195,12 +204,21 @@ func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
 	if err == nil {
 		return
 	}
-	e.logger.Warn("module call failed", "session", s.id, "namespace", call.Namespace, "element", call.Name, "error", err)
-	e.report(s, &queuedEvent{event: scxml.Event{
-		Name: name,
-		Type: datamodel.Platform,
-		Data: errorData(err, datamodel.Member{Name: "requestid", Value: call.RequestID}),
-	}}, x)
+	e.logPanic(s, err)
+	ev := s.doc.ErrorEvent(&scxml.Failure{Event: name, Element: call.Name, Pos: call.Pos, Err: err})
+	if data, ok := ev.Data.(*datamodel.Object); ok {
+		data.Set("requestid", call.RequestID)
+	}
+	e.report(s, &queuedEvent{event: *ev}, x)
+}
+
+// logPanic tells the operator of a panic that was contained. Every other failure of
+// an effect is an event, and is logged when the document does not handle that.
+func (e *Engine) logPanic(s *session, err error) {
+	var p *PanicError
+	if errors.As(err, &p) {
+		e.logger.Error("panic contained", "session", s.id, "error", err, "stack", string(p.Stack))
+	}
 }
 
 // contain runs code of the host; a panic becomes a *PanicError.

@@ -64,7 +64,12 @@
 // What is known inside the macrostep is raised there, in the internal queue, as
 // the standard demands (section 6.2.5). What shows later (a delayed send whose
 // target has gone, an HTTP server that does not answer) comes as an external event
-// of type "platform" and with the sendid, if the document gave one.
+// of type "platform" and with the sendid, if the document gave one. Both have
+// description, document, element and linenumber in their data, and target where
+// there is one. In the ORS dialect they have the names of that dialect
+// ([scxml.Document.ErrorEvent]): error.send.nosuchsession, error.send.targetunavailable,
+// error.send.failed, error.badfetch.PROTOCOL.STATUS for a document that <invoke>
+// could not load, error.unsupported.element.
 //
 // A session that exceeds a limit, keeps itself busy without end, or in which code of the host panics, ends with
 // [Failed]; nothing else is touched.
@@ -77,6 +82,13 @@
 // accepted always begins, even when it is to end at once; one whose document is
 // still being fetched does not.
 //
+// # Beginning and end by time
+//
+// A session with StartRequest.At waits for its time, also across restarts
+// ([Engine.Reschedule], [Engine.Terminate]). One that is older than Options.MaxAge,
+// or _maxtime of its document, ends with the reason [Expired]; its age is counted
+// from its beginning, and goes on while no process has it.
+//
 // # Durability
 //
 // With Options.Store sessions outlive the process. After [New] the host calls
@@ -88,7 +100,13 @@
 //     one atomic step, so that each accepted event moves the session exactly once;
 //   - effects are carried out after that, at least once; a repeat after a crash has
 //     the same [EffectID]. Events between sessions carry it as a key by which the
-//     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key.
+//     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key,
+//     and drops the repeat of a request that has one;
+//   - a caller that may repeat an event names it with [Engine.SendOnce].
+//
+// A document with _persist="false" (ORS dialect) keeps its sessions out of the store:
+// they live in memory beside the others, and end with the process. An invoked session
+// is where the one is that invoked it; one that was scheduled by URL is stored.
 //
 // An engine owns buckets of the store, by leases that it renews. Where another
 // engine has taken a bucket over, the store refuses what the first one writes; it
@@ -112,7 +130,8 @@
 //
 // A [Loader] reads documents, and what they refer to, from directories, web
 // servers and file systems in memory, within an allow-list; nothing is allowed
-// unless it is listed. The Engine compiles each document once and shares it between
+// unless it is listed. Responses of web servers are kept for as long as these allow,
+// and asked for again only if they have changed. The Engine compiles each document once and shares it between
 // sessions; [CacheLimits] bounds what it keeps.
 //
 // # Concurrency

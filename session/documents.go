@@ -116,11 +116,22 @@ func (d *documents) request(url, content string) documentRequest {
 }
 
 func (d *documents) load(ctx context.Context, url string) (*scxml.Document, error) {
-	r := d.request(url, "")
-	if doc := r.cached(); doc != nil {
-		return doc, nil
+	doc, _, err := d.request(url, "").traced(ctx)
+	return doc, err
+}
+
+// traced returns the document, from the cache or by get, and how it was got.
+func (r documentRequest) traced(ctx context.Context) (doc *scxml.Document, t scxml.DocumentTrace, err error) {
+	t.URL = r.key.url
+	if doc = r.cached(); doc != nil {
+		t.Cached = true
+		return doc, t, nil
 	}
-	return r.get(ctx)
+	clock := r.documents.engine.clock
+	begun := clock.Now()
+	doc, err = r.get(ctx)
+	t.Duration = clock.Now().Sub(begun)
+	return doc, t, err
 }
 
 // cached returns the document if it is in the cache and fresh, else nil.

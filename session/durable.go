@@ -101,18 +101,18 @@ func final(err error) bool {
 	return false
 }
 
-// create stores a new session whose document is known.
+// create stores a new session.
 func (d *durable) create(s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
 	}
-	s.saved = &saved{url: s.doc.URL(), rev: 1}
-	if err := d.keepDocument(s); err != nil {
-		return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
+	if s.doc != nil {
+		if err := d.keepDocument(s); err != nil {
+			return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
+		}
 	}
 	rec := d.record(s)
-	rec.params = s.begin.params
 	unknown := false
 	err := d.try(func(ctx context.Context) error {
 		err := d.store.Create(ctx, epoch, &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: rec.append(nil)})
@@ -159,10 +159,8 @@ func (d *durable) keepDocument(s *session) error {
 
 // createInvoked stores a session that s has invoked and confirms the effect;
 // only then may it begin. created is false when the store had it already.
-func (d *durable) createInvoked(s, c *session, load documentRequest, effect EffectID) (created bool, err error) {
-	c.saved = &saved{url: load.key.url, content: load.content, rev: 1}
+func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, err error) {
 	rec := d.record(c)
-	rec.params = c.begin.params
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Create(ctx, d.epoch(c.id), &persistence.Session{ID: c.id, Snapshot: rec.append(nil)})
 	})
@@ -186,8 +184,7 @@ func (d *durable) createInvoked(s, c *session, load documentRequest, effect Effe
 
 // record is the state of s without its Machine.
 func (d *durable) record(s *session) *record {
-	return &record{
-		begun:      s.begin == nil,
+	r := &record{
 		url:        s.saved.url,
 		digest:     s.saved.digest,
 		content:    s.saved.content,
@@ -195,7 +192,15 @@ func (d *durable) record(s *session) *record {
 		children:   s.childList(),
 		macrosteps: s.step,
 		x:          s.x,
+		value:      s.value,
+		born:       s.born,
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.begun = s.begin == nil; !r.begun {
+		r.params, r.at = s.begin.params, s.begin.at
+	}
+	return r
 }
 
 // append puts an entry into a session's stored inbox, and then into memory.
@@ -206,10 +211,10 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 	s := d.engine.sessions.getLive(id)
 	if s != nil && !must {
 		s.mu.Lock()
-		full := s.inbox.len() >= d.engine.opts.Inbox
+		full, n := s.full(), s.inbox.len()
 		s.mu.Unlock()
 		if full {
-			return ErrInboxFull
+			return fmt.Errorf("%w: %d events wait", ErrInboxFull, n)
 		}
 	}
 	data := appendItem(nil, q)
@@ -333,7 +338,7 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 
 // fireStored is the step that takes a delayed send, whose time has come, off
 // the list of timers and puts it into the outbox.
-func (e *Engine) fireStored(s *session, t *timer) {
+func (e *Engine) fireStored(s *session, t *delayedSend) {
 	d := e.durable
 	t.send.Delay = 0
 	x := errand{id: t.effect, effect: &t.send}
@@ -435,10 +440,12 @@ func (d *durable) write(s *session, c *persistence.Commit) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("session: storing session %q: %w", s.id, err)
+		err = fmt.Errorf("session: storing session %q: %w", s.id, err)
+	} else {
+		s.saved.rev++
 	}
-	s.saved.rev++
-	return nil
+	s.tracePersist(false, len(c.Snapshot), err)
+	return err
 }
 
 // confirm notes that an effect has been carried out.

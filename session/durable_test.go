@@ -220,7 +220,7 @@ func (f *family) live(doc *scxml.Document, roots int) {
 		for i := range roots {
 			id := fmt.Sprint("root", i)
 			send := func() error {
-				err := session.SendKeyed(f.engine, id, key, &scxml.Event{Name: event})
+				err := f.engine.SendOnce(ctx, id, key, &scxml.Event{Name: event})
 				f.mu.Lock()
 				defer f.mu.Unlock()
 				if errors.Is(err, session.ErrNotFound) && len(f.ended[id]) > 0 {

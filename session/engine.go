@@ -28,10 +28,11 @@ type Engine struct {
 	documents  *documents
 	durable    *durable // nil: in memory
 	recovered  atomic.Bool
+	scheduled  atomic.Int64 // sessions that wait for their time
 	timers     timers
 	processors map[string]IOProcessor // by type; the SCXML processor is not in it
 	slots      chan struct{}          // one for each send to a processor under way
-	virtual    bool                   // the clock is a VirtualClock
+	virtual    *VirtualClock          // the clock, when it is one
 	detach     func()                 // from it
 	closed     atomic.Bool            // no new work from outside
 	stopped    chan struct{}          // closed when Shutdown has done its work
@@ -44,6 +45,7 @@ type Engine struct {
 	rounds     uint64        // grows whenever something is done
 	aborted    bool          // no work at all any more
 
+	defaultInbox    bool // Options.Inbox was not given
 	restoreEachStep bool // for tests: after every macrostep go on with a restored Machine
 }
 
@@ -63,6 +65,8 @@ func New(opts *Options) (*Engine, error) {
 		detach:     func() {},
 		stopped:    make(chan struct{}),
 		ops:        make(map[*operation]struct{}),
+
+		defaultInbox: opts == nil || opts.Inbox <= 0,
 	}
 	switch {
 	case o.Log != nil:
@@ -91,7 +95,7 @@ func New(opts *Options) (*Engine, error) {
 		}
 	}
 	if c, ok := o.Clock.(*VirtualClock); ok {
-		e.virtual, e.timers.single = true, true
+		e.virtual, e.timers.single = c, true
 		e.detach = c.attach(e)
 	}
 	return e, nil
@@ -113,20 +117,31 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 
 // Start starts a session and returns its id. It returns when the document has
 // been loaded and the session accepted; the initial macrostep runs on a worker.
-// What goes wrong there ends the session and is found in its Result.
+// What goes wrong there ends the session and is found in its Result. With
+// StartRequest.At it returns when the session has been accepted.
 //
 // The errors are those of Load, ErrExists, ErrTooMany and ErrClosed.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
 	if e.closed.Load() {
 		return "", ErrClosed
 	}
+	begin := &beginning{}
+	if req.At.After(e.clock.Now()) {
+		begin.at = req.At
+		if e.scheduled.Load() >= int64(e.opts.Scheduled) {
+			return "", e.errScheduled()
+		}
+	}
 	doc := req.Document
 	if doc == nil {
 		if req.URL == "" {
 			return "", errors.New("session: start request without a document or URL")
 		}
-		if doc, err = e.documents.load(ctx, req.URL); err != nil {
-			return "", err
+		begin.url = req.URL
+		if begin.at.IsZero() {
+			if doc, begin.document, err = e.documents.request(req.URL, "").traced(ctx); err != nil {
+				return "", err
+			}
 		}
 	}
 	id = req.SessionID
@@ -137,8 +152,19 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 		return "", fmt.Errorf("session: %w", err)
 	}
 	s := newSession(e, id)
-	s.doc, s.value = doc, req.Value
-	s.begin = &beginning{}
+	s.value, s.begin = req.Value, begin
+	if doc != nil {
+		s.setDocument(doc)
+	}
+	if e.durable != nil && (doc == nil || doc.Persist()) {
+		s.saved = &saved{url: req.URL, rev: 1}
+		if doc != nil {
+			s.saved.url = doc.URL()
+		}
+		if s.value, err = datamodel.From(req.Value); err != nil {
+			return "", fmt.Errorf("session: StartRequest.Value cannot be stored: %w", err)
+		}
+	}
 	if s.begin.params, err = copyObject(req.Params); err != nil {
 		return "", fmt.Errorf("session: parameters: %w", err)
 	}
@@ -150,11 +176,15 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 		return "", err
 	}
 	s.known = true
-	if e.durable != nil {
+	if s.saved != nil {
 		if err := e.durable.create(s); err != nil {
-			e.forget(s, err)
+			e.end(s, Result{Reason: Lost, Err: err})
 			return "", err
 		}
+	}
+	if !begin.at.IsZero() {
+		e.await(s)
+		return s.id, nil
 	}
 	s.mu.Lock()
 	s.phase = idle
@@ -204,6 +234,11 @@ const MaxEventName = 1 << 10
 // and those of the store; after persistence.ErrOutcomeUnknown the event may have
 // been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
+	return e.send(ctx, id, ev, "")
+}
+
+// send is Send and SendOnce; key is empty for the former.
+func (e *Engine) send(ctx context.Context, id string, ev *scxml.Event, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -229,10 +264,13 @@ func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
 			return fmt.Errorf("session: context of event %q: %w", ev.Name, err)
 		}
 	}
-	if e.durable == nil {
-		err = s.push(q, false)
+	if e.durable == nil || s != nil && s.saved == nil {
+		err = s.pushOnce(q, key)
 	} else {
-		err = e.durable.append(id, q, false, randomID())
+		if key == "" {
+			key = randomID()
+		}
+		err = e.durable.append(id, q, false, key)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)
@@ -247,13 +285,13 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if e.durable != nil {
+	s := e.sessions.getLive(id)
+	if e.durable != nil && (s == nil || s.saved != nil) {
 		if err := e.durable.append(id, &queuedEvent{stop: Terminated}, true, randomID()); err != nil {
 			return fmt.Errorf("%w: %q", err, id)
 		}
 		return nil
 	}
-	s := e.sessions.getLive(id)
 	if s == nil {
 		return fmt.Errorf("%w: %q", ErrNotFound, id)
 	}
@@ -437,16 +475,26 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 
 // stopByID asks the session with the given id to end because of an effect of s.
 func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) {
-	if e.durable != nil {
-		err := e.durable.append(id, &queuedEvent{stop: reason}, true, effect.String())
+	t := e.sessions.getLive(id)
+	if e.durable != nil && (t == nil || t.saved != nil) {
+		err := e.durable.append(id, &queuedEvent{stop: reason}, true, s.key(effect))
 		if err != nil && !errors.Is(err, ErrNotFound) {
 			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
 		}
 		return
 	}
-	if t := e.sessions.getLive(id); t != nil {
+	if t != nil {
 		e.stopSession(t, reason)
 	}
+}
+
+// key is by what a store drops repeats of what an effect of s has brought about.
+// Only effects of stored sessions are repeated, and only their names are unique.
+func (s *session) key(effect EffectID) string {
+	if s.saved == nil {
+		return randomID()
+	}
+	return effect.String()
 }
 
 // perform runs f on a goroutine of its own. The context ends after the timeout,

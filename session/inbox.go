@@ -10,11 +10,11 @@ type queuedEvent struct {
 	next  *queuedEvent
 	chain chain // that the event continues
 
-	last      bool      // nothing follows from the invoked session any more
-	forwarded bool      // by the parent (autoforward)
-	stop      EndReason // no event: the session is to end; in the inbox: what comes after it is not handled
-	timer     *timer    // no event: the time of a delayed send has come
-	number    uint64    // in the store
+	last      bool         // nothing follows from the invoked session any more
+	forwarded bool         // by the parent (autoforward)
+	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
+	timer     *delayedSend // no event: the time of a delayed send has come
+	number    uint64       // in the store
 }
 
 // inbox is a queue of events. Empty, it holds no memory.

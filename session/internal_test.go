@@ -40,7 +40,7 @@ func TestTimersDoNotOvertake(t *testing.T) {
 	ts.init(clock, 10, func(tm *timer) {
 		clock.now = clock.now.Add(time.Millisecond)
 		clock.ring() // another goroutine of the clock
-		fired = append(fired, tm.event.Name)
+		fired = append(fired, tm.send.event.Name)
 	})
 	s := &session{}
 	start := clock.now

@@ -40,7 +40,7 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	}
 	c := newSession(e, id)
 	c.value = s.value
-	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, serial: inv.Serial, depth: s.depth() + 1}
+	c.lineage = &lineage{parent: s.id, root: s.id, invokeID: inv.ID, serial: inv.Serial, depth: s.depth() + 1, pos: inv.Pos}
 	if s.lineage != nil {
 		c.lineage.root = s.lineage.root
 	}
@@ -55,13 +55,17 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 		e.refuse(s, c, inv, errorExecution, err, x)
 		return
 	}
+	if s.saved != nil {
+		// It is stored with who has invoked it, whatever its own document says.
+		c.saved = &saved{url: load.key.url, content: load.content, rev: 1}
+	}
 	if err := e.admit(c); err != nil {
 		e.refuse(s, c, inv, errorExecution, err, x)
 		return
 	}
 	c.known = true
-	if e.durable != nil {
-		created, err := e.durable.createInvoked(s, c, load, x.id)
+	if c.saved != nil {
+		created, err := e.durable.createInvoked(s, c, x.id)
 		if err != nil {
 			e.refuse(s, c, inv, errorExecution, err, x)
 			return
@@ -76,22 +80,23 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 // loadInvoked gets the document of an invoked session and lets it begin.
 func (e *Engine) loadInvoked(c *session, load documentRequest, x errand) {
 	if doc := load.cached(); doc != nil {
-		e.loaded(c, doc)
+		e.loaded(c, doc, scxml.DocumentTrace{URL: load.key.url, Cached: true})
 		return
 	}
 	finish := func(ctx context.Context) {
-		doc, err := load.get(ctx)
+		doc, trace, err := load.traced(ctx)
 		if err == nil {
-			e.loaded(c, doc)
+			e.loaded(c, doc, trace)
 			return
 		}
 		if s := e.sessions.getLive(c.lineage.parent); s != nil {
-			e.refuse(s, c, &scxml.Invoke{ID: c.lineage.invokeID, Serial: c.lineage.serial}, errorCommunication, err, x)
+			inv := &scxml.Invoke{ID: c.lineage.invokeID, Serial: c.lineage.serial, Src: load.key.url, Pos: c.lineage.pos}
+			e.refuse(s, c, inv, errorCommunication, err, x)
 		} else {
 			e.abandon(c, Result{Reason: Failed, Err: err})
 		}
 	}
-	if e.virtual || load.local() {
+	if e.virtual != nil || load.local() {
 		// In place, so that with a virtual clock the order of events is the same in
 		// every run, and because nothing has to be waited for.
 		finish(context.Background())
@@ -121,12 +126,13 @@ func (e *Engine) invokedDocument(s *session, inv *scxml.Invoke) (documentRequest
 	return documentRequest{}, fmt.Errorf("session: <invoke>: content of type %T is no document", inv.Content)
 }
 
-// loaded gives an invoked session its document and lets it begin, unless it was
-// to end while the document was being fetched.
-func (e *Engine) loaded(c *session, doc *scxml.Document) {
+// loaded gives a session its document and lets it begin, unless it was to end
+// while the document was being fetched.
+func (e *Engine) loaded(c *session, doc *scxml.Document, trace scxml.DocumentTrace) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.doc = doc
+	c.setDocument(doc)
+	c.begin.document = trace
 	c.phase = idle
 	c.begin.never = c.stopping != 0
 	e.schedule(c)
@@ -146,7 +152,7 @@ func (e *Engine) abandon(c *session, r Result) {
 	c.mu.Unlock()
 	if c.known {
 		e.sessions.retire(c)
-		if e.durable != nil {
+		if c.saved != nil {
 			e.durable.delete(c)
 		}
 	}
@@ -155,8 +161,9 @@ func (e *Engine) abandon(c *session, r Result) {
 // refuse tells a session that its <invoke> came to nothing. c is the session
 // that was to run, if there is one; it is forgotten.
 func (e *Engine) refuse(s, c *session, inv *scxml.Invoke, name string, cause error, x errand) {
-	e.logger.Warn("invoke failed", "session", s.id, "invokeid", inv.ID, "error", cause)
-	q := &queuedEvent{event: scxml.Event{Name: name, Type: datamodel.Platform, InvokeID: inv.ID, InvokeSerial: inv.Serial, Data: errorData(cause)}}
+	ev := s.doc.ErrorEvent(&scxml.Failure{Event: name, Element: "invoke", Pos: inv.Pos, Target: inv.Src, Err: cause})
+	ev.InvokeID, ev.InvokeSerial = inv.ID, inv.Serial
+	q := &queuedEvent{event: *ev}
 	if c != nil {
 		q.from, q.last = c.id, true
 	}
@@ -169,7 +176,7 @@ func (e *Engine) refuse(s, c *session, inv *scxml.Invoke, name string, cause err
 // cancelInvoke ends an invoked session; what it still says is not heard.
 func (e *Engine) cancelInvoke(s *session, c *scxml.CancelInvoke, x errand) {
 	id := x.to
-	if e.durable == nil {
+	if s.saved == nil {
 		id = s.uncouple(c)
 	}
 	if id != "" {
@@ -190,6 +197,7 @@ func (e *Engine) forward(s *session, f *scxml.Forward, x errand) {
 	}
 	err := e.post(s, id, &queuedEvent{event: *f.Event, forwarded: true}, false, x, "")
 	if err != nil && !errors.Is(err, ErrNotFound) {
-		e.raise(s, errorCommunication, "", fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err), x)
+		err = fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err)
+		e.raise(s, &scxml.Failure{Event: errorCommunication, Err: err}, x)
 	}
 }

@@ -85,10 +85,16 @@ func (e *Engine) locations(s *session) map[string]string {
 }
 
 var (
-	errNoParent  = errors.New("session: #_parent: no session that invoked this one is alive")
-	errNoSession = errors.New("session: no such session")
-	errNoInvoke  = errors.New("session: no such invoked session")
+	errNoParent  = noSession("session: #_parent: no session that invoked this one is alive")
+	errNoSession = noSession("session: no such session")
+	errNoInvoke  = noSession("session: no such invoked session")
 )
+
+// noSession is an error that matches scxml.ErrNoSession.
+type noSession string
+
+func (e noSession) Error() string        { return string(e) }
+func (e noSession) Is(target error) bool { return target == scxml.ErrNoSession }
 
 // checkSend is MachineOptions.CheckSend: it runs inside the macrostep.
 func (s *session) checkSend(send *scxml.Send) error {
@@ -143,7 +149,10 @@ func (e *Engine) route(s *session, send *scxml.Send, x errand) error {
 		q.event.InvokeID, q.event.InvokeSerial = s.lineage.invokeID, s.lineage.serial
 		q.from = s.id
 	}
-	if err := e.post(s, target, q, false, x, ""); err != nil {
+	switch err := e.post(s, target, q, false, x, ""); {
+	case errors.Is(err, ErrNotFound):
+		return fmt.Errorf("%w: %q", errNoSession, target)
+	case err != nil:
 		return fmt.Errorf("%w: %q", err, target)
 	}
 	return nil
@@ -232,7 +241,7 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 			s.out = nil
 			ended := s.ended.Load()
 			s.mu.Unlock()
-			if e.durable != nil && ended {
+			if s.saved != nil && ended {
 				e.durable.delete(s)
 			}
 			return
@@ -241,14 +250,14 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 		s.out.queue = s.out.queue[1:]
 		s.mu.Unlock()
 		err := e.sendOne(ctx, next)
-		if e.durable != nil && ctx.Err() != nil {
+		if s.saved != nil && ctx.Err() != nil {
 			return // the engine is shut down; the message stays in the store
 		}
 		if err != nil {
-			e.logger.Warn("message not delivered", "session", s.id, "type", next.message.Type, "target", next.message.Target, "error", err)
-			e.raise(s, errorCommunication, next.message.Event.SendID, err, e.later(next.message))
+			e.logPanic(s, err)
+			e.raise(s, sendFailure(errorCommunication, next.message.Send, err), e.later(next.message))
 		}
-		if e.durable != nil {
+		if s.saved != nil {
 			s.confirm(next.message.Effect)
 			e.durable.flush(s)
 		}
@@ -259,7 +268,7 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 // begins a new chain, but no time passes on a virtual clock.
 func (e *Engine) later(m *Message) errand {
 	x := errand{id: m.Effect}
-	if e.virtual {
+	if e.virtual != nil {
 		x.chain = m.chain
 	}
 	return x

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,24 +52,66 @@ type LoaderOptions struct {
 	// has to be allowed too; default 3, negative: none.
 	Redirects int
 
-	// Client supplies the transport for http and https. Default http.DefaultTransport.
+	// Client supplies the transport for http and https. Default: one like
+	// http.DefaultTransport, with Proxy and TLS; these two cannot be given beside it.
 	Client *http.Client
+
+	// Proxy is through which http and https go. Default: what the environment says
+	// (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
+	Proxy *url.URL
+
+	// TLS has the certificates and versions for https. It is copied. Default: the
+	// roots of the system, TLS 1.2 and later.
+	TLS *tls.Config
+
+	// CacheBytes bounds the responses of HTTP servers that are kept, over all;
+	// default 64 MiB, negative: none is kept. A response is used without asking for
+	// as long as its server says (Cache-Control, Expires), after that its server is
+	// asked whether it has changed (ETag, Last-Modified). What is not to be stored is
+	// not kept.
+	CacheBytes int64
+
+	// MaxAge is how long a response is used without asking where its server does not
+	// say, and the longest time where it does. Default 0: the server is asked each
+	// time, and what it says is not shortened.
+	MaxAge time.Duration
+
+	// MaxStale is for how long after that a response is used when its server cannot
+	// be reached or answers with a status of 500 or more, unless the server forbids it
+	// (must-revalidate). Default 0: not at all.
+	MaxStale time.Duration
+
+	// Clock measures the age of responses. Default SystemClock.
+	Clock Clock
 }
 
 // Loader reads resources from directories, HTTP servers and file systems in
-// memory, within an allow-list and limits. It is immutable, safe for concurrent
-// use, and holds nothing that has to be closed.
+// memory, within an allow-list and limits. It is safe for concurrent use, and holds
+// nothing that has to be closed: idle connections end by themselves.
 type Loader struct {
 	opts   LoaderOptions
 	roots  []string // directories, absolute
 	web    []*url.URL
 	client *http.Client
+	cache  *httpCache // nil: nothing is kept
 }
+
+// StatusError is the answer of an HTTP server that does not have the resource.
+type StatusError struct{ Code int }
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code))
+}
+
+// StatusCode returns the status. The ORS dialect puts it into the name of the
+// error event.
+func (e *StatusError) StatusCode() int { return e.Code }
 
 const (
 	defaultLoaderBytes     = 8 << 20
 	defaultLoaderTimeout   = 10 * time.Second
 	defaultLoaderRedirects = 3
+	defaultLoaderCache     = 64 << 20
 )
 
 // NewLoader makes a Loader. nil options are fine, and let it read nothing.
@@ -106,11 +150,37 @@ func NewLoader(opts *LoaderOptions) (*Loader, error) {
 			return nil, fmt.Errorf("session: the scheme %q of a file system has a meaning of its own", scheme)
 		}
 	}
-	if l.opts.Client != nil {
+	if l.opts.Clock == nil {
+		l.opts.Clock = SystemClock{}
+	}
+	if l.opts.CacheBytes == 0 {
+		l.opts.CacheBytes = defaultLoaderCache
+	}
+	if l.opts.CacheBytes > 0 {
+		l.cache = newHTTPCache(&l.opts)
+	}
+	switch {
+	case l.opts.Client != nil && (l.opts.Proxy != nil || l.opts.TLS != nil):
+		return nil, errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy and TLS there")
+	case l.opts.Client != nil:
 		l.client.Transport = l.opts.Client.Transport
+	case l.opts.Proxy != nil || l.opts.TLS != nil:
+		l.client.Transport = transport(l.opts.Proxy, l.opts.TLS)
 	}
 	l.client.CheckRedirect = l.checkRedirect
 	return l, nil
+}
+
+// transport is like http.DefaultTransport. proxy and config may be nil.
+func transport(proxy *url.URL, config *tls.Config) *http.Transport {
+	t := &http.Transport{
+		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 100,
+		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: config.Clone(),
+	}
+	if proxy != nil {
+		t.Proxy = http.ProxyURL(proxy)
+	}
+	return t
 }
 
 // FileURL returns the file: URL of a path, relative to the working directory if
@@ -257,10 +327,12 @@ func readLimited(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+		return nil, tooLarge(limit)
 	}
 	return b, nil
 }
+
+func tooLarge(limit int64) error { return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit) }
 
 // filePath is the path of a file: URL on this machine.
 func filePath(u *url.URL) (string, error) {
@@ -287,15 +359,56 @@ func (l *Loader) fetchWeb(ctx context.Context, u *url.URL, limit int64) ([]byte,
 		return nil, err
 	}
 	req.Header.Set("Accept", "application/scxml+xml, application/xml, text/*, */*;q=0.5")
+	if l.cache == nil {
+		_, body, err := l.get(req, limit)
+		return body, err
+	}
+	key := *u
+	key.Fragment = ""
+	name := key.String()
+	kept, fresh := l.cache.get(name)
+	if fresh {
+		return kept.copy(limit)
+	}
+	if kept != nil {
+		kept.ask(req.Header)
+	}
+	header, body, err := l.get(req, limit)
+	var status *StatusError
+	refused := errors.As(err, &status)
+	switch {
+	case err == nil:
+		l.cache.put(name, header, body, nil)
+		return slices.Clone(body), nil
+	case kept != nil && refused && status.Code == http.StatusNotModified:
+		l.cache.put(name, header, kept.body, kept)
+		return kept.copy(limit)
+	case (!refused && !errors.Is(err, ErrDenied) && !errors.Is(err, ErrTooLarge) || refused && status.Code >= 500) && l.cache.usable(kept):
+		return kept.copy(limit)
+	}
+	return nil, err
+}
+
+// copy returns the body, which the caller may change.
+func (e *httpEntry) copy(limit int64) ([]byte, error) {
+	if int64(len(e.body)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return slices.Clone(e.body), nil
+}
+
+// get carries a request out.
+func (l *Loader) get(req *http.Request, limit int64) (http.Header, []byte, error) {
 	resp, err := l.client.Do(req)
 	if err != nil {
-		return nil, withoutURL(err)
+		return nil, nil, withoutURL(err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the server answered %s", resp.Status)
+		return resp.Header, nil, &StatusError{Code: resp.StatusCode}
 	}
-	return readLimited(resp.Body, limit)
+	body, err := readLimited(resp.Body, limit)
+	return resp.Header, body, err
 }
 
 func (l *Loader) checkRedirect(req *http.Request, via []*http.Request) error {

@@ -26,8 +26,9 @@ type Options struct {
 	Loader Fetcher
 
 	// Store keeps the sessions, so that they outlive the process. nil: sessions live
-	// in memory alone. With a store, Recover is called once after New; the engine
-	// does not close it.
+	// in memory alone, as do those of documents with _persist="false" (ORS dialect),
+	// unless they have been invoked by one that is stored, or were scheduled by URL.
+	// With a store, Recover is called once after New; the engine does not close it.
 	Store persistence.Store
 
 	// Owner is the engine's name as an owner of the store's buckets, 1 to 255 bytes
@@ -52,11 +53,23 @@ type Options struct {
 
 	// Inbox is the number of events that may wait in one session; default 1,000.
 	// Beyond it Send returns ErrInboxFull, and a <send> from another session
-	// gives its sender error.communication.
+	// gives its sender error.communication. A document of the ORS dialect may lower it
+	// (_maxPendingEvents), and raise the default up to 1,000,000.
 	Inbox int
 
 	// MaxSessions is the number of sessions that may be alive; default 1,000,000.
 	MaxSessions int
+
+	// Scheduled is the number of sessions that may wait for StartRequest.At; default
+	// 10,000. They count in MaxSessions too.
+	Scheduled int
+
+	// MaxAge is the longest life of a session, counted from its beginning and across
+	// restarts. One that is older ends with the reason Expired: its onexit handlers
+	// run. A document of the ORS dialect may shorten it (_maxtime), and choose freely
+	// where it is not given. Default: 7 days for documents of the ORS dialect, no limit
+	// for others; negative: none.
+	MaxAge time.Duration
 
 	// MaxDepth is how deep invoked sessions may nest; default 16. The session
 	// that goes beyond gets error.execution.
@@ -130,6 +143,7 @@ const (
 	defaultLease           = 15 * time.Second
 	defaultInbox           = 1000
 	defaultMaxSessions     = 1_000_000
+	defaultScheduled       = 10_000
 	defaultMaxDepth        = 16
 	defaultTimers          = 10_000
 	defaultChain           = 100_000
@@ -153,6 +167,7 @@ func (o *Options) withDefaults() Options {
 	positive(&r.Lease, defaultLease)
 	positive(&r.Inbox, defaultInbox)
 	positive(&r.MaxSessions, defaultMaxSessions)
+	positive(&r.Scheduled, defaultScheduled)
 	positive(&r.MaxDepth, defaultMaxDepth)
 	positive(&r.Timers, defaultTimers)
 	positive(&r.Outgoing, defaultOutgoing)
@@ -196,7 +211,7 @@ func positive[T int | time.Duration](v *T, def T) {
 // the same session (Query, Wait).
 type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
-	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown)
+	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
 }
 
 // Info says what a session is.
@@ -208,6 +223,9 @@ type Info struct {
 	URL      string // of the document; "" for inline content without one
 	Name     string // the document's name
 	Value    any    // StartRequest.Value, of the root
+
+	// Scheduled is when a session is to begin that waits for it; else zero.
+	Scheduled time.Time
 }
 
 // StartRequest says what to start. One of Document and URL is required.
@@ -227,8 +245,18 @@ type StartRequest struct {
 	X *datamodel.Object
 
 	// Value is the host's own: it is found again in Info, also of invoked
-	// sessions, and is not looked at.
+	// sessions. In memory it is not looked at. A session that is stored keeps it, so it
+	// is brought into canonical form (datamodel.From), and what that refuses is an
+	// error.
 	Value any
+
+	// At is when the session is to begin; zero, or a time that has passed, means at
+	// once. Until then it has its id, takes events, which wait, and is found by Query
+	// and Sessions (Info.Scheduled); Terminate ends it without a beginning,
+	// Engine.Reschedule changes the time. A document that is given by URL is loaded
+	// at that time; when that fails the session ends with the reason Failed. With a
+	// store the session is stored at once, and begins also after a restart.
+	At time.Time
 }
 
 // EndReason says why a session ended.
@@ -242,9 +270,10 @@ const (
 	Failed                          // an error, in Result.Err: a limit, a document that cannot run, a panic
 	ShutDown                        // Engine.Shutdown
 	Lost                            // the store refused it or cannot be reached; it lives on there
+	Expired                         // it was older than Options.MaxAge or _maxtime allows
 )
 
-var reasonNames = [...]string{"running", "finished", "terminated", "cancelled", "failed", "shut down", "lost"}
+var reasonNames = [...]string{"running", "finished", "terminated", "cancelled", "failed", "shut down", "lost", "expired"}
 
 func (r EndReason) String() string {
 	if int(r) < len(reasonNames) {

@@ -12,9 +12,11 @@ import (
 )
 
 // This file is the form in which a session stands in a store. Each piece begins
-// with recordVersion; every later version of this package reads it.
+// with recordVersion; every later version of this package reads it. Version 2 has
+// also the value, the times and the position of the <invoke> in a session's record,
+// and the position of the element in an errand.
 
-const recordVersion = 1
+const recordVersion = 2
 
 // ErrRecord: a store holds bytes that are no record of a session, are damaged,
 // or were written by a newer version.
@@ -30,6 +32,9 @@ type record struct {
 	children     []child
 	macrosteps   uint64
 	params, x    *datamodel.Object // params only until it has begun
+	value        datamodel.Value   // StartRequest.Value
+	born         int64             // when it began, in nanoseconds since 1970; 0: not yet
+	at           time.Time         // when it is to begin; zero: at once, or it has begun
 	machine      []byte            // snapshot of the Machine, when begun and not ended
 	result       Result            // when ended
 }
@@ -61,6 +66,7 @@ func (r *record) append(dst []byte) []byte {
 		dst = appendText(dst, l.invokeID)
 		dst = binary.AppendUvarint(dst, l.serial)
 		dst = binary.AppendUvarint(dst, uint64(l.depth))
+		dst = appendPosition(dst, l.pos)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(r.children)))
 	for _, c := range r.children {
@@ -71,6 +77,12 @@ func (r *record) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, r.macrosteps)
 	dst = appendObject(dst, r.params)
 	dst = appendObject(dst, r.x)
+	dst = datamodel.AppendValue(dst, r.value)
+	dst = binary.AppendVarint(dst, r.born)
+	dst = append(dst, flag(!r.at.IsZero()))
+	if !r.at.IsZero() {
+		dst = binary.AppendVarint(binary.AppendVarint(dst, r.at.Unix()), int64(r.at.Nanosecond()))
+	}
 	if r.ended {
 		dst = append(dst, byte(r.result.Reason))
 		dst = datamodel.AppendValue(dst, r.result.Data)
@@ -92,13 +104,19 @@ func readRecord(b []byte) (*record, error) {
 	copy(r.digest[:], d.bytes(len(r.digest)))
 	r.content = d.text()
 	if flags&recordInvoked != 0 {
-		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), serial: d.number(), depth: int(d.number())}
+		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), serial: d.number(), depth: int(d.number()), pos: d.position()}
 	}
 	for range d.count() {
 		r.children = append(r.children, child{d.text(), d.number(), d.text()})
 	}
 	r.macrosteps = d.number()
 	r.params, r.x = d.object(), d.object()
+	if d.version > 1 {
+		r.value, r.born = d.value(), d.signed()
+		if d.byte() != 0 {
+			r.at = time.Unix(d.signed(), d.signed()).UTC()
+		}
+	}
 	if r.ended {
 		r.result.Reason = EndReason(d.byte())
 		r.result.Data = d.value()
@@ -188,14 +206,14 @@ func appendErrand(dst []byte, x *errand) []byte {
 		for _, p := range v.Params {
 			dst = datamodel.AppendValue(appendText(dst, p.Name), p.Value)
 		}
-		return datamodel.AppendEvent(dst, v.Event)
+		return appendPosition(datamodel.AppendEvent(dst, v.Event), v.Pos)
 	case *scxml.Invoke:
 		dst = append(appendText(append(dst, errandInvoke), x.to), flag(v.Autoforward))
 		dst = appendText(dst, v.ID)
 		dst = appendText(dst, v.Type)
 		dst = appendText(dst, v.Src)
 		dst = binary.AppendUvarint(dst, v.Serial)
-		return appendObject(datamodel.AppendValue(dst, v.Content), v.Params)
+		return appendPosition(appendObject(datamodel.AppendValue(dst, v.Content), v.Params), v.Pos)
 	case *scxml.Forward:
 		dst = appendText(append(dst, errandForward), x.to)
 		return datamodel.AppendEvent(appendText(dst, v.InvokeID), v.Event)
@@ -204,7 +222,7 @@ func appendErrand(dst []byte, x *errand) []byte {
 		dst = appendText(dst, v.Namespace)
 		dst = appendText(dst, v.Name)
 		dst = appendText(dst, v.RequestID)
-		return appendObject(dst, v.Args)
+		return appendPosition(appendObject(dst, v.Args), v.Pos)
 	}
 	if x.own != nil {
 		return datamodel.AppendEvent(appendText(append(dst, errandOwn), x.to), x.own)
@@ -225,15 +243,15 @@ func readErrand(b []byte) (errand, error) {
 		for range d.count() {
 			v.Params = append(v.Params, datamodel.Member{Name: d.text(), Value: d.value()})
 		}
-		v.Event = d.event()
+		v.Event, v.Pos = d.event(), d.position()
 		x.effect = v
 	case errandInvoke:
-		x.effect = &scxml.Invoke{Autoforward: d.byte() != 0, ID: d.text(), Type: d.text(), Src: d.text(), Serial: d.number(), Content: d.value(), Params: d.object()}
+		x.effect = &scxml.Invoke{Autoforward: d.byte() != 0, ID: d.text(), Type: d.text(), Src: d.text(), Serial: d.number(), Content: d.value(), Params: d.object(), Pos: d.position()}
 	case errandStop:
 	case errandForward:
 		x.effect = &scxml.Forward{InvokeID: d.text(), Event: d.event()}
 	case errandModule:
-		x.effect = &scxml.ModuleCall{Namespace: d.text(), Name: d.text(), RequestID: d.text(), Args: d.object()}
+		x.effect = &scxml.ModuleCall{Namespace: d.text(), Name: d.text(), RequestID: d.text(), Args: d.object(), Pos: d.position()}
 	case errandLast:
 		x.last = d.event()
 	case errandOwn:
@@ -249,6 +267,11 @@ func flag(b bool) byte {
 		return 1
 	}
 	return 0
+}
+
+func appendPosition(dst []byte, p scxml.Position) []byte {
+	dst = appendText(dst, p.File)
+	return binary.AppendUvarint(binary.AppendUvarint(dst, uint64(p.Line)), uint64(p.Column))
 }
 
 func appendText(dst []byte, s string) []byte {
@@ -274,16 +297,25 @@ func appendObject(dst []byte, o *datamodel.Object) []byte {
 // decoder reads what the functions above wrote. After an error it yields zero
 // values.
 type decoder struct {
-	b   []byte
-	err error
+	b       []byte
+	version byte
+	err     error
 }
 
 func newDecoder(b []byte) *decoder {
 	d := &decoder{b: b}
-	if v := d.byte(); d.err == nil && v != recordVersion {
-		d.fail("version %d", v)
+	if d.version = d.byte(); d.err == nil && (d.version < 1 || d.version > recordVersion) {
+		d.fail("version %d", d.version)
 	}
 	return d
+}
+
+// position reads a place in a document; version 1 has none.
+func (d *decoder) position() scxml.Position {
+	if d.version < 2 {
+		return scxml.Position{}
+	}
+	return scxml.Position{File: d.text(), Line: int(d.number()), Column: int(d.number())}
 }
 
 func (d *decoder) fail(format string, args ...any) {

@@ -25,7 +25,7 @@ type revival struct {
 // is called once, after New, and returns the number of sessions; after an error
 // it may be called again.
 //
-// StartRequest.Value is not kept. A session that cannot be brought back, as when
+// A session that cannot be brought back, as when
 // its document does not compile any more, is logged and stays in the store.
 func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
@@ -123,7 +123,7 @@ func (d *durable) hold(leases []persistence.Lease) {
 		return
 	}
 	for _, s := range d.engine.sessions.all() {
-		if d.epoch(s.id) == 0 {
+		if s.saved != nil && d.epoch(s.id) == 0 {
 			d.engine.stopSession(s, Lost)
 		}
 	}
@@ -190,6 +190,7 @@ func (d *durable) load(ctx context.Context, id string) (*session, error) {
 	s := newSession(e, stored.ID)
 	s.phase = loading
 	s.lineage, s.children, s.step, s.x = rec.lineage, rec.children, rec.macrosteps, rec.x
+	s.value, s.born = rec.value, rec.born
 	s.saved = &saved{
 		url: rec.url, digest: rec.digest, content: rec.content,
 		rev: stored.Rev, handled: stored.Acked, tail: stored.Acked,
@@ -199,7 +200,7 @@ func (d *durable) load(ctx context.Context, id string) (*session, error) {
 	case rec.ended:
 		s.revival.ended = &rec.result
 	case !rec.begun:
-		s.begin = &beginning{params: rec.params}
+		s.begin = &beginning{params: rec.params, at: rec.at, url: rec.url}
 	}
 	for _, o := range stored.Outbox {
 		x, err := readErrand(o.Data)
@@ -229,10 +230,12 @@ func (d *durable) load(ctx context.Context, id string) (*session, error) {
 		e.timers.restore(s, send, x.id, t.At)
 	}
 	if !rec.ended && (rec.content != "" || rec.digest != (persistence.Digest{})) {
-		if s.doc, err = d.document(ctx, rec); err != nil {
+		doc, err := d.document(ctx, rec)
+		if err != nil {
 			e.timers.removeAll(s)
 			return nil, err
 		}
+		s.setDocument(doc)
 	}
 	if err := e.admit(s); err != nil {
 		e.timers.removeAll(s)
@@ -280,6 +283,11 @@ func (d *durable) document(ctx context.Context, rec *record) (*scxml.Document, e
 
 // wake lets a loaded session go on.
 func (d *durable) wake(s *session) {
+	if s.begin != nil && !s.begin.at.IsZero() {
+		s.revival = nil
+		d.engine.await(s)
+		return
+	}
 	if s.doc == nil && s.revival.ended == nil {
 		// It was invoked by URL and has not begun.
 		s.revival = nil
@@ -313,12 +321,14 @@ func (d *durable) reload(id string) {
 func (e *Engine) resume(s *session, r *revival) {
 	if r.machine != nil && r.ended == nil && s.begin == nil {
 		m, err := scxml.RestoreMachine(s.doc, r.machine, s.machineOptions())
+		s.tracePersist(true, len(r.machine), err)
 		if err != nil {
 			e.logger.Error("session not restored; it stays in the store", "session", s.id, "error", err)
 			e.forget(s, err)
 			return
 		}
 		s.setMachine(m)
+		e.live(s)
 	}
 	for _, x := range r.outbox {
 		e.carryOut(s, x)

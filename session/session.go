@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -14,13 +15,14 @@ import (
 type session struct {
 	engine   *Engine
 	id       string
-	location string // target that reaches it: "#_scxml_" + id
-	doc      *scxml.Document
-	lineage  *lineage // of an invoked session; nil for others
-	value    any      // StartRequest.Value
+	location string          // target that reaches it: "#_scxml_" + id
+	doc      *scxml.Document // nil until it is loaded
+	most     int             // events that may wait in the inbox
+	lineage  *lineage        // of an invoked session; nil for others
+	value    any             // StartRequest.Value
 	x        *datamodel.Object
 	known    bool   // to the registry
-	saved    *saved // what a store has of it; nil in memory
+	saved    *saved // what a store has of it; nil for one that lives in memory alone. Settled before others know the session
 
 	next *session // in the run queue; guarded by Engine.mu
 
@@ -28,6 +30,9 @@ type session struct {
 
 	timers     *timer // delayed sends; guarded by timers.mu
 	timerCount int    // likewise
+	alarm      *timer // when it is to begin, or when its life ends; likewise
+	trace      *scxml.Trace
+	born       int64 // when it began, in nanoseconds since 1970; used by the worker alone
 
 	finishing atomic.Bool // it has come to its end by itself, and is telling so
 	urgent    atomic.Bool // stopping is set
@@ -44,6 +49,7 @@ type session struct {
 	revival  *revival   // until it has been resumed from a store
 	inbox    inbox
 	out      *outgoing      // sends to processors under way; nil when there are none
+	keys     *recentKeys    // of a session that lives in memory alone; nil before the first
 	watch    *watch         // somebody waits for the session; nil when nobody does
 	result   *Result        // when ended
 	machine  *scxml.Machine // nil before the beginning and after the end
@@ -58,6 +64,7 @@ const (
 	queued        // stands in the run queue
 	running       // a worker has it
 	loading       // waits for its document
+	waiting       // for the time when it is to begin
 )
 
 // beginning is what only the start of a session needs.
@@ -65,6 +72,10 @@ type beginning struct {
 	params *datamodel.Object
 	chain  chain // that it continues
 	never  bool  // it was to end before it had its document
+
+	at       time.Time           // when it is to begin; zero: at once
+	url      string              // of the document, of one that waits for its time
+	document scxml.DocumentTrace // how it got the document
 }
 
 // lineage links an invoked session to its parent. Sessions know each other by
@@ -75,6 +86,7 @@ type lineage struct {
 	invokeID string
 	serial   uint64 // of the invocation
 	depth    int
+	pos      scxml.Position // of the <invoke>
 }
 
 // child is an entry in a session's list of invoked sessions. It stays until the
@@ -96,7 +108,13 @@ const sessionTarget = "#_scxml_"
 
 func newSession(e *Engine, id string) *session {
 	location := sessionTarget + id
-	return &session{engine: e, id: location[len(sessionTarget):], location: location}
+	return &session{engine: e, id: location[len(sessionTarget):], location: location, most: e.opts.Inbox}
+}
+
+// setDocument is called once. s.mu is held where others know the session.
+func (s *session) setDocument(doc *scxml.Document) {
+	s.doc = doc
+	s.most = s.engine.inboxLimit(doc)
 }
 
 func (s *session) info() Info {
@@ -106,6 +124,11 @@ func (s *session) info() Info {
 		i.URL, i.Name = s.doc.URL(), s.doc.Name()
 	case s.saved != nil:
 		i.URL = s.saved.url
+	case s.begin != nil:
+		i.URL = s.begin.url
+	}
+	if s.phase == waiting {
+		i.Scheduled = s.begin.at
 	}
 	if s.lineage != nil {
 		i.Parent, i.Root, i.InvokeID = s.lineage.parent, s.lineage.root, s.lineage.invokeID
@@ -138,8 +161,16 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 	}
 	if e.opts.Trace != nil {
 		o.Trace = e.opts.Trace(s.id, s.doc)
+		s.trace = o.Trace
 	}
 	return o
+}
+
+// tracePersist tells of a snapshot that was written, or read back.
+func (s *session) tracePersist(restored bool, bytes int, err error) {
+	if t := s.trace; t != nil && t.Persist != nil {
+		t.Persist(scxml.PersistTrace{Restored: restored, Bytes: bytes, Err: err})
+	}
 }
 
 // unhandled tells the operator of an error that the document does not handle.

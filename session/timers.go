@@ -9,8 +9,8 @@ import (
 	"github.com/seed-ff723688/ors/scxml"
 )
 
-// timers holds the delayed sends of all sessions and has one alarm of the clock
-// set, for the earliest.
+// timers holds the delayed sends of all sessions, the times when they are to begin
+// and when their life ends, and has one alarm of the clock set, for the earliest.
 type timers struct {
 	clock  Clock
 	limit  int // of one session
@@ -27,17 +27,24 @@ type timers struct {
 	closed bool
 }
 
-// timer is a delayed send.
+// timer is a time at which something happens to a session.
 type timer struct {
-	due    time.Duration // since timers.epoch
-	seq    uint64
-	index  int // in the heap; -1 outside
+	due     time.Duration // since timers.epoch
+	seq     uint64
+	index   int // in the heap; -1 outside
+	session *session
+
+	// Of a delayed send. One that has none is session.alarm.
+	send       *delayedSend
+	prev, next *timer // of the same session
+}
+
+// delayedSend is a timer with its send.
+type delayedSend struct {
+	timer
 	effect EffectID
 	send   scxml.Send
 	event  scxml.Event
-
-	session    *session
-	prev, next *timer // of the same session
 }
 
 func (t *timer) before(u *timer) bool {
@@ -58,11 +65,7 @@ var errTooManyTimers = errors.New("session: too many delayed sends are pending")
 // add starts a delayed send of a macrostep that ended at the time now. It keeps
 // copies of the send and its event.
 func (ts *timers) add(s *session, send *scxml.Send, effect EffectID, now time.Time) error {
-	t := &timer{effect: effect, send: *send, session: s}
-	if send.Event != nil {
-		t.event = *send.Event
-	}
-	t.send.Event = &t.event
+	t := newDelayedSend(s, send, effect)
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.closed {
@@ -75,21 +78,43 @@ func (ts *timers) add(s *session, send *scxml.Send, effect EffectID, now time.Ti
 	if t.due < send.Delay { // overflow: some 290 years
 		t.due = 1<<63 - 1
 	}
-	ts.link(t)
+	ts.link(&t.timer)
 	return nil
+}
+
+func newDelayedSend(s *session, send *scxml.Send, effect EffectID) *delayedSend {
+	t := &delayedSend{effect: effect, send: *send}
+	if send.Event != nil {
+		t.event = *send.Event
+	}
+	t.send.Event = &t.event
+	t.timer.session, t.timer.send = s, t
+	return t
 }
 
 // restore starts a delayed send that was loaded from a store.
 func (ts *timers) restore(s *session, send *scxml.Send, effect EffectID, at time.Time) {
-	t := &timer{effect: effect, send: *send, event: *send.Event, session: s}
-	t.send.Event = &t.event
+	t := newDelayedSend(s, send, effect)
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	if ts.closed {
 		return
 	}
 	t.due = at.Sub(ts.epoch)
-	ts.link(t)
+	ts.link(&t.timer)
+}
+
+// alarm sets the time of the session's next phase of life, in place of the one
+// that is set.
+func (ts *timers) alarm(s *session, at time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if s.alarm != nil {
+		ts.unlink(s.alarm)
+	}
+	if !ts.closed {
+		ts.link(&timer{session: s, due: at.Sub(ts.epoch)})
+	}
 }
 
 // link adds a timer whose time is known. ts.mu is held.
@@ -98,12 +123,16 @@ func (ts *timers) link(t *timer) {
 	ts.seq++
 	t.seq = ts.seq
 	ts.heap.push(t)
-	s.timerCount++
-	t.next = s.timers
-	if t.next != nil {
-		t.next.prev = t
+	if t.send == nil {
+		s.alarm = t
+	} else {
+		s.timerCount++
+		t.next = s.timers
+		if t.next != nil {
+			t.next.prev = t
+		}
+		s.timers = t
 	}
-	s.timers = t
 	ts.arm()
 }
 
@@ -121,8 +150,8 @@ func (ts *timers) ids(s *session, sendID string) []string {
 	defer ts.mu.Unlock()
 	var list []string
 	for t := s.timers; t != nil; t = t.next {
-		if t.send.ID == sendID {
-			list = append(list, t.effect.local())
+		if t.send.send.ID == sendID {
+			list = append(list, t.send.effect.local())
 		}
 	}
 	return list
@@ -173,6 +202,10 @@ func (ts *timers) ring() {
 // unlink takes t out of the heap and out of its session's list. ts.mu is held.
 func (ts *timers) unlink(t *timer) {
 	ts.heap.remove(t.index, t)
+	if t.send == nil {
+		t.session.alarm = nil
+		return
+	}
 	if t.prev != nil {
 		t.prev.next = t.next
 	} else {
@@ -192,7 +225,7 @@ func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 	defer ts.mu.Unlock()
 	for t := s.timers; t != nil; {
 		next := t.next
-		if t.send.ID == sendID {
+		if t.send.send.ID == sendID {
 			ts.unlink(t)
 			dropped = true
 		}
@@ -201,12 +234,15 @@ func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 	return dropped
 }
 
-// removeAll drops all pending sends of a session.
+// removeAll drops all timers of a session.
 func (ts *timers) removeAll(s *session) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for s.timers != nil {
 		ts.unlink(s.timers)
+	}
+	if s.alarm != nil {
+		ts.unlink(s.alarm)
 	}
 }
 
@@ -222,9 +258,9 @@ func (ts *timers) pending(s *session) []PendingTimer {
 	var out []PendingTimer
 	for _, t := range list {
 		out = append(out, PendingTimer{
-			SendID: t.send.ID,
-			Event:  t.event.Name,
-			Target: t.send.Target,
+			SendID: t.send.send.ID,
+			Event:  t.send.event.Name,
+			Target: t.send.send.Target,
 			Due:    ts.epoch.Add(t.due),
 		})
 	}

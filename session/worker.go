@@ -135,7 +135,11 @@ func (e *Engine) do(s *session, t task) {
 	}()
 	switch {
 	case t.stopping == Failed:
-		e.fail(s, fmt.Errorf("events that cannot be refused: %w", ErrInboxFull))
+		err := fmt.Errorf("events that cannot be refused: %w", ErrInboxFull)
+		if e.virtual != nil && e.virtual.spent(s) {
+			err = e.virtual.endless(s)
+		}
+		e.fail(s, err)
 	case t.stopping == Lost:
 		e.lose(s, ErrNotOwner)
 	case t.stopping == ShutDown:
@@ -162,17 +166,22 @@ func (e *Engine) do(s *session, t task) {
 // start makes the Machine and runs the initial macrostep.
 func (e *Engine) start(s *session, begin *beginning) {
 	s.chain = begin.chain
+	s.born = e.clock.Now().UnixNano()
 	if f := e.opts.Observer.SessionStarted; f != nil {
 		f(s.info())
 	}
 	opts := s.machineOptions()
 	opts.Params = begin.params
+	if t := opts.Trace; t != nil && t.Document != nil && begin.document.URL != "" {
+		t.Document(begin.document)
+	}
 	m, err := scxml.NewMachine(s.doc, opts)
 	if err != nil {
 		e.fail(s, err)
 		return
 	}
 	s.setMachine(m)
+	e.live(s)
 	effects, err := m.Start()
 	e.macrostep(s, effects, err)
 }
@@ -235,12 +244,12 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 }
 
 // commit is the one place through which the outcome of a macrostep passes
-// before any effect leaves the session. With a store it writes snapshot, inbox
+// before any effect leaves the session. Of a stored session it writes snapshot, inbox
 // position, timers and outbox in one step; in memory there is nothing to write
 // and nothing is serialised.
 func (e *Engine) commit(s *session, effects []scxml.Effect) (to []string, err error) {
 	s.step++
-	if e.durable == nil {
+	if s.saved == nil {
 		return nil, nil
 	}
 	return e.durable.commit(s, effects)
@@ -257,7 +266,7 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 		s.finishing.Store(true)
 	}
 	var errands []errand
-	if e.durable == nil {
+	if s.saved == nil {
 		e.dispatch(s, effects, nil)
 		errands = e.endErrands(s, len(effects), &r)
 	} else {
@@ -273,7 +282,7 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 		e.carryOut(s, x)
 	}
 	e.end(s, r)
-	if e.durable != nil {
+	if s.saved != nil {
 		e.durable.delete(s)
 	}
 }
@@ -307,9 +316,12 @@ func (s *session) setMachine(m *scxml.Machine) {
 // stop ends s from outside: its onexit handlers run and their effects leave.
 func (e *Engine) stop(s *session, reason EndReason) {
 	var effects []scxml.Effect
-	if e.durable != nil && reason == ShutDown {
+	if s.saved != nil && reason == ShutDown {
 		e.end(s, Result{Reason: reason}) // it lives on in the store
 		return
+	}
+	if reason == Expired {
+		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", e.maxAge(s.doc))
 	}
 	if s.machine != nil {
 		var err error
@@ -363,7 +375,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 		ev.Name, ev.Data = "done.invoke."+s.lineage.invokeID, r.Data
 	case Failed:
 		ev.Data = errorData(r.Err, reason)
-	case Terminated:
+	case Terminated, Expired:
 		ev.Data = datamodel.NewObject(reason)
 	default:
 		return errands
@@ -384,7 +396,9 @@ func (e *Engine) tell(s *session, x errand) {
 func (e *Engine) end(s *session, r Result) {
 	e.timers.removeAll(s)
 	s.mu.Lock()
-	machine, watch, begun := s.machine, s.watch, s.begin == nil
+	machine, watch := s.machine, s.watch
+	known := s.begin == nil || !s.begin.at.IsZero() && s.phase == running
+	info := s.info()
 	s.machine, s.children, s.begin, s.inbox = nil, nil, nil, inbox{}
 	s.result = &r
 	s.ended.Store(true)
@@ -399,8 +413,8 @@ func (e *Engine) end(s *session, r Result) {
 		}
 	}
 	e.sessions.retire(s)
-	if f := e.opts.Observer.SessionEnded; f != nil && begun {
-		f(s.info(), r)
+	if f := e.opts.Observer.SessionEnded; f != nil && known {
+		f(info, r)
 	}
 }
 
@@ -408,17 +422,34 @@ func (e *Engine) end(s *session, r Result) {
 // session could not learn that it is missing, may go beyond the limit; a session
 // that lets too many of them gather is ended.
 func (s *session) push(q *queuedEvent, must bool) error {
-	e := s.engine
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.add(q, must)
+}
+
+// pushOnce is push for an event with a key, unless that is empty.
+func (s *session) pushOnce(q *queuedEvent, key string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if key != "" && !s.full() && s.repeated(key) {
+		return nil
+	}
+	return s.add(q, false)
+}
+
+// full reports whether events from outside are refused. s.mu is held.
+func (s *session) full() bool { return s.inbox.len() >= s.most }
+
+// add is push; s.mu is held.
+func (s *session) add(q *queuedEvent, must bool) error {
 	if s.ended.Load() {
 		return ErrNotFound
 	}
-	if n := s.inbox.len(); n >= e.opts.Inbox {
+	if s.full() {
 		if !must {
-			return ErrInboxFull
+			return fmt.Errorf("%w: %d events wait", ErrInboxFull, s.inbox.len())
 		}
-		if n >= 2*e.opts.Inbox+turnEvents {
+		if s.inbox.len() >= 2*max(s.most, s.engine.opts.Inbox)+turnEvents {
 			s.halt(Failed)
 			return ErrInboxFull
 		}
@@ -434,6 +465,10 @@ func (s *session) halt(reason EndReason) {
 	}
 	s.stopping = reason
 	s.urgent.Store(true)
+	if s.phase == waiting {
+		s.leave(idle)
+		s.begin.never = true
+	}
 	s.engine.schedule(s)
 }
 

@@ -65,9 +65,9 @@ func (m *model) inAt(v datamodel.Value, depth int) (Value, error) {
 	case datamodel.XML:
 		return m.document(v.Text)
 	case datamodel.HostObject:
-		return m.hostObject(v), nil
+		return m.hostObject("", v), nil
 	case datamodel.Func:
-		return m.function("", v), nil
+		return m.function("", "", v), nil
 	}
 	return nil, fmt.Errorf("a Go %T is no value; see datamodel.From", v)
 }
@@ -75,9 +75,17 @@ func (m *model) inAt(v datamodel.Value, depth int) (Value, error) {
 // milliseconds is the time value of a Date: whole milliseconds since 1970.
 func milliseconds(t time.Time) float64 { return float64(t.UnixMilli()) }
 
-// function makes a function that calls the host.
-func (m *model) function(name string, f datamodel.Func) Value {
+// function makes a function that calls the host. path is that of the object that has
+// it; empty where it is not known.
+func (m *model) function(path, name string, f datamodel.Func) Value {
 	return m.rt.NewFunc(name, func(args []Value) (result Value, err error) {
+		if called := m.host.Called; called != nil {
+			if path != "" {
+				called(path + "." + name)
+			} else {
+				called(name)
+			}
+		}
 		in := make([]datamodel.Value, len(args))
 		for i, a := range args {
 			if in[i], err = m.outAt(a, m.newOut()); err != nil {

@@ -26,22 +26,35 @@
 // Host.Globals are read-only: to write to them, or to declare them, throws, in
 // sloppy mode too. _event is one object until the next event, with the members
 // name, type, sendid, origin, origintype, invokeid and data (undefined when the
-// event has none), and raw when the event has it. The data of an event belongs
-// to the session, which may change it. An event that a script stores keeps its
-// values. The name _assigned is reserved.
+// event has none), and raw when the event has it. What is inside of _event, _x and
+// _ioprocessors is read-only as well, all the way down: a script that wants to
+// change the data of an event makes a copy, JSON.parse(JSON.stringify(_event.data)).
+// An event that a script stores keeps its values and stays read-only. The name
+// _assigned is reserved.
 //
 // # The ORS dialect
 //
 // Texts with Source.Statements are sloppy mode code. What is no expression is run
-// as a program and gives its completion value. With Host.Legacy there is _data,
+// as a program and gives its completion value. With Host.Legacy the members of
+// _event are those of a frozen object: what sloppy mode code writes there is
+// ignored, and a TypeError in strict mode code. There is _data,
 // an object with all data items as members that scripts may extend, and every
 // object has the method toSource in the form of SpiderMonkey, which refers to an
 // object around the present one as {}.
 //
+// Such texts may be written in JavaScript 1.7 or 1.8, as far as these were used:
+// comments <!-- and -->, for each (v in o), catch (e if condition), let (…) { … },
+// uneval, functions of constructors such as Array.forEach(list, f) and
+// String.trim(s), __defineGetter__ and its like, getYear, setYear, toGMTString and
+// toLocaleFormat (in English) of dates, quote, bold, link and the like of strings.
+// E4X, array comprehensions, functions without braces, let expressions, generators
+// without function* and sharp variables are errors at load that say what to write
+// in their place. Text for eval and Function is that of the engine.
+//
 // The language is a [datamodel.Scoper]: variables can be given to a part of a
 // document by other names. Text that scripts hand to eval, and members of the
 // global object, know nothing of it; they have to use the names that
-// variables have there.
+// variables have there. The source and the name of a function are the author's.
 //
 // # Data across the border
 //
@@ -95,7 +108,10 @@
 // functions by their source. It is the same on every engine, equal data gives
 // equal bytes, and every later version reads it. What it cannot hold is an error
 // that names the path and matches datamodel.ErrNotSerializable: accessors,
-// frozen objects, objects made by new, classes, symbols, proxies, promises,
-// running generators, built-ins, and functions that use variables of a function
-// or block around them. _event is not part of it.
+// frozen objects, classes, symbols, proxies, promises, running generators,
+// built-ins, functions that use variables of a function or block around them and,
+// without Features.Instances, objects made by new. An object made by new is saved
+// with its constructor, and that with what its prototype has, whoever made it its
+// prototype.
+// _event is not part of it.
 package ecmascript

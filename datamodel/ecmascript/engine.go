@@ -32,6 +32,7 @@ type Features struct {
 	UTF16     bool // strings are sequences of 16-bit units; lone surrogates are kept
 	Lookahead bool // regular expressions have look-ahead and back references
 	KeyOrder  bool // JSON.stringify keeps the order of members
+	Instances bool // objects made by new can be saved, with their constructors
 }
 
 // Unit is a program to compile.
@@ -39,6 +40,15 @@ type Unit struct {
 	Text   string
 	Name   string // of the document, for messages
 	Strict bool   // compile as strict mode code, without a directive in Text
+
+	// Written returns what the author wrote for the piece of Text between two
+	// offsets in bytes: a function shows it as its source. Empty: the piece itself.
+	// nil: nothing was changed.
+	Written func(start, end int) string
+	// Names has the names that the author gave to variables which Text calls
+	// otherwise. A function that is declared with such a name, or is assigned to
+	// it without having one, has the author's.
+	Names map[string]string
 }
 
 // Code is a compiled Unit. It belongs to the Engine that made it, is immutable
@@ -209,14 +219,25 @@ type Runtime interface {
 	// NewMethod is NewFunc for a function that is called on an object.
 	NewMethod(name string, f func(this Value, args []Value) (Value, error)) Value
 	// NewDynamic makes an object whose members are d's. Writing to it throws a
-	// TypeError, in sloppy mode too, unless d is a Writable.
+	// TypeError, in sloppy mode too, unless d is a Writable; when d is Lenient, in
+	// strict mode only.
 	NewDynamic(d Dynamic) Value
 	// DynamicOf returns what NewDynamic was given; nil for other values.
 	DynamicOf(v Value) Dynamic
+	// NewList makes a read-only array with the elements of l. Writing to it is as
+	// with NewDynamic.
+	NewList(l List) Value
+	// ListOf returns what NewList was given; nil for other values.
+	ListOf(v Value) List
 	// SetMember sets, or creates as an ordinary property, an own property, without
 	// calling a setter; "__proto__" is no exception. For an array the key may be an
 	// index.
 	SetMember(obj Value, key string, v Value)
+
+	// Call calls a function of a script.
+	Call(f, this Value, args []Value) Value
+	// GlobalObject is the global object.
+	GlobalObject() Value
 
 	// Snapshots.
 
@@ -228,7 +249,14 @@ type Runtime interface {
 	// Build makes an object from a Shape without its Items, Props and elements,
 	// which the caller adds with SetMember and AddItem; an Array has its Length.
 	Build(s *Shape) (Value, error)
-	// SetHidden is SetMember for a property that is not enumerable.
+	// ConstructorOf returns the function whose prototype property an object has
+	// been from the beginning; nil for other objects.
+	ConstructorOf(obj Value) Value
+	// SetProto gives an object that Build made, or the prototype of a function, a
+	// prototype, which may get members; the Go nil: it keeps the one that it has.
+	SetProto(obj, proto Value) error
+	// SetHidden is SetMember for a property that is not enumerable. The prototype of
+	// a function is one.
 	SetHidden(obj Value, key string, v Value)
 	// AddItem adds an element to a Map, or (with key alone) to a Set.
 	AddItem(collection, key, value Value)
@@ -255,6 +283,23 @@ type Writable interface {
 	Set(name string, v Value) error
 	// Delete removes a member.
 	Delete(name string) error
+}
+
+// Lenient is a Dynamic that ignores, like a frozen object, what sloppy mode code
+// writes to it.
+type Lenient interface {
+	Dynamic
+	// Lenient reports whether it does.
+	Lenient() bool
+}
+
+// List is an array whose elements are computed. It is called as Dynamic is.
+type List interface {
+	Len() int
+	// Item returns an element; 0 ≤ i < Len. It is the same value every time.
+	Item(i int) Value
+	// Lenient is that of Lenient.
+	Lenient() bool
 }
 
 // Binding is a global name that a document made.
@@ -308,6 +353,12 @@ type Shape struct {
 	Class    Class
 	NullProt bool // the prototype is null (Object only)
 
+	// Proto is the prototype of an Object when it is another than Object.prototype
+	// and null. Members is the object that a Function had as its prototype property
+	// from the beginning, and has, when that is not as it was. A prototype property
+	// that was replaced is among Props.
+	Proto, Members Value
+
 	Bool   bool    // BooleanObject
 	Number float64 // Date (milliseconds), NumberObject, RegExp (lastIndex)
 
@@ -317,6 +368,10 @@ type Shape struct {
 	Text   string
 	Flags  string // RegExp
 	Strict bool   // Function: of strict mode code
+
+	// Written is what the author wrote for a Function, when Text is not that; see
+	// Unit.
+	Written string
 
 	Bytes  []byte // ArrayBuffer
 	Buffer Value  // TypedArray: its ArrayBuffer
@@ -337,5 +392,5 @@ type Shape struct {
 type Property struct {
 	Name   string
 	Value  Value
-	Hidden bool // not enumerable (only of an Error: message, stack)
+	Hidden bool // not enumerable (only of an Error: message, stack; of a Function: prototype)
 }

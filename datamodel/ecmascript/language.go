@@ -84,7 +84,7 @@ type program struct {
 	sloppy  bool     // location: a variable that does not exist is created
 	sources *sources // for Rename; nil without Source.Statements
 
-	toSource bool // it may call the method of that name (datamodel.Legacy)
+	needs needs // what it may ask for beside the standard (datamodel.Legacy)
 }
 
 // Name is "ecmascript".
@@ -93,9 +93,17 @@ func (l *language) Name() string { return "ecmascript" }
 // Compile compiles one expression. Scripts are sloppy mode code, everything
 // else is strict mode code, so that an assignment to an undeclared name fails.
 func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
-	p := &program{lang: l, kind: src.Kind, text: src.Text, sloppy: src.Statements, toSource: callsSource(src)}
+	t, err := l.adapt(src)
+	if err != nil {
+		return nil, err
+	}
+	return l.compile(t)
+}
+
+func (l *language) compile(src *text) (datamodel.Program, error) {
+	p := &program{lang: l, kind: src.Kind, text: src.author().Text, sloppy: src.Statements, needs: needsOf(src)}
 	if src.Statements {
-		p.sources = &sources{form: single, list: []datamodel.Source{src}}
+		p.sources = &sources{form: single, list: []*text{src}}
 	}
 	var err error
 	switch src.Kind {
@@ -119,19 +127,8 @@ func (l *language) Compile(src datamodel.Source) (datamodel.Program, error) {
 	return p, nil
 }
 
-// callsSource reports whether texts mention the method toSource. Texts without
-// Statements are none that have it.
-func callsSource(list ...datamodel.Source) bool {
-	for _, src := range list {
-		if src.Statements && strings.Contains(src.Text, "toSource") {
-			return true
-		}
-	}
-	return false
-}
-
 // valueOf compiles an expression or, where that is allowed, statements.
-func (l *language) valueOf(src datamodel.Source) (Code, error) {
+func (l *language) valueOf(src *text) (Code, error) {
 	code, err := l.expression(terminated(src))
 	if err == nil || !src.Statements || strings.TrimSpace(src.Text) == "" {
 		return code, err
@@ -142,14 +139,25 @@ func (l *language) valueOf(src datamodel.Source) (Code, error) {
 // CompileAssign compiles location = expr.
 func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Program, error) {
 	location.Kind = datamodel.LocationExpression
-	given := expr
-	expr = terminated(expr)
-	p := &program{lang: l, kind: datamodel.Script, text: location.Text + " = " + expr.Text, toSource: callsSource(location, expr)}
-	if expr.Statements {
-		location.Statements = true
-		p.sources = &sources{form: assignment, list: []datamodel.Source{location, given}}
+	location.Statements = location.Statements || expr.Statements
+	to, err := l.adapt(location)
+	if err != nil {
+		return nil, err
 	}
-	if _, err := l.Compile(location); err != nil {
+	from, err := l.adapt(expr)
+	if err != nil {
+		return nil, err
+	}
+	return l.compileAssign(to, from)
+}
+
+func (l *language) compileAssign(location, given *text) (datamodel.Program, error) {
+	expr := terminated(given)
+	p := &program{lang: l, kind: datamodel.Script, text: location.author().Text + " = " + expr.author().Text, needs: needsOf(location, expr)}
+	if expr.Statements {
+		p.sources = &sources{form: assignment, list: []*text{location, given}}
+	}
+	if _, err := l.compile(location); err != nil {
 		return nil, err
 	}
 	if _, err := l.expression(expr); err != nil {
@@ -163,23 +171,32 @@ func (l *language) CompileAssign(location, expr datamodel.Source) (datamodel.Pro
 		return p, err
 	}
 	var err error
-	if p.code, err = l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)"); err != nil {
+	if p.code, err = l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)", place{len("(" + location.Text + "\n) = ("), expr}); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// CompileForeach compiles the head of a <foreach>. item and index are names of
-// variables.
+// CompileForeach compiles the head of a <foreach>. The error of an illegal name
+// says so.
 func (l *language) CompileForeach(array, item, index datamodel.Source) (datamodel.Program, error) {
-	array.Kind = datamodel.ValueExpression
-	code, err := l.valueOf(array)
+	t, err := l.adapt(array)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{lang: l, kind: datamodel.Script, text: array.Text, code: code, foreach: true, toSource: callsSource(array)}
+	return l.compileForeach(t, &text{Source: item}, &text{Source: index})
+}
+
+func (l *language) compileForeach(array, item, index *text) (datamodel.Program, error) {
+	value := *array
+	value.Kind = datamodel.ValueExpression
+	code, err := l.valueOf(&value)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{lang: l, kind: datamodel.Script, text: array.author().Text, code: code, foreach: true, needs: needsOf(array)}
 	if array.Statements {
-		p.sources = &sources{form: loop, list: []datamodel.Source{array, item, index}}
+		p.sources = &sources{form: loop, list: []*text{&value, item, index}}
 	}
 	if p.item, err = l.variable(item); err != nil {
 		return nil, err
@@ -193,13 +210,14 @@ func (l *language) CompileForeach(array, item, index datamodel.Source) (datamode
 }
 
 // variable checks the name of a variable.
-func (l *language) variable(src datamodel.Source) (string, error) {
+func (l *language) variable(src *text) (string, error) {
 	name := strings.TrimSpace(src.Text)
 	if !isIdentifier(name) {
-		return "", failAt(src, fmt.Sprintf("%q is not the name of a variable", shorten(name)))
+		return "", failAt(src.Source, fmt.Sprintf("%q is not the name of a variable", shorten(name)))
 	}
-	src.Kind = datamodel.LocationExpression
-	if _, err := l.Compile(src); err != nil {
+	location := *src
+	location.Kind = datamodel.LocationExpression
+	if _, err := l.compile(&location); err != nil {
 		return "", err
 	}
 	return name, nil
@@ -207,16 +225,17 @@ func (l *language) variable(src datamodel.Source) (string, error) {
 
 // terminated drops semicolons behind an expression: authors write them, and the
 // standard's own tests do.
-func terminated(src datamodel.Source) datamodel.Source {
-	src.Text = strings.TrimRight(src.Text, " \t\r\n;")
-	return src
+func terminated(src *text) *text {
+	t := *src
+	t.Text = strings.TrimRight(src.Text, " \t\r\n;")
+	return &t
 }
 
 // expression compiles a value expression or condition and checks that it is one
 // expression and nothing else.
-func (l *language) expression(src datamodel.Source) (Code, error) {
+func (l *language) expression(src *text) (Code, error) {
 	if strings.TrimSpace(src.Text) == "" {
-		return nil, failAt(src, "the expression is empty")
+		return nil, failAt(src.Source, "the expression is empty")
 	}
 	code, err := l.wrapped(src, "(", "\n)")
 	if err != nil {
@@ -232,14 +251,14 @@ func (l *language) expression(src datamodel.Source) (Code, error) {
 	return code, nil
 }
 
-func (l *language) script(src datamodel.Source) (Code, error) { return l.program(src, l.maxScript) }
+func (l *language) script(src *text) (Code, error) { return l.program(src, l.maxScript) }
 
 // program compiles the text as it is, as sloppy mode code.
-func (l *language) program(src datamodel.Source, most int) (Code, error) {
+func (l *language) program(src *text, most int) (Code, error) {
 	if err := CheckSource(src.Text, most); err != nil {
 		return nil, compileError(src, 0, err)
 	}
-	code, err := l.engine.Compile(Unit{Text: src.Text, Name: src.File})
+	code, err := l.engine.Compile(unit(src.Text, src.File, false, place{0, src}))
 	if err != nil {
 		return nil, compileError(src, 0, err)
 	}
@@ -248,11 +267,11 @@ func (l *language) program(src datamodel.Source, most int) (Code, error) {
 
 // wrapped compiles the text between before and after, as strict mode code unless
 // it comes from a document that has statements as expressions.
-func (l *language) wrapped(src datamodel.Source, before, after string) (Code, error) {
+func (l *language) wrapped(src *text, before, after string, more ...place) (Code, error) {
 	if err := CheckSource(src.Text, l.maxExpression); err != nil {
 		return nil, compileError(src, 0, err)
 	}
-	code, err := l.engine.Compile(Unit{Text: before + src.Text + after, Name: src.File, Strict: !src.Statements})
+	code, err := l.engine.Compile(unit(before+src.Text+after, src.File, !src.Statements, append(more, place{len(before), src})...))
 	if err != nil {
 		return nil, compileError(src, len(before), err)
 	}
@@ -261,14 +280,14 @@ func (l *language) wrapped(src datamodel.Source, before, after string) (Code, er
 
 // compileError turns the error of an engine into one with a place in the
 // document; shift is the number of characters that were put before the text.
-func compileError(src datamodel.Source, shift int, err error) error {
+func compileError(src *text, shift int, err error) error {
 	var se *SyntaxError
 	if !errors.As(err, &se) || se.Line <= 0 {
 		message := err.Error()
 		if se != nil {
 			message = se.Message
 		}
-		return failAt(src, message)
+		return failAt(src.Source, message)
 	}
 	line, col := se.Line, se.Column
 	if line == 1 {
@@ -282,7 +301,7 @@ func compileError(src datamodel.Source, shift int, err error) error {
 		col = len(src.Text) - strings.LastIndexByte(src.Text, '\n')
 		message = "it ends too early"
 	}
-	out := &datamodel.CompileError{Source: src, Message: message, Line: src.Line + line - 1, Column: max(col, 1)}
+	out := &datamodel.CompileError{Source: src.author(), Message: message + hint(src, line), Line: src.Line + line - 1, Column: max(col, 1)}
 	if line == 1 {
 		out.Column += src.Column - 1
 	}

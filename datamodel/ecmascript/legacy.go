@@ -82,25 +82,3 @@ func (s *scope) dataRoot() Value {
 	}
 	return s.data
 }
-
-// offerSource gives all objects the method toSource. It is not enumerable.
-func (m *model) offerSource() error {
-	if m.host.Legacy == nil || m.sourced {
-		return nil
-	}
-	m.sourced = true
-	return m.rt.Protect(func() error {
-		object, ok := m.rt.Global("Object")
-		if !ok || m.rt.Class(object) != Function {
-			return nil
-		}
-		m.rt.SetHidden(m.rt.Get(object, "prototype"), "toSource", m.rt.NewMethod("toSource", func(this Value, _ []Value) (Value, error) {
-			text, err := m.source(this)
-			if err != nil {
-				return nil, err
-			}
-			return m.rt.FromText(text), nil
-		}))
-		return nil
-	})
-}

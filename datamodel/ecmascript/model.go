@@ -24,7 +24,7 @@ type model struct {
 	dead   error // matches ErrLimit: nothing is evaluated any more
 	staged Value // what Assign assigns
 
-	sourced bool // all objects have toSource
+	offered needs // what has been made of it
 }
 
 // BeginStep begins a macrostep.
@@ -87,8 +87,8 @@ func (m *model) prog(p datamodel.Program, foreach bool) (*program, error) {
 	if !ok || q.foreach != foreach || q.code == nil {
 		return nil, &datamodel.EvalError{Text: "program", Message: "not a program of this kind and data model"}
 	}
-	if q.toSource && !m.sourced {
-		if err := m.offerSource(); err != nil {
+	if q.needs&^m.offered != 0 {
+		if err := m.offer(q.needs); err != nil {
 			return nil, m.failed(q.text, err)
 		}
 	}

@@ -42,7 +42,7 @@ type Edit struct {
 // sources are the texts that a program was compiled from.
 type sources struct {
 	form form
-	list []datamodel.Source
+	list []*text
 }
 
 // form says what the texts are.
@@ -56,7 +56,7 @@ const (
 
 // part is one of the texts with its names.
 type part struct {
-	src   datamodel.Source
+	src   *text
 	names *Names
 }
 
@@ -86,7 +86,7 @@ func (l *language) parts(p datamodel.Program) (*program, []part, error) {
 }
 
 // names finds the names of one text in the form in which it compiles.
-func (l *language) names(namer Namer, src datamodel.Source) (*Names, error) {
+func (l *language) names(namer Namer, src *text) (*Names, error) {
 	if src.Kind == datamodel.LocationExpression && isIdentifier(strings.TrimSpace(src.Text)) {
 		return nameAlone(src.Text), nil
 	}
@@ -104,7 +104,7 @@ func (l *language) names(namer Namer, src datamodel.Source) (*Names, error) {
 
 // onlyParentheses reports whether a text that compiles within parentheses is one
 // expression; see language.expression.
-func onlyParentheses(namer Namer, src datamodel.Source) bool {
+func onlyParentheses(namer Namer, src *text) bool {
 	if !strings.Contains(src.Text, ")") {
 		return true
 	}
@@ -158,15 +158,13 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 		return nil, err
 	}
 	changed := false
-	list := make([]datamodel.Source, len(parts))
+	list := make([]*text, len(parts))
 	for i, part := range parts {
-		list[i] = part.src
-		text, err := renamed(part.src.Text, part.names, to)
-		if err != nil {
-			return nil, failAt(part.src, err.Error())
+		var err error
+		if list[i], err = renamed(part.src, part.names, to); err != nil {
+			return nil, failAt(part.src.Source, err.Error())
 		}
-		changed = changed || text != part.src.Text
-		list[i].Text = text
+		changed = changed || list[i] != part.src
 	}
 	if !changed {
 		return p, nil
@@ -174,11 +172,11 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 	var out datamodel.Program
 	switch q.sources.form {
 	case assignment:
-		out, err = l.CompileAssign(list[0], list[1])
+		out, err = l.compileAssign(list[0], list[1])
 	case loop:
-		out, err = l.CompileForeach(list[0], list[1], list[2])
+		out, err = l.compileForeach(list[0], list[1], list[2])
 	default:
-		out, err = l.Compile(list[0])
+		out, err = l.compile(list[0])
 	}
 	if err != nil {
 		return nil, err
@@ -188,43 +186,57 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 }
 
 // renamed puts the new names into a text. Lines stay where they are.
-func renamed(text string, names *Names, to map[string]string) (string, error) {
+func renamed(src *text, names *Names, to map[string]string) (*text, error) {
 	edits := slices.Clone(names.Lexical)
+	was := map[string]string{}
 	for _, u := range names.Uses {
 		name, ok := to[u.Name]
 		if !ok {
 			continue
 		}
-		if !strings.HasPrefix(text[min(u.Offset, len(text)):], u.Name) {
-			return "", fmt.Errorf("the variable %s is written with escapes", shorten(u.Name))
+		if !strings.HasPrefix(src.Text[min(u.Offset, len(src.Text)):], u.Name) {
+			return nil, fmt.Errorf("the variable %s is written with escapes", shorten(u.Name))
 		}
+		was[name] = u.Name
 		if u.Shorthand {
 			name = u.Name + ":" + name
 		}
 		edits = append(edits, Edit{Offset: u.Offset, Length: len(u.Name), Text: name})
 	}
+	for i, e := range edits {
+		if name, ok := to[e.Name]; ok {
+			edits[i].Name = name
+		}
+	}
+	t := src.edited(edits)
+	if t != src {
+		t.names = was
+	}
+	return t, nil
+}
+
+// edited returns the text with changes.
+func (t *text) edited(edits []Edit) *text {
 	if len(edits) == 0 {
-		return text, nil
+		return t
 	}
 	slices.SortStableFunc(edits, func(a, b Edit) int { return cmp.Compare(a.Offset, b.Offset) })
 	var out strings.Builder
+	next := &text{Source: t.Source, from: t, needs: t.needs}
 	at := 0
 	for _, e := range edits {
 		if e.Offset < at {
 			continue // the same place, seen twice
 		}
-		out.WriteString(text[at:e.Offset])
-		out.WriteString(e.Text)
-		if name, ok := to[e.Name]; ok {
-			out.WriteString(name)
-		} else {
-			out.WriteString(e.Name)
-		}
-		out.WriteString(e.After)
+		out.WriteString(t.Text[at:e.Offset])
+		now := e.Text + e.Name + e.After
+		next.moves = append(next.moves, move{at: out.Len(), length: len(now), fromAt: e.Offset, fromLength: e.Length})
+		out.WriteString(now)
 		at = e.Offset + e.Length
 	}
-	out.WriteString(text[at:])
-	return out.String(), nil
+	out.WriteString(t.Text[at:])
+	next.Text = out.String()
+	return next
 }
 
 // builtIn are the names that every program finds in the global scope.

@@ -24,7 +24,7 @@ func (m *model) Restore(snapshot []byte) error {
 	}
 	defer m.settle()
 	m.arm()
-	if err := m.offerSource(); err != nil {
+	if err := m.offer(needSource); err != nil {
 		return err
 	}
 	r := &snapshotReader{m: m, rt: m.rt, b: snapshot[1:], size: len(snapshot)}
@@ -201,6 +201,16 @@ func (r *snapshotReader) value() (Value, error) {
 		return nil, r.fail("nested deeper than %d", maxSnapshotDepth)
 	}
 	defer func() { r.depth-- }()
+	if tag == snapPrototype {
+		f, err := r.value()
+		if err == nil && r.rt.Class(f) != Function {
+			err = r.fail("not a function")
+		}
+		if err != nil {
+			return nil, err
+		}
+		return r.rt.Get(f, "prototype"), nil
+	}
 	return r.object(tag)
 }
 
@@ -209,12 +219,22 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	id := len(r.objects)
 	r.objects = append(r.objects, nil)
 	switch tag {
-	case snapDocument, snapNode, snapNodes, snapGlobal:
+	case snapDocument, snapNode, snapNodes, snapGlobal, snapFixed, snapList:
 		v, err := r.dynamic(tag)
 		if err == nil {
 			r.objects[id] = v
 		}
 		return v, err
+	}
+	constructor := tag == snapConstructor
+	if constructor {
+		var err error
+		if tag, err = r.byte(); err == nil && tag != snapFunction && tag != snapWritten {
+			err = r.fail("not a function")
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
 	s, err := r.shape(tag)
 	if err != nil {
@@ -226,6 +246,12 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	}
 	r.objects[id] = v
 	switch tag {
+	case snapInstance:
+		err = r.proto(v)
+	case snapFunction, snapWritten:
+		if constructor {
+			err = r.prototype(v)
+		}
 	case snapArray:
 		err = r.elements(v, s.Length)
 	case snapMap, snapSet:
@@ -237,11 +263,44 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	return v, r.props(v)
 }
 
+// proto reads the prototype of an object; undefined is what it has.
+func (r *snapshotReader) proto(o Value) error {
+	p, err := r.value()
+	if err != nil {
+		return err
+	}
+	switch c := r.rt.Class(p); {
+	case c == Undefined:
+		p = nil
+	case c != Null && c < Object:
+		return r.fail("malformed prototype")
+	}
+	if err := r.rt.SetProto(o, p); err != nil {
+		return fmt.Errorf("%w: %w", errSnapshot, err)
+	}
+	return nil
+}
+
+// prototype reads what the prototype of a function has.
+func (r *snapshotReader) prototype(f Value) error {
+	p := r.rt.Get(f, "prototype")
+	if r.rt.Class(p) != Object {
+		return r.fail("not the constructor of anything")
+	}
+	r.objects = append(r.objects, p)
+	if err := r.proto(p); err != nil {
+		return err
+	}
+	return r.props(p)
+}
+
 // shape reads what Build needs.
 func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 	s = &Shape{}
 	var u uint64
 	switch tag {
+	case snapInstance:
+		s.Class = Object
 	case snapObject:
 		s.Class = Object
 		s.NullProt, err = r.bool()
@@ -254,10 +313,13 @@ func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 			err = r.fail("malformed length")
 		}
 		s.Length = int(u)
-	case snapFunction:
+	case snapFunction, snapWritten:
 		s.Class = Function
 		if s.Strict, err = r.bool(); err == nil {
 			s.Text, err = r.text()
+		}
+		if err == nil && tag == snapWritten {
+			s.Written, err = r.text()
 		}
 	case snapDate:
 		s.Class = Date
@@ -432,6 +494,20 @@ func (r *snapshotReader) dynamic(tag byte) (Value, error) {
 			list.nodes = append(list.nodes, e)
 		}
 		return r.rt.NewDynamic(list), nil
+	case snapFixed:
+		return r.fixed()
+	case snapList:
+		n, err := r.count(1)
+		if err != nil {
+			return nil, err
+		}
+		list := &dataList{m: r.m, items: make([]Value, n)}
+		for i := range n {
+			if list.items[i], err = r.value(); err != nil {
+				return nil, err
+			}
+		}
+		return r.rt.NewList(list), nil
 	}
 	path, err := r.text()
 	if err != nil {
@@ -442,6 +518,29 @@ func (r *snapshotReader) dynamic(tag byte) (Value, error) {
 		return nil, fmt.Errorf("ecmascript: the snapshot refers to %s, which Host.Globals does not have", shorten(path))
 	}
 	return v, nil
+}
+
+// fixed reads a read-only object of data.
+func (r *snapshotReader) fixed() (Value, error) {
+	n, err := r.count(2)
+	if err != nil {
+		return nil, err
+	}
+	d := &dataObject{m: r.m, names: make([]string, 0, n), members: make(map[string]Value, n)}
+	for range n {
+		name, err := r.text()
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := d.members[name]; ok {
+			return nil, r.fail("member %q occurs twice", shorten(name))
+		}
+		d.names = append(d.names, name)
+		if d.members[name], err = r.value(); err != nil {
+			return nil, err
+		}
+	}
+	return r.rt.NewDynamic(d), nil
 }
 
 func (r *snapshotReader) node() (*domNode, error) {

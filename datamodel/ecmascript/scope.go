@@ -118,7 +118,7 @@ func (s *scope) Lookup(name string) (Value, bool) {
 		return s.name, true
 	case "_ioprocessors":
 		if s.processors == nil {
-			s.processors = rt.NewDynamic(&dataObject{m: s.m, data: ioProcessors(s.m.host.IOProcessors)})
+			s.processors = s.m.fixed(ioProcessors(s.m.host.IOProcessors))
 		}
 		return s.processors, true
 	case "_x":
@@ -147,16 +147,10 @@ func (s *scope) Lookup(name string) (Value, bool) {
 	return nil, false
 }
 
-// Peek reads a primitive value inside of _event, as long as no script has the
-// objects and may have changed them.
+// Peek reads a primitive value inside of _event.
 func (s *scope) Peek(path []string) (Value, bool) {
 	if len(path) < 2 || path[0] != "_event" || s.event == nil {
 		return nil, false
-	}
-	if s.eventValue != nil {
-		if o, ok := s.m.rt.DynamicOf(s.eventValue).(*eventObject); !ok || o.data != nil {
-			return nil, false
-		}
 	}
 	rt, ev := s.m.rt, s.event
 	if len(path) == 2 {
@@ -242,11 +236,7 @@ func (o *eventObject) Get(name string) (Value, bool) {
 		return o.text(ev.Raw), ev.Raw != ""
 	case "data":
 		if o.data == nil {
-			v, err := o.m.in(ev.Data)
-			if err != nil {
-				return o.m.rt.Undefined(), true
-			}
-			o.data = v
+			o.data = o.m.fixed(ev.Data)
 		}
 		return o.data, true
 	}
@@ -260,46 +250,14 @@ func (o *eventObject) text(s string) Value {
 	return o.m.rt.FromText(s)
 }
 
+func (o *eventObject) Lenient() bool { return o.m.lenient() }
+
 func (o *eventObject) Keys() []string {
 	if o.event.Raw == "" {
 		return eventFields[:len(eventFields)-1]
 	}
 	return eventFields
 }
-
-// dataObject is a read-only object of data, such as _x. What is inside of its
-// members is made once and belongs to the script.
-type dataObject struct {
-	m       *model
-	data    *datamodel.Object
-	members map[string]Value
-}
-
-func (o *dataObject) Get(name string) (Value, bool) {
-	if v, ok := o.members[name]; ok {
-		return v, true
-	}
-	d, ok := o.data.Get(name)
-	if !ok {
-		return nil, false
-	}
-	var v Value
-	if inner, ok := d.(*datamodel.Object); ok {
-		v = o.m.rt.NewDynamic(&dataObject{m: o.m, data: inner})
-	} else {
-		var err error
-		if v, err = o.m.in(d); err != nil {
-			v = o.m.rt.Undefined()
-		}
-	}
-	if o.members == nil {
-		o.members = map[string]Value{}
-	}
-	o.members[name] = v
-	return v, true
-}
-
-func (o *dataObject) Keys() []string { return memberNames(o.data) }
 
 func memberNames(o *datamodel.Object) []string {
 	names := make([]string, o.Len())
@@ -341,11 +299,12 @@ func (n *treeNode) object() Value {
 	if n.given && len(n.children) == 0 {
 		switch v := n.value.(type) {
 		case datamodel.HostObject:
-			n.made = n.m.hostObject(v)
+			n.made = n.m.hostObject(n.path, v)
 		case datamodel.Func:
-			n.made = n.m.function(n.name(), v)
+			path := strings.TrimSuffix(strings.TrimSuffix(n.path, n.name()), ".")
+			n.made = n.m.function(path, n.name(), v)
 		case *datamodel.Object:
-			n.made = n.m.rt.NewDynamic(&dataObject{m: n.m, data: v})
+			n.made = n.m.fixed(v)
 		default:
 			v2, err := n.m.in(v)
 			if err != nil {
@@ -367,7 +326,7 @@ func (n *treeNode) Get(name string) (Value, bool) {
 	}
 	switch v := n.value.(type) {
 	case datamodel.HostObject:
-		return (&hostDynamic{n.m, v}).Get(name)
+		return (&hostDynamic{n.m, v, n.path}).Get(name)
 	case *datamodel.Object:
 		return (&dataObject{m: n.m, data: v}).Get(name)
 	}
@@ -396,8 +355,9 @@ func (n *treeNode) Keys() []string {
 
 // hostDynamic is a HostObject as scripts see it.
 type hostDynamic struct {
-	m   *model
-	obj datamodel.HostObject
+	m    *model
+	obj  datamodel.HostObject
+	path string // where scripts find it; empty where that is not known
 }
 
 func (h *hostDynamic) Get(name string) (Value, bool) {
@@ -406,7 +366,7 @@ func (h *hostDynamic) Get(name string) (Value, bool) {
 		return nil, false
 	}
 	if f, ok := v.(datamodel.Func); ok {
-		return h.m.function(name, f), true
+		return h.m.function(h.path, name, f), true
 	}
 	e, err := h.m.in(v)
 	if err != nil {
@@ -417,10 +377,11 @@ func (h *hostDynamic) Get(name string) (Value, bool) {
 
 func (h *hostDynamic) Keys() []string { return h.obj.Names() }
 
-// hostObject returns the one object that stands for a HostObject.
-func (m *model) hostObject(h datamodel.HostObject) Value {
+// hostObject returns the one object that stands for a HostObject, which scripts
+// find at path.
+func (m *model) hostObject(path string, h datamodel.HostObject) Value {
 	if !reflect.TypeOf(h).Comparable() {
-		return m.rt.NewDynamic(&hostDynamic{m, h})
+		return m.rt.NewDynamic(&hostDynamic{m, h, path})
 	}
 	s := &m.scope
 	if v, ok := s.hosts[h]; ok {
@@ -429,7 +390,7 @@ func (m *model) hostObject(h datamodel.HostObject) Value {
 	if s.hosts == nil || len(s.hosts) >= maxHostObjects {
 		s.hosts = map[datamodel.HostObject]Value{}
 	}
-	v := m.rt.NewDynamic(&hostDynamic{m, h})
+	v := m.rt.NewDynamic(&hostDynamic{m, h, path})
 	s.hosts[h] = v
 	return v
 }

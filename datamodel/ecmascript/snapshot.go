@@ -45,6 +45,13 @@ const (
 	snapNode     // document, path
 	snapNodes    // nodes of a list
 	snapGlobal   // path of Host.Globals
+	snapFixed    // members of read-only data
+	snapList     // elements of read-only data
+	snapWritten  // a function that the author wrote otherwise: both texts
+
+	snapInstance    // prototype; properties
+	snapPrototype   // the function that an object is the prototype of
+	snapConstructor // a function; prototype of its prototype, undefined if that is Object's; properties of that; properties
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -52,7 +59,7 @@ const maxSnapshotDepth = 5000
 
 // Snapshot appends the variables of the session: what the document declared or
 // its scripts made, with shared and cyclic references. _event is not kept; an
-// event that a script has stored is kept as an ordinary object.
+// event that a script has stored is.
 func (m *model) Snapshot(dst []byte) ([]byte, error) {
 	if m.dead != nil {
 		return dst, &datamodel.EvalError{Text: "snapshot", Message: m.dead.Error(), Err: m.dead}
@@ -228,6 +235,17 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 	if class == DynamicObject {
 		return w.dynamic(v)
 	}
+	if class == Array {
+		if l := w.rt.ListOf(v); l != nil {
+			return w.list(v, l)
+		}
+	}
+	if class == Object {
+		if f := w.rt.ConstructorOf(v); f != nil {
+			w.dst = append(w.dst, snapPrototype)
+			return w.value(f)
+		}
+	}
 	w.ids[v] = uint64(len(w.ids))
 	s, err := w.rt.Inspect(v)
 	if err != nil && class == Function {
@@ -246,6 +264,13 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 func (w *snapshotWriter) shape(s *Shape) error {
 	switch s.Class {
 	case Object:
+		if s.Proto != nil {
+			w.dst = append(w.dst, snapInstance)
+			if err := w.value(s.Proto); err != nil {
+				return err
+			}
+			break
+		}
 		w.dst = append(w.dst, snapObject)
 		w.bool(s.NullProt)
 	case Array:
@@ -259,9 +284,24 @@ func (w *snapshotWriter) shape(s *Shape) error {
 			return err
 		}
 	case Function:
-		w.dst = append(w.dst, snapFunction)
+		if s.Members != nil {
+			w.dst = append(w.dst, snapConstructor)
+		}
+		if s.Written != "" {
+			w.dst = append(w.dst, snapWritten)
+		} else {
+			w.dst = append(w.dst, snapFunction)
+		}
 		w.bool(s.Strict)
 		w.text(s.Text)
+		if s.Written != "" {
+			w.text(s.Written)
+		}
+		if s.Members != nil {
+			if err := w.members(s.Members); err != nil {
+				return err
+			}
+		}
 	case Date:
 		w.dst = append(w.dst, snapDate)
 		w.float(s.Number)
@@ -334,24 +374,35 @@ func (w *snapshotWriter) props(props []Property) error {
 	return nil
 }
 
+// members writes what the prototype of a function has. It is numbered after the
+// function.
+func (w *snapshotWriter) members(p Value) error {
+	w.ids[p] = uint64(len(w.ids))
+	w.path = append(w.path, "prototype")
+	s, err := w.rt.Inspect(p)
+	if err != nil {
+		return w.refuse(err.Error())
+	}
+	switch {
+	case s.Proto != nil:
+		err = w.value(s.Proto)
+	case s.NullProt:
+		w.dst = append(w.dst, snapNull)
+	default:
+		w.dst = append(w.dst, snapUndefined)
+	}
+	if err == nil {
+		err = w.props(s.Props)
+	}
+	w.path = w.path[:len(w.path)-1]
+	return err
+}
+
 // dynamic writes an object that this package made.
 func (w *snapshotWriter) dynamic(v Value) error {
 	switch d := w.rt.DynamicOf(v).(type) {
 	case *eventObject:
-		w.ids[v] = uint64(len(w.ids))
-		w.dst = append(w.dst, snapObject)
-		w.bool(false)
-		keys := d.Keys()
-		w.uint(uint64(len(keys)))
-		for _, k := range keys {
-			member, _ := d.Get(k)
-			w.text(k)
-			w.bool(false)
-			if err := w.at(k, member); err != nil {
-				return err
-			}
-		}
-		return nil
+		return w.fixed(v, d)
 	case *domNode:
 		w.ids[v] = uint64(len(w.ids))
 		if d.kind == documentNode {
@@ -379,7 +430,39 @@ func (w *snapshotWriter) dynamic(v Value) error {
 		w.text(path)
 		return nil
 	}
+	if d, ok := w.rt.DynamicOf(v).(*dataObject); ok {
+		return w.fixed(v, d)
+	}
 	return w.refuse("it is an object of the host")
+}
+
+// fixed writes a read-only object of data.
+func (w *snapshotWriter) fixed(v Value, d Dynamic) error {
+	w.ids[v] = uint64(len(w.ids))
+	w.dst = append(w.dst, snapFixed)
+	keys := d.Keys()
+	w.uint(uint64(len(keys)))
+	for _, k := range keys {
+		member, _ := d.Get(k)
+		w.text(k)
+		if err := w.at(k, member); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list writes a read-only array of data.
+func (w *snapshotWriter) list(v Value, l List) error {
+	w.ids[v] = uint64(len(w.ids))
+	w.dst = append(w.dst, snapList)
+	w.uint(uint64(l.Len()))
+	for i := range l.Len() {
+		if err := w.at(i, l.Item(i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (w *snapshotWriter) ints(list []int) {

@@ -13,10 +13,11 @@ import (
 const maxSource = 4 << 20
 
 // source is what toSource returns: an expression that makes the value again, in
-// the form of SpiderMonkey. What refers back to an object around it is {}.
-func (m *model) source(v Value) (string, error) {
+// the form of SpiderMonkey. What refers back to an object around it is {}. At the
+// top (see value) it is what the method gives.
+func (m *model) source(v Value, top bool) (string, error) {
 	w := &sourceWriter{rt: m.rt}
-	if err := w.value(v, true); err != nil {
+	if err := w.value(v, top); err != nil {
 		return "", err
 	}
 	return w.out.String(), nil

@@ -223,10 +223,8 @@
 //
 // # Testing a strategy
 //
-// A strategy is tested with go test, without a switch: package sim plays one, under a
-// session.VirtualClock, so that a call that lasts minutes takes milliseconds. The recipe is
-// examples/quickstart/strategy_test.go: it sends a call to the strategy and compares the treatments, the
-// routes and the final state with what is expected.
+// Package telephony/strategytest tests strategies with go test, without a switch: callers, agents and the
+// web are simulated, and a call that lasts minutes takes milliseconds. examples/unit-test shows it.
 //
 // # What is not here
 //
@@ -240,7 +238,7 @@
 //     attributes language and usecap are accepted and not looked at.
 //   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
-//     switch, submits, treatments, fetches with guaranteed delivery, scheduled starts and
-//     subscriptions. Sessions that come back from a store after a restart wait for answers in vain,
+//     switch, submits, treatments, fetches with guaranteed delivery,
+//     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
 //     so give their states a time-out; nor are calls linked to their sessions again.
 package fm

@@ -58,6 +58,10 @@ type FetchOptions struct {
 
 	// TLS is used for https; nil is Go's default.
 	TLS *tls.Config
+
+	// Transport takes the place of the network, in tests for example; Networks and
+	// TLS then have no meaning. nil: the network.
+	Transport http.RoundTripper
 }
 
 const (
@@ -104,9 +108,9 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: fetchDialTimeout, Control: f.policy.control}
-	f.client = &http.Client{
-		CheckRedirect: f.policy.checkRedirect,
-		Transport: &http.Transport{
+	f.client = &http.Client{CheckRedirect: f.policy.checkRedirect, Transport: o.Transport}
+	if o.Transport == nil {
+		f.client.Transport = &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    fetchDialTimeout,
@@ -114,7 +118,7 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 			MaxIdleConns:           fetchIdleConns,
 			IdleConnTimeout:        fetchIdleTimeout,
 			MaxResponseHeaderBytes: fetchHeaderBytes,
-		},
+		}
 	}
 	return f, nil
 }
@@ -158,7 +162,7 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		a.failCode(0.0, notConnected("router function"))
 		return
 	}
-	err = s.begin(a.session, r.retries >= 0, 0, "", func(ctx context.Context) time.Duration {
+	err = s.begin(a.session, r.retries >= 0, func(ctx context.Context) time.Duration {
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return s.attempt(ctx, a, r) })
 		if err == nil {
 			a.done(data)

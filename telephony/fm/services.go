@@ -49,10 +49,6 @@ type ServicesOptions struct {
 	PerSession  int
 	Outstanding int
 
-	// Scheduled is the number of sessions that may wait for their idealtime;
-	// default 10,000.
-	Scheduled int
-
 	// Subscriptions is the number of statistics that one session may have
 	// subscribed; default 100.
 	Subscriptions int
@@ -68,7 +64,6 @@ const (
 	defaultServiceTimeout = 30 * time.Second
 	defaultPerSession     = 32
 	defaultOutstanding    = 1000
-	defaultScheduled      = 10_000
 	defaultSubscriptions  = 100
 )
 
@@ -120,9 +115,8 @@ type Services struct {
 	mu        sync.Mutex
 	engine    *session.Engine
 	closed    bool
-	tasks     map[string]map[*task]struct{} // by session; scheduled ones included
-	immediate int                           // tasks that are not scheduled
-	scheduled map[string]*task              // starts to come, by the id of the session
+	tasks     map[string]map[*task]struct{} // by session
+	underWay  int                           // tasks of all sessions
 	started   map[string]*startedSession    // by the id of the session
 	startedBy map[string][]string           // ids of started sessions, by who started them
 	watched   map[string][]*subscription    // by session
@@ -138,7 +132,6 @@ func NewServices(opts *ServicesOptions) (*Services, error) {
 	orDefault(&o.Timeout, defaultServiceTimeout)
 	orDefault(&o.PerSession, defaultPerSession)
 	orDefault(&o.Outstanding, defaultOutstanding)
-	orDefault(&o.Scheduled, defaultScheduled)
 	orDefault(&o.Subscriptions, defaultSubscriptions)
 	if o.Clock == nil {
 		o.Clock = session.SystemClock{}
@@ -155,7 +148,7 @@ func NewServices(opts *ServicesOptions) (*Services, error) {
 	}
 	return &Services{
 		opts: o, clock: o.Clock, logger: o.Logger, fetch: f,
-		tasks: map[string]map[*task]struct{}{}, scheduled: map[string]*task{}, started: map[string]*startedSession{},
+		tasks: map[string]map[*task]struct{}{}, started: map[string]*startedSession{},
 		startedBy: map[string][]string{}, watched: map[string][]*subscription{}, templates: map[string]int{},
 	}, nil
 }
@@ -401,13 +394,12 @@ type task struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	stop     func() bool // of the timer
-	startID  string      // of a scheduled start; else empty
 	over     bool        // guarded by Services.mu, as stop
 }
 
-// begin lets work run when delay has passed. When it returns a positive
-// duration, it is run again after it. An error says that the limits are reached.
-func (s *Services) begin(id string, detached bool, delay time.Duration, startID string, work func(ctx context.Context) time.Duration) error {
+// begin lets work run, off the worker. When it returns a positive duration, it is
+// run again after it. An error says that the limits are reached.
+func (s *Services) begin(id string, detached bool, work func(ctx context.Context) time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -415,23 +407,17 @@ func (s *Services) begin(id string, detached bool, delay time.Duration, startID 
 		return failure(codeUnknown, "the services are closed")
 	case len(s.tasks[id]) >= s.opts.PerSession:
 		return failure(codeUnknown, "the session has %d actions under way already", s.opts.PerSession)
-	case startID == "" && s.immediate >= s.opts.Outstanding:
+	case s.underWay >= s.opts.Outstanding:
 		return failure(codeUnknown, "there are %d actions under way already", s.opts.Outstanding)
-	case startID != "" && len(s.scheduled) >= s.opts.Scheduled:
-		return failure(codeUnknown, "there are %d scheduled sessions already", s.opts.Scheduled)
 	}
-	t := &task{s: s, session: id, detached: detached, work: work, startID: startID}
+	t := &task{s: s, session: id, detached: detached, work: work}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	if s.tasks[id] == nil {
 		s.tasks[id] = map[*task]struct{}{}
 	}
 	s.tasks[id][t] = struct{}{}
-	if startID == "" {
-		s.immediate++
-	} else {
-		s.scheduled[startID] = t
-	}
-	t.stop = s.clock.AfterFunc(delay, t.run)
+	s.underWay++
+	t.stop = s.clock.AfterFunc(0, t.run)
 	return nil
 }
 
@@ -443,11 +429,6 @@ func (t *task) run() {
 		return
 	}
 	t.s.running.Add(1)
-	if t.startID != "" { // its time has come
-		delete(t.s.scheduled, t.startID)
-		t.startID = ""
-		t.s.immediate++
-	}
 	t.s.mu.Unlock()
 	defer t.s.running.Done()
 	again := t.work(t.ctx)
@@ -479,17 +460,13 @@ func (s *Services) finish(t *task) {
 	if len(s.tasks[t.session]) == 0 {
 		delete(s.tasks, t.session)
 	}
-	if t.startID == "" {
-		s.immediate--
-	} else {
-		delete(s.scheduled, t.startID)
-	}
+	s.underWay--
 }
 
 // later runs work off the worker, within the time-out, and answers with its
 // outcome.
 func (s *Services) later(a *answer, work func(ctx context.Context) (*datamodel.Object, error)) {
-	err := s.begin(a.session, false, 0, "", func(ctx context.Context) time.Duration {
+	err := s.begin(a.session, false, func(ctx context.Context) time.Duration {
 		ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 		defer cancel()
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return work(ctx) })

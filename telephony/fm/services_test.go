@@ -172,17 +172,19 @@ func TestScheduledStart(t *testing.T) {
 	o.files["mem:child"] = service(`<log expr="'child'"/>`, "")
 	states := `
 <transition event="later"><session:updatestart requestid="req" sessionid="sid" idealtime="'2026-01-02T05:04:05Z'"/></transition>
+<transition event="done.start"><log expr="_event.data.reason"/></transition>
 <transition event="kill"><session:terminate requestid="req" sessionid="sid"/></transition>
-<transition event="session.start.done"><log expr="'started'"/></transition>
+<transition event="session.start.done"><log expr="'scheduled'"/></transition>
 <transition event="session.updatestart.done session.terminate.done"><log expr="_event.name + (_event.data.sessionid === sid) + (_event.data.requestid === req)"/></transition>`
 	start := `<session:start requestid="req" sessionid="sid" src="'mem:child'" idealtime="new Date('2026-01-02T04:04:05Z')"/>`
 	id := o.run(service(start, states))
+	o.expect("scheduled")
 	o.send(id, "later")
 	o.expect("session.updatestart.donetruetrue")
 	o.clock.Advance(119 * time.Minute)
 	o.expect()
 	o.clock.Advance(time.Minute)
-	o.expect("child", "started")
+	o.expect("child")
 	o.send(id, "later")
 	o.mu.Lock()
 	require.Len(t, o.log, 1)
@@ -191,10 +193,11 @@ func TestScheduledStart(t *testing.T) {
 	o.mu.Unlock()
 
 	o.run(service(start, states))
-	o.expect("child", "started") // the time is over
+	o.expect("child", "scheduled") // the time is over
 	id = o.run(service(strings.Replace(start, "2026-01-02T04", "2027-01-02T04", 1), states))
+	o.expect("scheduled")
 	o.send(id, "kill")
-	o.expect("session.terminate.donetruetrue")
+	o.expect("session.terminate.donetruetrue", "terminated")
 	o.clock.Advance(500 * 24 * time.Hour)
 	o.expect()
 }
@@ -203,7 +206,7 @@ func TestScheduledStart(t *testing.T) {
 func TestScheduledStartOutlivesStarter(t *testing.T) {
 	o := newOffice(t, &fm.ServicesOptions{})
 	o.files["mem:child"] = service(`<log expr="'child'"/>`, "")
-	id := o.run(service(`<session:start src="'mem:child'" idealtime="1767323046"/>`, "")) // in a second
+	id := o.run(service(`<session:start src="'mem:child'" idealtime="1767323046"/>`, `<transition event="session.start.done"/>`)) // in a second
 	o.send(id, "end")
 	o.clock.Advance(time.Second)
 	o.expect("child")

@@ -68,7 +68,8 @@ func sessionSpec() *Spec {
 					AttributeSpec{Name: "src", Note: "the URL, relative to the document"}, AttributeSpec{Name: "srcexpr", Note: "takes precedence over src"}),
 				Children: paramChildren(),
 				Errors:   []string{codeDocument, codeAttribute, codeTimeout, codeUnknown},
-				Note:     "Starts a session that goes on by itself; done.start.ID tells of its end. One of src and srcexpr is needed; <content> is not looked at.",
+				Note: "Starts a session that goes on by itself; done.start.ID tells of its end. With idealtime the done event says that the start is scheduled; " +
+					"it is kept with the sessions. One of src and srcexpr is needed; <content> is not looked at.",
 			},
 			{
 				Name: "terminate", Event: "session.terminate", Data: []string{"sessionid"},
@@ -208,14 +209,12 @@ func (s *Services) startSession(call *session.ModuleCall, a *answer) {
 		URL: address, SessionID: text(call.Args, "sessionid"), Value: call.Session.Value,
 		Params: datamodel.NewObject(paramsOf(call.Args)...),
 	}
-	delay, scheduled := time.Duration(0), ""
-	if ok {
-		delay = at.Sub(s.clock.Now())
+	if ok && at.After(s.clock.Now()) {
+		req.At = at
+		s.startNow(context.Background(), req, a) // no document is loaded yet
+		return
 	}
-	if delay > 0 {
-		scheduled = req.SessionID
-	}
-	err = s.begin(a.session, true, max(delay, 0), scheduled, func(ctx context.Context) time.Duration {
+	err = s.begin(a.session, true, func(ctx context.Context) time.Duration {
 		s.startNow(ctx, req, a)
 		return 0
 	})
@@ -224,7 +223,7 @@ func (s *Services) startSession(call *session.ModuleCall, a *answer) {
 	}
 }
 
-// startNow starts a session and links it to the one that asked for it.
+// startNow starts or schedules a session and links it to the one that asked for it.
 func (s *Services) startNow(ctx context.Context, req session.StartRequest, a *answer) {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
@@ -313,17 +312,9 @@ func (s *Services) terminate(call *session.ModuleCall, a *answer) {
 		id = a.session
 	}
 	data := datamodel.NewObject(datamodel.Member{Name: "sessionid", Value: id})
-	s.mu.Lock()
-	t := s.scheduled[id]
-	if t != nil {
-		s.abandon(t)
-	}
-	s.mu.Unlock()
-	if t == nil {
-		if err := a.engine.Terminate(context.Background(), id); err != nil {
-			a.fail(failure(codeSession, "%w", err))
-			return
-		}
+	if err := a.engine.Terminate(context.Background(), id); err != nil {
+		a.fail(failure(codeSession, "%w", err))
+		return
 	}
 	a.done(data)
 }
@@ -339,14 +330,14 @@ func (s *Services) updateStart(call *session.ModuleCall, a *answer) {
 		return
 	}
 	s.mu.Lock()
-	t := s.scheduled[id]
-	found := t != nil && t.session == a.session && t.stop()
-	if found {
-		t.stop = s.clock.AfterFunc(max(at.Sub(s.clock.Now()), 0), t.run)
-	}
+	link := s.started[id]
 	s.mu.Unlock()
-	if !found {
-		a.fail(failure(codeSession, "this session has scheduled no start of %q, or it has begun", id))
+	err = errors.New("another session has scheduled it")
+	if link == nil || link.by == a.session {
+		err = a.engine.Reschedule(context.Background(), id, at)
+	}
+	if err != nil {
+		a.fail(failure(codeSession, "%w", err))
 		return
 	}
 	a.done(datamodel.NewObject(datamodel.Member{Name: "sessionid", Value: id}))

@@ -21,7 +21,7 @@ func Run(t *testing.T, engine ecmascript.Engine) {
 	}{
 		{"Compile", compiling}, {"Expressions", expressions}, {"Conditions", conditions}, {"Locations", locations}, {"Scripts", scripts},
 		{"Foreach", foreach}, {"System", systemVariables}, {"Event", events}, {"Globals", globals}, {"Values", values}, {"XML", xmlData},
-		{"Errors", failures}, {"Determinism", determinism}, {"Snapshot", snapshots}, {"SnapshotRefused", refusals}, {"SnapshotDamaged", damaged},
+		{"Errors", failures}, {"Messages", messages}, {"Determinism", determinism}, {"Snapshot", snapshots}, {"SnapshotInstances", instances}, {"SnapshotRefused", refusals}, {"SnapshotDamaged", damaged},
 		{"SnapshotProperty", snapshotProperty}, {"Limits", limits}, {"Copies", copies}, {"Neighbours", neighbours}, {"Sharing", sharing}, {"Bubble", bubble}, {"Language", language},
 	} {
 		t.Run(group.name, func(t *testing.T) { group.f(t, s) })

@@ -152,6 +152,33 @@ func TestData(t *testing.T) {
 	})
 }
 
+// TestLegacyEvent: in the dialect _event behaves as a frozen object does.
+func TestLegacyEvent(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		data, err := datamodel.From(map[string]any{"a": 1, "o": map[string]any{"k": "v"}, "l": []any{1, map[string]any{"k": "v"}}})
+		require.NoError(t, err)
+		s.m.SetEvent(&datamodel.Event{Name: "e", Data: data})
+		s.run("var before = JSON.stringify(_event), ev = _event, d = _event.data, l = d.l, deleted = []")
+		for _, target := range []string{"_event.name", "_event.fresh", "ev.data", "_event.data.a", "_event.data.fresh", "d.o.k", "d.o['fresh']", "l[0]", "l[5]", "l.length", "d.l[1].k"} {
+			s.run(target + " = 'changed'")
+			s.run("deleted.push(delete " + target + ")")
+			assert.Equal(t, true, s.eval("JSON.stringify(_event) === before && _event === ev && _event.data === d && d.l === l"), target)
+			p, err := s.l.Compile(legacy("(function () { 'use strict'; "+target+" = 'changed' })()", datamodel.Script))
+			require.NoError(t, err)
+			require.ErrorContains(t, s.m.Exec(p), "TypeError", target)
+		}
+		for _, text := range []string{"l.push(1)", "l.sort()", "l.reverse()", "l.shift()", "l.splice(0, 1)", "_event = 1"} {
+			p, err := s.l.Compile(legacy(text, datamodel.Script))
+			require.NoError(t, err)
+			require.Error(t, s.m.Exec(p), text)
+		}
+		assert.Equal(t, true, s.eval("JSON.stringify(_event) === before && l.length === 2 && l.concat(1).length === 3 && Array.isArray(l)"))
+		assert.Equal(t, "({a:1, l:[1, {k:\"v\"}], o:{k:\"v\"}})", s.eval("d.toSource()"))
+		assert.Equal(t, "ak", s.eval("var copy = JSON.parse(JSON.stringify(d)); copy.o.k = 'a' + 'k'; copy.l.push(copy); copy.o.k"))
+	})
+}
+
 func TestToSource(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
 		s := newLegacy(t, engine)
@@ -265,6 +292,45 @@ func TestRename(t *testing.T) {
 	})
 }
 
+// TestRenamedFunctions: scripts do not see that variables have other names.
+func TestRenamedFunctions(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		text := "var x = 1; function f(a) { return a + x }\nvar g = function (a) { return f(a) * x };\nvar t = '' + f, u = g.toString(), w = f.toSource(), o = {h: g};"
+		p, err := s.l.Compile(legacy(text, datamodel.Script))
+		require.NoError(t, err)
+		q, err := s.l.(datamodel.Scoper).Rename(p, map[string]string{"x": "x$1", "f": "f$1", "g": "g$1"})
+		require.NoError(t, err)
+		require.NoError(t, s.m.Exec(q))
+		check := func(s *legacySession) {
+			assert.Equal(t, "function f(a) { return a + x }", s.eval("t"))
+			assert.Equal(t, "function (a) { return f(a) * x }", s.eval("u"))
+			assert.Equal(t, "(function f(a) { return a + x })", s.eval("w"))
+			assert.Equal(t, true, s.eval("f$1.toString() === t && String(g$1) === u && Function.prototype.toString.call(g$1) === u && f$1.toSource() === w && g$1(2) === 3"))
+			assert.Equal(t, "({h:function (a) { return f(a) * x }})", s.eval("o.toSource()"))
+			if engine.Features().ES2015 {
+				assert.Equal(t, "f", s.eval("f$1.name"))
+			}
+		}
+		check(s)
+		if engine.Features().ES2015 {
+			assert.Equal(t, "g", s.eval("g$1.name"))
+		}
+		snapshot, err := s.m.Snapshot(nil)
+		require.NoError(t, err)
+		for _, other := range engines() {
+			restored := newLegacy(t, other)
+			require.NoError(t, restored.m.Restore(snapshot))
+			if other.Features() == engine.Features() {
+				check(restored)
+			}
+			again, err := restored.m.Snapshot(nil)
+			require.NoError(t, err)
+			assert.Equal(t, snapshot, again)
+		}
+	})
+}
+
 // TestHostErrors: what a function of the host throws is an Error as scripts know it,
 // and stays one in a snapshot.
 func TestHostErrors(t *testing.T) {
@@ -298,7 +364,8 @@ func TestHostErrors(t *testing.T) {
 func FuzzRename(f *testing.F) {
 	for _, text := range []string{"x + 1", "var x = 1; x", "{a: x}", "a) + (b", "f(x, function (x) { return x })", "x = {x: x, get x() { return x }}", "`${x}`",
 		"({x, y: [z = x]} = q)", "for (let x of y) x", "class x extends y { x() { return x } }", "x: for (;;) break x", "var {x, ...y} = z", "a?.x ?? x", "async x => await x",
-		"try {} catch { x }", "function* x() { yield x }", "if (x) function f() { x }", "<!-- x", "x\n/*\n*/x", "new.target", "\\u0078 = 1", "(x)\n(y)", "switch (x) { case x: let y }"} {
+		"try {} catch { x }", "function* x() { yield x }", "if (x) function f() { x }", "<!-- x", "x\n/*\n*/x", "new.target", "\\u0078 = 1", "(x)\n(y)", "switch (x) { case x: let y }",
+		"for each (var x in y) x", "try {} catch (x if x > y) { x } catch (y if x) {} catch (z) { z }", "let (x = y) { x }", "x\n--> y", "<!-- x\n-->y\nx", "for each (x in for each (y in z", "catch (e if (catch (f if"} {
 		f.Add(text)
 	}
 	l := ecmascript.New(goja.Engine(), nil).(datamodel.Scoper)

@@ -100,6 +100,8 @@ func hostileScripts() []hostileScript {
 		`var s = 'x', t = 's += s;'; for (var i = 0; i < 8; i++) t += t; new Function(t)()`,
 		`var a = []; eval('for (;;) a.push([1, 2, 3])')`,
 		`var a = []; (function () { eval('for (;;) a.push([1, 2, 3])') })()`,
+		`var s = 'x', t = 'y'; (function () { eval('for (;;) s = s + t + s') })()`,
+		`var s = 'x'; (function () { eval('function f() { s += s; f() } f()') })()`,
 	)
 	add("growthES2015", false,
 		`var m = new Map(); for (var i = 0; ; i++) m.set(i, i)`,

@@ -277,7 +277,7 @@ func systemVariables(t *testing.T, s *suite) {
 		v.assignFails(location, "1")
 		v.scriptFails(location + " = 1")
 	}
-	v.is("_sessionid + _name", "sid-1machine").is("_x.a.b", 1.0)
+	v.assignFails("_x.l[0]", "2").is("_sessionid + _name", "sid-1machine").is("_x", obj("a", obj("b", 1.0), "l", list(1.0)))
 	empty := s.new(t, datamodel.Host{})
 	empty.is("_x", obj()).is("_ioprocessors", obj()).is("_name", "").holds("typeof _x === 'object'")
 	// Not among the variables of the session.
@@ -298,15 +298,22 @@ func events(t *testing.T, s *suite) {
 	v.is("(function () { var k = []; for (var n in _event) k.push(n); return k.join() })()", "name,type,sendid,origin,origintype,invokeid,data")
 	v.assignFails("_event", "1").assignFails("_event.name", "'x'").assignFails("_event.fresh", "1").assignFails("_event.data", "1")
 	v.scriptFails("_event = 1", "_event.name = 'x'", "_event.data = 1", "delete _event.name").is("_event.name", "a.b")
-	// The data of an event belongs to the session, until the next event.
-	v.assign("_event.data.x", "7").is("_event.data.x", 7.0).holds("_event.data.x === 7")
+	// The data of an event are read-only as well, whoever keeps them.
+	for _, text := range []string{"_event.data.x = 7", "_event.data.d.e = 7", "_event.data.fresh = 7", "delete _event.data.d.e", "var mine = _event.data.d; mine.e = 7"} {
+		v.scriptFails(text)
+	}
+	v.assignFails("_event.data.x", "7").assignFails("_event.data.d.e", "7").assignFails("_event.data.l[0]", "7").assignFails("_event.data.l[2]", "7").assignFails("_event.data.l.length", "0")
+	v.exprFails("_event.data.l.push(3)", "_event.data.l.sort()", "_event.data.l.reverse()", "_event.data.l.splice(0, 1)").is("_event.data", ev.Data)
+	v.holds("_event.data.x === 1", "_event.data.l.length === 2", "Array.isArray(_event.data.l)", "_event.data.l instanceof Array", "JSON.stringify(_event.data.l) === '[1,2]'",
+		"_event.data.l.concat([3]).length === 3", "_event.data.l.slice(1)[0] === 2", "_event.data.l.join('-') === '1-2'", "JSON.parse(JSON.stringify(_event.data)).d.e === 'f'")
+	v.is("(function () { var c = JSON.parse(JSON.stringify(_event.data)); c.x = 8; c.l.push(3); return c.x + c.l.length })()", 11.0)
 	if !datamodel.Equal(ev.Data.(*datamodel.Object).Members()[0].Value, 1.0) {
 		t.Error("a script changed the event")
 	}
 	v.declare("kept", "keptData").assign("kept", "_event").assign("keptData", "_event.data").holds("kept === _event", "kept.data === keptData")
 	v.m.SetEvent(&datamodel.Event{Name: "c", Raw: "raw text"})
 	v.is("_event.name", "c").is("_event.type", "external").is("_event.raw", "raw text").holds("kept !== _event", "_event.data === undefined", "_event.sendid === undefined", "'sendid' in _event", "'raw' in _event")
-	v.is("kept.name", "a.b").is("kept.data.x", 7.0).holds("kept.data === keptData")
+	v.is("kept.name", "a.b").is("kept.data.x", 1.0).holds("kept.data === keptData")
 	v.exprFails("_event.data.x")
 	for _, c := range []struct {
 		data datamodel.Value
@@ -424,36 +431,6 @@ func xmlData(t *testing.T, s *suite) {
 	v.script("var b0 = x.getElementsByTagName('book')[0], doc = x, all = x.getElementsByTagName('book')")
 	r := v.restored(datamodel.Host{})
 	r.holds("b0.getAttribute('title') === 'title1'", "doc === x", "b0.parentNode.parentNode === x", "all[0] === b0", "x.getElementsByTagName('book')[0] === b0")
-}
-
-func failures(t *testing.T, s *suite) {
-	v := s.new(t, datamodel.Host{})
-	_, err := v.evalErr("nowhere.x")
-	var ee *datamodel.EvalError
-	if !errors.As(err, &ee) || ee.Text != "nowhere.x" || !strings.Contains(ee.Message, "nowhere") {
-		t.Errorf("%#v", ee)
-	}
-	for _, p := range []datamodel.Program{nil, "x", 1} {
-		_, err := v.m.Cond(p)
-		v.fails("foreign program", err)
-		v.fails("foreign program", v.m.Exec(p))
-		v.fails("foreign program", v.m.Assign(p, 1.0))
-		v.fails("foreign program", v.m.Foreach(p, nil))
-	}
-	v.fails("an expression is no location", v.m.Assign(v.compile(datamodel.ValueExpression, "1"), 1.0))
-	if _, err := s.lang.New(datamodel.Host{}); err == nil {
-		t.Error("a Host without In is accepted")
-	}
-	m, err := s.lang.New(datamodel.Host{In: func(string) bool { return false }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(m.Close(), m.Close()); err != nil {
-		t.Error(err)
-	}
-	if err := m.Declare("x"); err == nil {
-		t.Error("a closed model can be used")
-	}
 }
 
 func determinism(t *testing.T, s *suite) {

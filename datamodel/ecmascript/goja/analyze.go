@@ -22,6 +22,7 @@ type facts struct {
 
 	lexical   []ecmascript.Binding    // its top-level let, const and class
 	functions map[string]functionFact // by source text; nil without
+	authors   map[string]string       // what the author wrote for a function, by source text, where that differs
 }
 
 // functionFact is what the place of a function in a program tells about it.
@@ -64,8 +65,8 @@ func set(names string) map[string]bool {
 	return m
 }
 
-func analyze(tree *ast.Program, strict bool) facts {
-	a := &analyzer{strict: strict, numeric: numericNames(tree)}
+func analyze(tree *ast.Program, u ecmascript.Unit) facts {
+	a := &analyzer{strict: u.Strict, numeric: numericNames(tree), written: u.Written}
 	a.open()
 	a.hoist(tree.DeclarationList)
 	a.declareLexical(tree.Body)
@@ -94,10 +95,12 @@ type analyzer struct {
 	scopes []scope
 	inside []function // the functions around
 
-	written map[*ast.BracketExpression]bool
-	reach   bool // it may use built-ins that it does not mention
+	targets map[*ast.BracketExpression]bool // that are assigned to
+	reach   bool                            // it may use built-ins that it does not mention
 	numeric numeric
 	names   *nameCollector // nil: names are not asked for
+
+	written func(start, end int) string // see ecmascript.Unit
 }
 
 type scope map[string]bool
@@ -318,6 +321,9 @@ func (a *analyzer) node(n any) bool {
 	case *ast.RegExpLiteral:
 		a.patterns = append(a.patterns, n.Pattern)
 	case *ast.WithStatement, *ast.ClassLiteral, *ast.MetaProperty:
+		if c, ok := n.(*ast.ClassLiteral); ok {
+			a.author(c.Source, c.Class)
+		}
 		a.shapes = true
 		return a.scope(n)
 	case *ast.PropertyKeyed:
@@ -349,10 +355,10 @@ func (a *analyzer) target(n ast.Node) {
 			a.limits |= arrayLimits
 		}
 	case *ast.BracketExpression:
-		if a.written == nil {
-			a.written = map[*ast.BracketExpression]bool{}
+		if a.targets == nil {
+			a.targets = map[*ast.BracketExpression]bool{}
 		}
-		a.written[n] = true
+		a.targets[n] = true
 	case *ast.AssignExpression:
 		a.target(n.Left)
 	case *ast.ArrayPattern:
@@ -397,10 +403,10 @@ func (a *analyzer) bracket(n *ast.BracketExpression) {
 			a.limits |= arrayLimits
 		}
 	default:
-		if a.written[n] {
+		if a.targets[n] {
 			a.limits |= limitOf["join"] // an array may become one of long texts
 		}
-		if a.written[n] || !a.plainKey(m) {
+		if a.targets[n] || !a.plainKey(m) {
 			a.system |= keyBit
 			guardKey(n)
 		}
@@ -430,6 +436,7 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 func (a *analyzer) scope(n any) bool {
 	switch n := n.(type) {
 	case *ast.FunctionLiteral:
+		a.author(n.Source, n.Function)
 		if n.Generator {
 			a.limits |= limitOf["function*"]
 		}
@@ -452,6 +459,7 @@ func (a *analyzer) scope(n any) bool {
 		}
 		a.function(n.Source, name, false, params, n.DeclarationList, body, nil)
 	case *ast.ArrowFunctionLiteral:
+		a.author(n.Source, n.Start)
 		var params []ast.Node
 		for _, b := range n.ParameterList.List {
 			params = append(params, b)

@@ -116,8 +116,16 @@ func (r *realm) offerDirectEval(original, limited goja.Value) error {
 	put := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		text = call.Argument(0)
 		if s, ok := text.(goja.String); ok {
-			if err := r.judge(s.String()); err != nil {
+			source := s.String()
+			if err := r.judge(source); err != nil {
 				r.throwRange(err)
+			}
+			now, err := r.pointed(source)
+			if err != nil {
+				panic(err)
+			}
+			if now != source {
+				text = r.vm.ToValue(now)
 			}
 		}
 		open = true

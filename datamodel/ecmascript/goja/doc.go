@@ -25,10 +25,8 @@
 // Time, call depth and memory of an evaluation are limited by the package
 // above. For the latter, every turn of a loop, every call of a function that
 // itself calls others, and in such programs every addition of what may be long
-// strings take about 30 ns more; text that a function gives to eval directly has
-// no such places, and is ended when the process has gained 4 times the limit, or
-// later when it doubles strings. What no interrupt reaches is
-// limited here: the depth of JSON text and of source text given to eval and
+// strings take about 30 ns more, in text for eval and Function as well. What no
+// interrupt reaches is limited here: the depth of JSON text and of source text given to eval and
 // Function, the length of strings and arrays that one call of a built-in makes or
 // goes through, the time of one match of a regular expression that needs
 // backtracking, and the length of text times the length of the expression for

@@ -2,7 +2,6 @@ package goja
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -71,7 +70,7 @@ func (e *engine) function(text string, strict bool) (*code, error) {
 
 // Features says what goja can do.
 func (*engine) Features() ecmascript.Features {
-	return ecmascript.Features{Name: "goja", ES2015: true, Strict: true, UTF16: true, Lookahead: true, KeyOrder: true}
+	return ecmascript.Features{Name: "goja", ES2015: true, Strict: true, UTF16: true, Lookahead: true, KeyOrder: true, Instances: true}
 }
 
 // code is a compiled program and what is known of it.
@@ -100,21 +99,21 @@ func (*engine) Compile(u ecmascript.Unit) (ecmascript.Code, error) {
 func compile(name, text string, strict bool) (c *code, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the compiler failed: %v", p)}
+			err = &ecmascript.SyntaxError{Message: "the compiler failed: " + failure(p)}
 		}
 	}()
 	tree, err := parser.ParseFile(nil, name, text, 0, parser.WithDisableSourceMaps)
 	if err != nil {
 		return nil, syntaxError(err)
 	}
-	return compileTree(tree, strict)
+	return compileTree(tree, ecmascript.Unit{Strict: strict})
 }
 
 // compileUnit compiles a program, and the functions of a library each by itself.
 func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = &ecmascript.SyntaxError{Message: fmt.Sprintf("the compiler failed: %v", p)}
+			err = &ecmascript.SyntaxError{Message: "the compiler failed: " + failure(p)}
 		}
 	}()
 	tree, err := parser.ParseFile(nil, u.Name, u.Text, 0, parser.WithDisableSourceMaps)
@@ -124,12 +123,12 @@ func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	declared := declaredNames(tree)
 	functions := library{}
 	for name, f := range takeFunctions(tree) {
-		if functions[name], err = compileTree(&ast.Program{Body: []ast.Statement{f}, File: tree.File}, u.Strict); err != nil {
+		if functions[name], err = compileTree(&ast.Program{Body: []ast.Statement{f}, File: tree.File}, u); err != nil {
 			return nil, err
 		}
 		declared = slices.DeleteFunc(declared, func(n string) bool { return n == name })
 	}
-	if c, err = compileTree(tree, u.Strict); err != nil {
+	if c, err = compileTree(tree, u); err != nil {
 		return nil, err
 	}
 	c.declared = declared
@@ -139,8 +138,9 @@ func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	return c, nil
 }
 
-func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
-	c = &code{facts: analyze(tree, strict)}
+// compileTree compiles a tree. Text and Name of the Unit are not used.
+func compileTree(tree *ast.Program, u ecmascript.Unit) (c *code, err error) {
+	c = &code{facts: analyze(tree, u)}
 	if c.bigInt {
 		return nil, &ecmascript.SyntaxError{Message: "BigInt is not available"}
 	}
@@ -148,11 +148,14 @@ func compileTree(tree *ast.Program, strict bool) (c *code, err error) {
 		return nil, &ecmascript.SyntaxError{Message: err.Error()}
 	}
 	c.simplify(tree)
+	if nameFunctions(tree, u.Names) {
+		c.system |= authorBit
+	}
 	if addPoints(tree) {
 		c.system |= pauseBit
 	}
 	directEval(tree)
-	if c.prog, err = goja.CompileAST(tree, strict); err != nil {
+	if c.prog, err = goja.CompileAST(tree, u.Strict); err != nil {
 		return nil, syntaxError(err)
 	}
 	return c, nil

@@ -56,6 +56,15 @@ func TestDirectEval(t *testing.T) {
 		"typeof this['%put'] + typeof globalThis['%take']":                                                                                     "undefinedundefined",
 		"(function (a) { try { return eval(" + deep + ") } catch (e) { return e.name } })(1)":                                                  "RangeError",
 		"(function () { with ({get eval() { return this.x }, x: null}) { try { return eval(" + deep + ") } catch (e) { return e.name } } })()": "TypeError",
+		// what is looked at while it runs says nothing of it
+		"(function (s) { return eval('var r = \"\"; for (var i = 0; i < 3; i++) { r += s + i } r') })('x')":                                     "x0x1x2",
+		"(function (s) { return eval('var r = s; for (;;) if ((r += (r, r)).length > 5) break; r') })('ab')":                                    "abababab",
+		"(function (s) { return eval('var i = 0; while (i < 3) s += (s) + i++; s') })('a')":                                                     "aa0aa01aa0aa012",
+		"(function (a) { return eval('(function f(x) { return x + a + (x + a) })').toString() })(1)":                                            "function f(x) { return x + a + (x + a) }",
+		"(function (a) { return eval('(function f(x) { for (var k in x) { a += x[k] } return a + x.n })')({n: 2}) })(1)":                        "5",
+		"(function (a) { return Object.getOwnPropertyNames(this).join().indexOf('_$') + eval('var b = a + a; b + a + b') })(1)":                 "4",
+		"(function (o) { return eval('o.f(1) + o[\"g\"](2) + (o.n ? o.f(3) : 0)') })({n: 1, f: function (x) { return this.n + x }, g: x => x})": "8",
+		"(function (a) { return eval('`${a}${a + a}` + a + [a + a, a]') })('x')":                                                                "xxxxxx,x",
 		// whoever is asked in between has the eval with limits
 		"(function () { var e; try { eval((e = globalThis.eval, '1')); return e(" + deep + ") } catch (x) { return x.name } })()":              "RangeError",
 		"(function (eval) { eval('1'); return globalThis.eval('typeof eval') })(function () {})":                                               "function",

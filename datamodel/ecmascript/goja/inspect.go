@@ -125,7 +125,7 @@ func (r *realm) inspectObject(o *goja.Object, s *ecmascript.Shape) error {
 	case p == nil:
 		s.NullProt = true
 	case p != r.known().object:
-		return errPrototype
+		s.Proto = p
 	}
 	if c := o.ClassName(); c != "Object" {
 		return fmt.Errorf("it is an object of class %s", c)
@@ -168,7 +168,8 @@ func arrayIndex(key string) (int, bool) {
 }
 
 func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
-	s.Text = o.String()
+	s.Text = r.functionText(o)
+	s.Written = r.authorOf(s.Text)
 	fact, ok := functionFact{}, false
 	for _, p := range r.ran {
 		if fact, ok = p.functions[s.Text]; ok {
@@ -189,12 +190,45 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 	if !r.shapes {
 		return nil // no program has mentioned a prototype
 	}
-	if p, ok := o.Get("prototype").(*goja.Object); ok {
-		if len(p.Keys()) > 0 || p.Prototype() != nil && p.Prototype() != r.known().object && !strings.HasPrefix(s.Text, "function*") {
-			return errors.New("it is a constructor whose prototype has members")
+	p, ok := o.Get("prototype").(*goja.Object)
+	switch {
+	case !ok:
+	case strings.HasPrefix(s.Text, "function*"):
+		if len(p.Keys()) > 0 {
+			return errors.New("it is a generator whose prototype has members")
 		}
+	case r.ConstructorOf(p) != ecmascript.Value(o):
+		s.Props = append(s.Props, ecmascript.Property{Name: "prototype", Value: p, Hidden: true})
+	case len(p.GetOwnPropertyNames()) > 1 || len(p.Symbols()) > 0 || p.Prototype() != r.known().object:
+		s.Members = p
 	}
 	return nil
+}
+
+// ConstructorOf returns the function that an object is the prototype property of.
+func (r *realm) ConstructorOf(v ecmascript.Value) ecmascript.Value {
+	o := obj(v)
+	f, ok := o.Get("constructor").(*goja.Object)
+	if !ok || f == r.known().object.Get("constructor") || class(f) != ecmascript.Function || f.Get("prototype") != goja.Value(o) || slices.Contains(o.Keys(), "constructor") {
+		return nil
+	}
+	return f
+}
+
+// SetProto gives an object a prototype.
+func (r *realm) SetProto(o, proto ecmascript.Value) error {
+	r.shapes = true
+	if proto == nil {
+		return nil
+	}
+	p, ok := proto.(*goja.Object)
+	if !ok {
+		if !goja.IsNull(js(proto)) {
+			return errPrototype
+		}
+		p = nil
+	}
+	return obj(o).SetPrototype(p)
 }
 
 func (r *realm) inspectError(o *goja.Object, s *ecmascript.Shape) error {
@@ -289,7 +323,11 @@ func (r *realm) ordinary(o *goja.Object, s *ecmascript.Shape, keys []string) err
 		}
 	}
 	if s.Class == ecmascript.Object {
-		if all := o.GetOwnPropertyNames(); len(all) != len(keys) {
+		all := len(o.GetOwnPropertyNames())
+		if r.ConstructorOf(o) != nil {
+			all-- // constructor
+		}
+		if all != len(keys) {
 			return errors.New("it has properties that are not enumerable")
 		}
 	}
@@ -382,6 +420,14 @@ func compileFunction(text string, strict bool) (*code, error) {
 	return c, nil
 }
 
+// writtenAs returns the code of a function for which the author wrote something else.
+func (c *code) writtenAs(source, was string) *code {
+	own := *c
+	own.authors = map[string]string{source: was}
+	own.system |= authorBit
+	return &own
+}
+
 var errFunction = errors.New("goja: not the source of a function")
 
 // buildFunction makes a function from its source.
@@ -389,6 +435,9 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	c, err := r.engine.function(s.Text, s.Strict)
 	if err != nil {
 		return nil, err
+	}
+	if s.Written != "" {
+		c = c.writtenAs(s.Text, s.Written)
 	}
 	v, err := r.run(c)
 	if err != nil {
@@ -402,6 +451,9 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	}
 	if !ok || class(o) != ecmascript.Function {
 		return nil, errFunction
+	}
+	if name := ecmascript.NameOf(s.Written); name != "" {
+		r.rename(o, r.vm.ToValue(name))
 	}
 	return o, nil
 }

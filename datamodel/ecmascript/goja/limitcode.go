@@ -187,7 +187,7 @@ func (r *realm) source(text string) (*code, error) {
 	if err == nil {
 		enclose(tree)
 		var c *code
-		if c, err = compileTree(tree, false); err == nil {
+		if c, err = compileTree(tree, ecmascript.Unit{}); err == nil {
 			return c, r.prepare(&c.facts)
 		}
 	}

@@ -13,12 +13,13 @@ import (
 
 // The Go types that goja names for objects whose class it does not tell apart.
 var (
-	typeDynamic = reflect.TypeFor[*dynamic]()
-	typeMap     = reflect.TypeFor[[][2]any]()
-	typeList    = reflect.TypeFor[[]any]()
-	typeBuffer  = reflect.TypeFor[goja.ArrayBuffer]()
-	typeProxy   = reflect.TypeFor[goja.Proxy]()
-	typeObject  = reflect.TypeFor[map[string]any]()
+	typeDynamic  = reflect.TypeFor[*dynamic]()
+	typeReadOnly = reflect.TypeFor[*list]()
+	typeMap      = reflect.TypeFor[[][2]any]()
+	typeList     = reflect.TypeFor[[]any]()
+	typeBuffer   = reflect.TypeFor[goja.ArrayBuffer]()
+	typeProxy    = reflect.TypeFor[goja.Proxy]()
+	typeObject   = reflect.TypeFor[map[string]any]()
 )
 
 // Class classifies a value.
@@ -160,6 +161,26 @@ func (r *realm) NewMethod(name string, f func(ecmascript.Value, []ecmascript.Val
 	return fn
 }
 
+// Call calls a function.
+func (r *realm) Call(f, this ecmascript.Value, args []ecmascript.Value) ecmascript.Value {
+	fn, ok := goja.AssertFunction(js(f))
+	if !ok {
+		panic(r.vm.NewTypeError("the value is not a function"))
+	}
+	list := make([]goja.Value, len(args))
+	for i, a := range args {
+		list[i] = js(a)
+	}
+	v, err := fn(js(this), list...)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// GlobalObject is the global object.
+func (r *realm) GlobalObject() ecmascript.Value { return r.vm.GlobalObject() }
+
 // SetMember sets an own property.
 func (r *realm) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
 	r.set(o, key, v, goja.FLAG_TRUE)
@@ -167,6 +188,13 @@ func (r *realm) SetMember(o ecmascript.Value, key string, v ecmascript.Value) {
 
 // SetHidden sets an own property that is not enumerable.
 func (r *realm) SetHidden(o ecmascript.Value, key string, v ecmascript.Value) {
+	if key == "prototype" && class(obj(o)) == ecmascript.Function {
+		r.shapes = true
+		if err := obj(o).Set(key, js(v)); err != nil {
+			panic(err)
+		}
+		return
+	}
 	r.set(o, key, v, goja.FLAG_FALSE)
 }
 
@@ -209,6 +237,14 @@ func (d *dynamic) Set(key string, v goja.Value) bool {
 		d.check(w.Set(key, v))
 		return true
 	}
+	return d.refuse(key)
+}
+
+// refuse throws, or leaves it to the engine to throw in strict mode.
+func (d *dynamic) refuse(key string) bool {
+	if l, ok := d.d.(ecmascript.Lenient); ok && l.Lenient() {
+		return false
+	}
 	panic(d.r.vm.NewTypeError("%s is read-only", key))
 }
 
@@ -222,7 +258,7 @@ func (d *dynamic) Delete(key string) bool {
 		d.check(w.Delete(key))
 		return true
 	}
-	panic(d.r.vm.NewTypeError("%s is read-only", key))
+	return d.refuse(key)
 }
 
 func (d *dynamic) check(err error) {
@@ -232,3 +268,46 @@ func (d *dynamic) check(err error) {
 }
 
 func (d *dynamic) Keys() []string { return d.d.Keys() }
+
+// list is a read-only array with computed elements.
+type list struct {
+	r *realm
+	l ecmascript.List
+}
+
+var _ goja.DynamicArray = (*list)(nil)
+
+// NewList makes a read-only array with the elements of l.
+func (r *realm) NewList(l ecmascript.List) ecmascript.Value {
+	return r.vm.NewDynamicArray(&list{r, l})
+}
+
+// ListOf returns what NewList was given.
+func (r *realm) ListOf(v ecmascript.Value) ecmascript.List {
+	if o, ok := v.(*goja.Object); ok && o.ExportType() == typeReadOnly {
+		return o.Export().(*list).l
+	}
+	return nil
+}
+
+// Len implements goja.DynamicArray.
+func (l *list) Len() int { return l.l.Len() }
+
+// Get implements goja.DynamicArray.
+func (l *list) Get(i int) goja.Value {
+	if i < 0 || i >= l.l.Len() {
+		return nil
+	}
+	return js(l.l.Item(i))
+}
+
+// Set implements goja.DynamicArray.
+func (l *list) Set(int, goja.Value) bool {
+	if l.l.Lenient() {
+		return false
+	}
+	panic(l.r.vm.NewTypeError("the array is read-only"))
+}
+
+// SetLen implements goja.DynamicArray.
+func (l *list) SetLen(int) bool { return l.Set(0, nil) }

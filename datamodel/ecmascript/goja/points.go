@@ -28,20 +28,25 @@ const pauseBit = 1 << 14
 
 // definePause makes the function.
 func (r *realm) definePause() error {
-	undefined := goja.Undefined()
-	f := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-		if len(call.Arguments) == 0 {
-			r.pause()
-			return undefined
-		}
-		operand := call.Arguments[0]
-		if s, ok := operand.(goja.String); ok && s.Length() >= longText {
-			r.cfg.Look()
-		}
-		r.pause()
-		return operand
-	})
+	f := r.vm.ToValue(r.point)
+	if err := r.defineCaught(); err != nil {
+		return err
+	}
 	return r.vm.GlobalObject().DefineDataProperty(pauseFunction, f, goja.FLAG_FALSE, goja.FLAG_FALSE, goja.FLAG_FALSE)
+}
+
+// point is the function.
+func (r *realm) point(call goja.FunctionCall) goja.Value {
+	if len(call.Arguments) == 0 {
+		r.pause()
+		return goja.Undefined()
+	}
+	operand := call.Arguments[0]
+	if s, ok := operand.(goja.String); ok && s.Length() >= longText {
+		r.cfg.Look()
+	}
+	r.pause()
+	return operand
 }
 
 // Pause has f called when the script next comes to a place.
@@ -163,6 +168,8 @@ func (p *pointer) node(n any, calls bool) bool {
 			p.sums = append(p.sums, &n.Expressions[0])
 		}
 		return calls || n.Tag != nil
+	case *ast.CatchStatement:
+		p.caught(n)
 	case *ast.AssignExpression:
 		if n.Operator == token.PLUS {
 			p.sum(n.Left, &n.Right)

@@ -31,6 +31,11 @@ type realm struct {
 	natives *natives
 	waiting *waiting // functions of libraries; nil without
 
+	pauseName string // of the function of points.go in text for eval; empty: it is not there
+	authored  int    // see maxAuthored
+
+	textOf goja.Callable // Function.prototype.toString of the engine; nil: nobody has replaced it
+
 	paused atomic.Pointer[func()] // see points.go
 	cause  atomic.Pointer[error]  // of the interruption
 }
@@ -76,6 +81,11 @@ func (r *realm) prepare(f *facts) error {
 		r.system |= missing
 		if missing&keyBit != 0 {
 			if err := r.defineKey(); err != nil {
+				return err
+			}
+		}
+		if missing&authorBit != 0 {
+			if err := r.offerAuthors(); err != nil {
 				return err
 			}
 		}
@@ -149,7 +159,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			return goja.Undefined(), err
 		}
 	}
-	if p.functions != nil {
+	if p.functions != nil || p.authors != nil {
 		r.remember(p)
 	}
 	r.cfg.Arm()
@@ -243,7 +253,7 @@ func (r *realm) caught(x any) error {
 	case *goja.StackOverflowError:
 		return r.failed(x)
 	}
-	return fmt.Errorf("%w: the engine failed: %v", datamodel.ErrLimit, x)
+	return fmt.Errorf("%w: the engine failed: %s", datamodel.ErrLimit, failure(x))
 }
 
 // failed turns an error of goja into one of the interface.
@@ -261,11 +271,11 @@ func (r *realm) failed(err error) error {
 	}
 	var ex *goja.Exception
 	if !errors.As(err, &ex) {
-		return &ecmascript.Exception{Message: err.Error(), Err: err}
+		return &ecmascript.Exception{Message: plain(err.Error()), Err: err}
 	}
 	out := &ecmascript.Exception{Message: "an exception", Err: errors.Unwrap(ex)}
 	if thrown := ex.Value(); thrown != nil {
-		if err := r.Protect(func() error { out.Message = thrown.String(); return nil }); errors.Is(err, datamodel.ErrLimit) {
+		if err := r.Protect(func() error { out.Message = plain(thrown.String()); return nil }); errors.Is(err, datamodel.ErrLimit) {
 			return err
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/robertkrimen/otto/ast"
 	"github.com/robertkrimen/otto/file"
 	"github.com/robertkrimen/otto/token"
+
+	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
 
 // Names of the functions that rewritten code calls. They cannot be written in a
@@ -56,6 +58,10 @@ type facts struct {
 	// captures says, by its text, why a function cannot be made anew from it: it
 	// uses variables of a function, catch clause or with statement around it.
 	captures map[string]string
+
+	// authors has what the author wrote for a function, by its text, where that
+	// differs.
+	authors map[string]string
 }
 
 // member is the name of a member in a chain that begins with a free name: in
@@ -82,10 +88,12 @@ type analyzer struct {
 	within   []*ast.FunctionLiteral // functions around, of scopes[1:]; nil for a catch clause
 	depth    int
 	global   *nameCollector // nil: names of the global scope are not asked for
+
+	written func(start, end int) string // see ecmascript.Unit
 }
 
-func analyze(p *ast.Program, strict bool) *analyzer {
-	a := &analyzer{strict: strict || directive(p.Body)}
+func analyze(p *ast.Program, u ecmascript.Unit) *analyzer {
+	a := &analyzer{strict: u.Strict || directive(p.Body), written: u.Written}
 	top := map[string]bool{}
 	declare(top, p.DeclarationList, func(name string) {
 		a.vars = append(a.vars, name)
@@ -550,6 +558,14 @@ func (a *analyzer) function(f *ast.FunctionLiteral, expression bool) {
 		}
 	}
 	declare(scope, f.DeclarationList, nil)
+	if start := int(f.Function) - 1; a.written != nil && start >= 0 {
+		if was := a.written(start, start+len(f.Source)); was != "" && was != f.Source {
+			if a.authors == nil {
+				a.authors = map[string]string{}
+			}
+			a.authors[f.Source] = was
+		}
+	}
 	strict, depth, dynamic := a.strict, a.depth, a.dynamic
 	if b, ok := f.Body.(*ast.BlockStatement); ok && directive(b.List) {
 		a.strict = true

@@ -24,6 +24,10 @@
 //   - A string is a sequence of Unicode characters, not of 16-bit units; a lone
 //     surrogate becomes U+FFFD. length counts units nevertheless.
 //   - eval is always indirect: the text does not see local variables.
+//   - In the ORS dialect const makes a variable that can be written, let (…) { … }
+//     is not there, __proto__ is an ordinary name, for each keeps what it goes
+//     through in a variable _$each1, and the name of a function is the one that
+//     the data model gives it.
 //   - A date without a time zone is taken for UTC, with a time as well.
 //   - for-in lists properties in the order in which they were made, also those
 //     whose names are indexes.
@@ -31,8 +35,9 @@
 //     document mentions its name in a chain such as _x.a.b.
 //   - What scripts add to _data is an ordinary member of it, and does not leave the
 //     script when _data itself is copied out.
-//   - Assigning a new member to a read-only object through another variable,
-//     outside of strict code, is ignored.
+//   - Assigning a new member to a read-only object through another variable, or
+//     to an element of an array in _event or _x by its number, outside of strict
+//     code, is ignored.
 //
 // # Robustness
 //

@@ -26,6 +26,7 @@ const maxGetters = 512
 // members: otto offers those to scripts.
 type holder struct {
 	dynamic ecmascript.Dynamic
+	list    ecmascript.List // it is an array; dynamic is nil
 	self    js.Value
 	names   []string // accessors that the object has
 	fixed   bool
@@ -140,6 +141,15 @@ func (r *runtime) writable(w ecmascript.Writable, name string) js.Value {
 	return d
 }
 
+// lenient reports whether sloppy mode code may try to write.
+func (h *holder) lenient() bool {
+	if h.list != nil {
+		return h.list.Lenient()
+	}
+	l, ok := h.dynamic.(ecmascript.Lenient)
+	return ok && l.Lenient()
+}
+
 func (h *holder) writable() bool {
 	_, ok := h.dynamic.(ecmascript.Writable)
 	return ok
@@ -205,10 +215,32 @@ func (r *runtime) DynamicOf(v ecmascript.Value) ecmascript.Dynamic {
 	return nil
 }
 
+// NewList makes a read-only array.
+func (r *runtime) NewList(l ecmascript.List) ecmascript.Value {
+	items := make([]js.Value, l.Len())
+	for i := range items {
+		items[i] = value(l.Item(i))
+	}
+	h := &holder{list: l, self: r.newArray(items), fixed: true}
+	hold := r.bare()
+	r.set(hold.Object(), "value", r.must(r.vm.ToValue(h)))
+	r.define(h.self.Object(), holderName, hold)
+	r.must(r.native.freeze.Call(js.Value{}, h.self))
+	return h.self
+}
+
+// ListOf returns the List behind an array.
+func (r *runtime) ListOf(v ecmascript.Value) ecmascript.List {
+	if h := r.holder(value(v)); h != nil {
+		return h.list
+	}
+	return nil
+}
+
 // in is the operator of that name.
 func (r *runtime) in(call js.FunctionCall) js.Value {
 	key, o := call.Argument(0), call.Argument(1)
-	if h := r.holder(o); h != nil && !h.writable() {
+	if h := r.holder(o); h != nil && h.list == nil && !h.writable() {
 		name := r.text(key)
 		if _, ok := h.dynamic.Get(name); ok {
 			return js.TrueValue()
@@ -222,6 +254,9 @@ func (r *runtime) in(call js.FunctionCall) js.Value {
 func (r *runtime) remove(call js.FunctionCall) js.Value {
 	o, key, strict := call.Argument(0), call.Argument(1), call.Argument(2)
 	if h := r.holder(o); h != nil && !h.writable() {
+		if h.lenient() && !truth(strict) {
+			return js.FalseValue()
+		}
 		panic(r.vm.MakeTypeError("the members of the object are read-only"))
 	}
 	deleted := r.must(r.native.remove.Call(js.Value{}, o, key))

@@ -77,7 +77,7 @@ func (e *engine) compile(u ecmascript.Unit, noted bool) (c *code, err error) {
 	if err != nil {
 		return nil, syntaxError(u.Text, err)
 	}
-	a := analyze(program, u.Strict)
+	a := analyze(program, u)
 	if noted {
 		a.note(program)
 	}

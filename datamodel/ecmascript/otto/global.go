@@ -11,8 +11,8 @@ import (
 
 // natives are built-ins as they were before any script ran.
 type natives struct {
-	defineProperty, descriptor, ownNames, prototypeOf, extensible, preventExtensions, create, remove, in, hasOwn js.Value
-	functionText, getTime, boolValue, numberValue, textValue                                                     js.Value
+	defineProperty, descriptor, ownNames, prototypeOf, extensible, preventExtensions, freeze, create, remove, in, hasOwn js.Value
+	functionText, getTime, boolValue, numberValue, textValue                                                             js.Value
 
 	object, array js.Value            // constructors
 	constructors  map[string]js.Value // by name
@@ -59,6 +59,7 @@ func (r *runtime) fill() error {
 	n.ownNames = r.member(object.Object(), "getOwnPropertyNames")
 	n.prototypeOf = r.member(object.Object(), "getPrototypeOf")
 	n.extensible = r.member(object.Object(), "isExtensible")
+	n.freeze = r.member(object.Object(), "freeze")
 	n.preventExtensions = r.member(object.Object(), "preventExtensions")
 	n.remove = r.own("(function () { return function (o, k) { return delete o[k] } })")
 	n.in = r.own("(function () { return function (k, o) { return k in o } })")
@@ -86,7 +87,10 @@ func (r *runtime) fill() error {
 	}
 	n.data, n.variable, n.hidden = descriptor(true, true), descriptor(true, false), descriptor(false, true)
 
-	r.setter = r.function(func(js.FunctionCall) js.Value {
+	r.setter = r.function(func(call js.FunctionCall) js.Value {
+		if h := r.holderOf(call.This); h != nil && h.lenient() {
+			return js.Value{} // strict mode code does not come here
+		}
 		panic(r.vm.MakeTypeError("the name or member is read-only"))
 	})
 	// Every conversion of an array to a string goes through join.

@@ -92,9 +92,7 @@ func (r *runtime) harden(which groups) error {
 	}
 	r.hardened |= which
 	return r.Protect(func() error {
-		if r.native.invoke.IsUndefined() {
-			r.native.invoke = r.own(invoker, r.function(r.note))
-		}
+		r.makeInvoke()
 		for i, install := range []func(){
 			r.hardenArrays, r.hardenTexts, r.hardenLegacy, r.hardenDates, r.hardenCodes, r.hardenJSON, r.hardenObjects,
 		} {
@@ -216,6 +214,13 @@ func (r *runtime) hardenObjects() {
 	})
 }
 
+// makeInvoke makes what call needs.
+func (r *runtime) makeInvoke() {
+	if r.native.invoke.IsUndefined() {
+		r.native.invoke = r.own(invoker, r.function(r.note))
+	}
+}
+
 // call calls a function of a script from a built-in one. What it throws goes
 // through unchanged.
 func (r *runtime) call(f, this js.Value, args ...js.Value) js.Value {
@@ -289,7 +294,7 @@ func (r *runtime) checkTotal(call js.FunctionCall) {
 func (r *runtime) checkLong(call js.FunctionCall) js.Value {
 	v := call.Argument(0)
 	r.checkLength(v)
-	if h := r.holder(v); h != nil && !h.writable() {
+	if h := r.holder(v); h != nil && !h.writable() && !h.lenient() {
 		panic(r.vm.MakeTypeError("the members of the object are read-only"))
 	}
 	return v

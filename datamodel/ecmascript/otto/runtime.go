@@ -52,6 +52,7 @@ type runtime struct {
 	helpers  map[string]bool   // functions for rewritten code that the global object has
 	many     bool              // functions that cannot be saved, more than captures has
 	captures map[string]string // functions that cannot be saved, by text: why
+	authors  map[string]string // what the author wrote for a function, by text; nil: nothing else
 	setter   js.Value          // throws: shared by all read-only members
 
 	// See dynamic.go.
@@ -200,6 +201,11 @@ func (r *runtime) meet(c *code) error {
 	for text, why := range c.captures {
 		r.capture(text, why)
 	}
+	if len(c.authors) > 0 {
+		if err := r.noteAuthors(c.authors); err != nil {
+			return err
+		}
+	}
 	return r.Protect(func() error {
 		for _, name := range c.helpers {
 			r.help(name)
@@ -221,6 +227,32 @@ func (r *runtime) meet(c *code) error {
 		}
 		return nil
 	})
+}
+
+// noteAuthors has Function.prototype.toString give what the author wrote.
+func (r *runtime) noteAuthors(authors map[string]string) error {
+	if r.authors == nil {
+		r.authors = map[string]string{}
+		if err := r.Protect(func() error {
+			r.makeInvoke()
+			r.replace(r.prototype("Function"), "toString", func(old js.Value, call js.FunctionCall) js.Value {
+				v := r.pass(old, call)
+				if was, ok := r.authors[v.String()]; ok {
+					return fromText(was)
+				}
+				return v
+			})
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	for text, was := range authors {
+		if len(r.authors) < maxMet {
+			r.authors[text] = was
+		}
+	}
+	return nil
 }
 
 // capture notes why a function cannot be saved.

@@ -95,6 +95,7 @@ func (r *runtime) inspectPrototype(v js.Value, s *ecmascript.Shape) error {
 
 func (r *runtime) inspectFunction(v js.Value, s *ecmascript.Shape) error {
 	s.Text = r.text(r.must(r.native.functionText.Call(v)))
+	s.Written = r.authors[s.Text]
 	if strings.HasSuffix(s.Text, "{ [native code] }") {
 		return errors.New("it is a built-in, bound or host function")
 	}
@@ -232,6 +233,14 @@ func (r *runtime) Build(s *ecmascript.Shape) (ecmascript.Value, error) {
 	return nil, fmt.Errorf("no object can be made of class %d", s.Class)
 }
 
+// ConstructorOf returns nil: prototypes are not saved.
+func (r *runtime) ConstructorOf(ecmascript.Value) ecmascript.Value { return nil }
+
+// SetProto fails.
+func (r *runtime) SetProto(_, _ ecmascript.Value) error {
+	return errors.New("the otto engine does not restore objects made by new")
+}
+
 // AddItem is never called: there is no Map and no Set.
 func (r *runtime) AddItem(_, _, _ ecmascript.Value) {}
 
@@ -248,6 +257,11 @@ func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	}
 	if err := r.prepare(c); err != nil {
 		return nil, err
+	}
+	if s.Written != "" {
+		if err := r.noteAuthors(map[string]string{s.Text: s.Written}); err != nil {
+			return nil, err
+		}
 	}
 	v := r.must(r.vm.Run(c.source()))
 	if !v.IsFunction() {

@@ -256,6 +256,19 @@ func (r *runtime) NewMethod(_ string, f func(ecmascript.Value, []ecmascript.Valu
 	})
 }
 
+// Call calls a function.
+func (r *runtime) Call(f, this ecmascript.Value, args []ecmascript.Value) ecmascript.Value {
+	r.makeInvoke()
+	list := make([]js.Value, len(args))
+	for i, a := range args {
+		list[i] = value(a)
+	}
+	return r.call(value(f), value(this), list...)
+}
+
+// GlobalObject is the global object.
+func (r *runtime) GlobalObject() ecmascript.Value { return r.global.Value() }
+
 // SetMember sets an own property.
 func (r *runtime) SetMember(obj ecmascript.Value, key string, v ecmascript.Value) {
 	r.setMember(value(obj), key, value(v))

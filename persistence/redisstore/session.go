@@ -1,0 +1,324 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/seed-ff723688/ors/persistence"
+)
+
+// maxEffects is how many effects a commit may add: what the server's Lua can hand on in one call.
+const maxEffects = 5000
+
+// args collects the arguments of a script.
+type args []string
+
+func (a *args) text(s ...string) { *a = append(*a, s...) }
+
+func (a *args) bytes(b []byte) { *a = append(*a, rueidis.BinaryString(b)) }
+
+func (a *args) number(n uint64) { *a = append(*a, strconv.FormatUint(n, 10)) }
+
+func (a *args) names(names []string) {
+	a.number(uint64(len(names)))
+	a.text(names...)
+}
+
+func (a *args) timers(timers []persistence.Timer) {
+	a.number(uint64(len(timers)))
+	for _, t := range timers {
+		a.text(t.ID)
+		a.number(uint64(t.At.UnixMilli()))
+		a.bytes(t.Data)
+	}
+}
+
+func (a *args) effects(effects []persistence.Effect) {
+	a.number(uint64(len(effects)))
+	for _, e := range effects {
+		a.text(e.ID)
+		a.bytes(e.Data)
+	}
+}
+
+// argsOf begins the arguments of a write to a session.
+func (s *Store) argsOf(epoch uint64, id string) args {
+	return append(make(args, 0, 32), strconv.FormatUint(epoch, 10), id, s.ttl)
+}
+
+// refused turns the answer of a script into an error of the contract.
+func (s *Store) refused(err error, id string, epoch, rev uint64, claim string) error {
+	var no *refusal
+	if !errors.As(err, &no) {
+		return err
+	}
+	first, _ := no.more.text(0)
+	n, _ := strconv.ParseUint(first, 10, 64)
+	switch no.word {
+	case "FENCED":
+		return &persistence.FencedError{Bucket: persistence.BucketOf(id, s.buckets), Epoch: epoch, Current: n}
+	case "CONFLICT":
+		return &persistence.ConflictError{Session: id, Rev: rev, Current: n}
+	case "CLAIMED":
+		return &persistence.ClaimedError{Claim: claim, Session: first}
+	case "POSITION":
+		tail, _ := no.more.text(1)
+		return fmt.Errorf("%w: inbox position outside %s to %s", persistence.ErrInvalid, first, tail)
+	case "EFFECT":
+		return fmt.Errorf("%w: effect %q is in the outbox already", persistence.ErrInvalid, first)
+	case "FULL":
+		return fmt.Errorf("%w: %s events wait unhandled, Options.MaxInbox is %d", persistence.ErrFull, first, s.opts.MaxInbox)
+	}
+	return err
+}
+
+// Create adds a session.
+func (s *Store) Create(ctx context.Context, epoch uint64, p *persistence.Session) error {
+	if err := s.create(ctx, epoch, p); err != nil {
+		return fmt.Errorf("redisstore: create session %q: %w", p.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) create(ctx context.Context, epoch uint64, p *persistence.Session) error {
+	if err := p.Validate(s.buckets); err != nil {
+		return err
+	}
+	if n := s.opts.MaxInbox; n > 0 && len(p.Inbox) > n {
+		return fmt.Errorf("%w: an inbox of %d events, Options.MaxInbox is %d", persistence.ErrFull, len(p.Inbox), n)
+	}
+	a := s.argsOf(epoch, p.ID)
+	a.number(max(p.Rev, 1))
+	a.number(p.Acked)
+	a.text(p.Document.String(), p.Claim)
+	a.bytes(p.Snapshot)
+	a.number(uint64(len(p.Inbox)))
+	for _, e := range p.Inbox {
+		a.text(e.Key)
+		a.bytes(e.Data)
+	}
+	a.timers(p.Timers)
+	a.effects(p.Outbox)
+	_, err := s.write(ctx, scriptCreate, s.keysOf(p.ID), a)
+	return s.refused(err, p.ID, epoch, 0, p.Claim)
+}
+
+// Append adds an event to a session's inbox.
+func (s *Store) Append(ctx context.Context, id string, e persistence.Event) (uint64, error) {
+	n, err := s.append(ctx, id, e)
+	if err != nil {
+		return 0, fmt.Errorf("redisstore: append to session %q: %w", id, err)
+	}
+	return n, nil
+}
+
+func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uint64, error) {
+	if err := e.Validate(); err != nil {
+		return 0, err
+	}
+	a := s.argsOf(0, id)
+	a.text(e.Key)
+	a.bytes(e.Data)
+	a.text(strconv.Itoa(max(s.opts.MaxInbox, 0)))
+	a.number(persistence.KeyWindow)
+	r, err := s.write(ctx, scriptAppend, s.keysOf(id), a)
+	if err != nil {
+		return 0, s.refused(err, id, 0, 0, "")
+	}
+	return r.number(0)
+}
+
+// Commit writes a step of a session.
+func (s *Store) Commit(ctx context.Context, epoch uint64, c *persistence.Commit) error {
+	if err := s.commit(ctx, epoch, c); err != nil {
+		return fmt.Errorf("redisstore: commit session %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	if len(c.Effects) > maxEffects {
+		return fmt.Errorf("%w: %d effects in one commit, at most %d are possible", persistence.ErrFull, len(c.Effects), maxEffects)
+	}
+	a := s.argsOf(epoch, c.ID)
+	a.number(c.Rev)
+	a.number(c.Acked)
+	if len(c.Snapshot) > 0 {
+		a.text("1")
+	} else {
+		a.text("0")
+	}
+	a.bytes(c.Snapshot)
+	a.names(c.Confirmed)
+	a.names(c.ClearTimers)
+	a.timers(c.SetTimers)
+	a.effects(c.Effects)
+	_, err := s.write(ctx, scriptCommit, s.keysOf(c.ID), a)
+	return s.refused(err, c.ID, epoch, c.Rev, "")
+}
+
+// Confirm removes effects from a session's outbox.
+func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ...string) error {
+	a := s.argsOf(epoch, id)
+	a.names(effects)
+	_, err := s.write(ctx, scriptConfirm, s.keysOf(id), a)
+	if err = s.refused(err, id, epoch, 0, ""); err != nil {
+		return fmt.Errorf("redisstore: confirm effects of session %q: %w", id, err)
+	}
+	return nil
+}
+
+// Delete removes a session.
+func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
+	_, err := s.write(ctx, scriptDelete, s.keysOf(id), s.argsOf(epoch, id))
+	if err = s.refused(err, id, epoch, 0, ""); err != nil {
+		return fmt.Errorf("redisstore: delete session %q: %w", id, err)
+	}
+	return nil
+}
+
+// Load returns a session.
+func (s *Store) Load(ctx context.Context, id string) (*persistence.Session, error) {
+	r, err := s.read(ctx, scriptLoad, s.keysOf(id), nil)
+	var p *persistence.Session
+	if err == nil {
+		p, err = readSession(id, r)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: load session %q: %w", id, err)
+	}
+	return p, nil
+}
+
+// readSession reads the answer of scriptLoad.
+func readSession(id string, r reply) (*persistence.Session, error) {
+	fields, err1 := r.list(0)
+	inbox, err2 := r.list(1)
+	if err1 != nil || err2 != nil || len(fields)%2 != 0 {
+		return nil, errUnexpected
+	}
+	p := &persistence.Session{ID: id}
+	var outbox, timers []pair
+	for i := 0; i < len(fields); i += 2 {
+		name, err := fields.text(i)
+		if err != nil || name == "" {
+			return nil, errUnexpected
+		}
+		switch name[0] {
+		case 'r':
+			p.Rev, err = fields.number(i + 1)
+		case 'a':
+			p.Acked, err = fields.number(i + 1)
+		case 'b':
+			p.Snapshot, err = fields.bytes(i + 1)
+		case 'c':
+			p.Claim, err = fields.text(i + 1)
+		case 'd':
+			var digest string
+			if digest, err = fields.text(i + 1); err == nil {
+				err = p.Document.UnmarshalText([]byte(digest))
+			}
+		case '>':
+			outbox, err = fields.appendPair(outbox, name[1:], i+1)
+		case '@':
+			timers, err = fields.appendPair(timers, name[1:], i+1)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if p.Inbox, err = readEvents(inbox, p.Acked); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(outbox, func(x, y pair) int { return cmp.Compare(x.number, y.number) })
+	for _, e := range outbox {
+		p.Outbox = append(p.Outbox, persistence.Effect{ID: e.name, Data: e.data})
+	}
+	slices.SortFunc(timers, func(x, y pair) int { return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.name, y.name)) })
+	for _, t := range timers {
+		p.Timers = append(p.Timers, persistence.Timer{ID: t.name, At: time.UnixMilli(t.number).UTC(), Data: t.data})
+	}
+	return p, nil
+}
+
+// pair is an effect or a timer: a field whose value is "number:data".
+type pair struct {
+	name   string
+	number int64
+	data   []byte
+}
+
+func (r reply) appendPair(pairs []pair, name string, i int) ([]pair, error) {
+	value, err1 := r.text(i)
+	digits, data, ok := strings.Cut(value, ":")
+	number, err2 := strconv.ParseInt(digits, 10, 64)
+	if err1 != nil || err2 != nil || !ok {
+		return nil, errUnexpected
+	}
+	return append(pairs, pair{name, number, content(data)}), nil
+}
+
+// readEvents reads an inbox whose first event has the number after acked.
+func readEvents(l reply, acked uint64) ([]persistence.Event, error) {
+	var out []persistence.Event
+	for i := range l {
+		text, err := l.text(i)
+		key, data, ok := strings.Cut(text, "\x00")
+		if err != nil || !ok {
+			return nil, errUnexpected
+		}
+		out = append(out, persistence.Event{Number: acked + uint64(i) + 1, Key: key, Data: content(data)})
+	}
+	return out, nil
+}
+
+func content(s string) []byte {
+	if s == "" {
+		return nil
+	}
+	return []byte(s)
+}
+
+// Inbox returns unhandled events of a session.
+func (s *Store) Inbox(ctx context.Context, id string, after uint64, limit int) ([]persistence.Event, error) {
+	// Lua's numbers are exact up to 2^53.
+	r, err := s.read(ctx, scriptInbox, s.keysOf(id), []string{strconv.FormatUint(min(after, 1<<53), 10), strconv.Itoa(max(limit, 0))})
+	var events []persistence.Event
+	if err == nil {
+		first, err1 := r.number(0)
+		l, err2 := r.list(1)
+		if err = errors.Join(err1, err2); err == nil {
+			events, err = readEvents(l, first)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("redisstore: inbox of session %q: %w", id, err)
+	}
+	return events, nil
+}
+
+// Lookup returns the session that holds a claim.
+func (s *Store) Lookup(ctx context.Context, claim string) (string, error) {
+	b := s.bucket(persistence.BucketOf(claim, s.buckets))
+	r, err := s.read(ctx, scriptLookup, []string{b.claims()}, []string{claim, b.session("")})
+	var id string
+	if err == nil {
+		id, err = r.text(0)
+	}
+	if err != nil {
+		return "", fmt.Errorf("redisstore: look up claim %q: %w", claim, err)
+	}
+	return id, nil
+}
