@@ -98,7 +98,7 @@ func (s *Switch) AddAgent(a Agent) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.agents[a.ID] != nil {
-		return fmt.Errorf("%w: agent %s", ErrExists, a.ID)
+		return fmt.Errorf("sim: agent %s %w", a.ID, ErrExists)
 	}
 	s.agents[a.ID] = &agent{Agent: a, since: s.clock.Now()}
 	return nil

@@ -93,7 +93,7 @@ func (s *Switch) addDN(dn string, add func()) error {
 	case dn == "":
 		return errors.New("sim: a DN needs a number")
 	case s.exists(dn) || s.outside[dn] != nil:
-		return fmt.Errorf("%w: DN %s", ErrExists, dn)
+		return fmt.Errorf("sim: DN %s %w", dn, ErrExists)
 	}
 	add()
 	return nil

@@ -40,7 +40,7 @@ func (s *Switch) AddBackup(name string) error {
 	case name == "":
 		return errors.New("sim: a server needs a name")
 	case len(s.servers) > 1 || s.servers[0].name == name:
-		return fmt.Errorf("%w: server %s", ErrExists, s.servers[len(s.servers)-1].name)
+		return fmt.Errorf("sim: server %s %w", s.servers[len(s.servers)-1].name, ErrExists)
 	}
 	s.servers = append(s.servers, &Server{sw: s, name: name, up: true, connected: true})
 	s.become(s.servers[0])

@@ -65,7 +65,7 @@ var (
 	// ErrUnknownAgent: the switch has no such agent.
 	ErrUnknownAgent = errors.New("sim: no such agent")
 	// ErrExists: there is a DN, an agent or a server of that name.
-	ErrExists = errors.New("sim: exists already")
+	ErrExists = errors.New("exists")
 	// ErrAgentState: the agent is not logged in, or is already.
 	ErrAgentState = errors.New("sim: wrong state of the agent")
 	// ErrNoCall: there is no such call, or not any more.
