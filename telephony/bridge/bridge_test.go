@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -358,6 +361,38 @@ func TestBackendTrouble(t *testing.T) {
 	assert.Equal(t, want, back.requests())
 }
 
+// A second back end for interactions, on the same connection.
+func TestInteractions(t *testing.T) {
+	voice, mail := newBackend(), newBackend()
+	voice.caps, mail.caps = telephony.CanMonitor|telephony.CanAgent, telephony.CanInteract|telephony.CanAgent
+	x := serve(t, voice, &ServerOptions{AllowAnonymous: true, Interactions: mail})
+	c, r := x.client(&DriverOptions{})
+	assert.Equal(t, telephony.CanMonitor|telephony.CanAgent|telephony.CanInteract, r.info.Capabilities)
+	for i, req := range []telephony.Request{
+		&telephony.RequestPull{InteractionID: "i"},
+		&telephony.RequestRegisterAddress{ThisDN: "5000"},
+		&telephony.RequestAgentLogin{PlaceID: "desk", AgentID: "ann"},
+		&telephony.RequestAgentLogin{ThisDN: "7001", AgentID: "ann"},
+	} {
+		require.NoError(t, c.Send(i+1, req))
+	}
+	r.until(t, "answers", func() bool { return len(r.events) == 5 })
+	assert.Equal(t, []string{"RequestPull InteractionID=i", "RequestAgentLogin AgentID=ann PlaceID=desk"}, mail.requests())
+	assert.Equal(t, []string{"RequestRegisterAddress ThisDN=5000", "RequestAgentLogin ThisDN=7001 AgentID=ann"}, voice.requests())
+	mail.conn(0).event(&telephony.EventLinkDisconnected{}) // of no concern to calls
+	mail.conn(0).event(&telephony.EventInvite{EventHeader: telephony.EventHeader{Sequence: 7}, PlaceID: "desk", Interaction: telephony.Interaction{ID: "i"}})
+	r.until(t, "event", func() bool { return len(r.events) == 6 })
+	assert.Equal(t, "EventInvite Interaction.ID=i PlaceID=desk", r.events[5].String())
+	mail.conn(0).tell(func(h telephony.Handler) { h.Lost(errors.New("gone")) })
+	assert.Equal(t, CloseInternal, r.closeError(t).Code)
+	mail.refuse = errors.New("no such server")
+	r = newReceiver()
+	x.dial(&DriverOptions{}, r)
+	assert.Equal(t, CloseInternal, r.closeError(t).Code)
+	x.stop()
+	assert.Zero(t, mail.open())
+}
+
 func TestNotReachable(t *testing.T) {
 	d, err := NewDriver("ors", nil)
 	require.NoError(t, err)
@@ -425,6 +460,30 @@ func TestShutdown(t *testing.T) {
 	s, err := NewServer(newBackend(), &ServerOptions{AllowAnonymous: true})
 	require.NoError(t, err)
 	assert.ErrorIs(t, s.Serve(t.Context(), ln), io.ErrClosedPipe)
+}
+
+// A listener that is short of something for a while.
+func TestAcceptAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		short := &shortListener{newPipes(), 5}
+		x := serveOn(t, newBackend(), &ServerOptions{AllowAnonymous: true}, short)
+		start := time.Now()
+		x.client(&DriverOptions{DialContext: short.dial})
+		assert.Equal(t, (5+10+20+40+80)*time.Millisecond, time.Since(start))
+	})
+}
+
+type shortListener struct {
+	*pipes
+	left int
+}
+
+func (s *shortListener) Accept() (net.Conn, error) {
+	if s.left > 0 {
+		s.left--
+		return nil, &net.OpError{Op: "accept", Err: syscall.EMFILE}
+	}
+	return s.pipes.Accept()
 }
 
 type brokenListener struct{ net.Listener }

@@ -9,7 +9,7 @@
 // A [Driver] is a telephony.Driver; telephony.Open makes a Link of it:
 //
 //	driver, err := bridge.NewDriver("ors", &bridge.DriverOptions{Secret: secret, TLS: &tls.Config{}})
-//	link, err := telephony.Open(ctx, driver, &telephony.LinkOptions{…})
+//	link, err := telephony.Open(driver, []telephony.Endpoint{{Address: "switch.example:7020"}}, nil)
 //
 // A connection that breaks for a moment is mended without the Link noticing: nothing is
 // lost, nothing comes twice (DriverOptions.Resume). When that fails the Link connects anew.

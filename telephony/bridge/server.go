@@ -24,6 +24,12 @@ const (
 	defaultHeartbeat       = 30 * time.Second
 )
 
+// The pauses of a listener that cannot accept at the moment.
+const (
+	minPause = 5 * time.Millisecond
+	maxPause = time.Second
+)
+
 // ServerOptions are the settings of a Server. A nil *ServerOptions and zero fields mean
 // the defaults.
 type ServerOptions struct {
@@ -33,10 +39,11 @@ type ServerOptions struct {
 	// Endpoint is given to the back end's Dial.
 	Endpoint telephony.Endpoint
 
-	// Interactions are multimedia interactions to be exported beside what the back end
-	// has, on the same connections; nil: none. It adds telephony.CanInteract to the
-	// capabilities.
-	Interactions telephony.InteractionServer
+	// Interactions is a second back end, for multimedia interactions, whose messages go over
+	// the same connections; nil: none. It gets the requests that need telephony.CanInteract
+	// and those of agents at places; whether it has its own connection up is not told. A
+	// session ends when either of its back ends is lost.
+	Interactions telephony.Driver
 
 	// Secrets are what the server shares with its clients, by their names: at least
 	// 16 random bytes each.
@@ -163,6 +170,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		workers.Wait()
 		s.endSessions(&workers)
 	}()
+	pause := time.Duration(0)
 	for {
 		nc, err := ln.Accept()
 		if ctx.Err() != nil {
@@ -171,10 +179,20 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 			}
 			return nil
 		}
-		var temporary interface{ Timeout() bool }
-		if errors.As(err, &temporary) && temporary.Timeout() {
+		// Want of file descriptors and the like pass.
+		var temporary interface{ Temporary() bool }
+		if errors.As(err, &temporary) && temporary.Temporary() {
+			pause = min(max(2*pause, minPause), maxPause)
+			s.opts.Logger.Warn("bridge server cannot accept", "error", err, "again", pause)
+			timer := time.NewTimer(pause)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+			}
 			continue
 		}
+		pause = 0
 		if err != nil {
 			ln.Close()
 			return fmt.Errorf("bridge: %w", err)
@@ -372,7 +390,7 @@ func (s *Server) begin(t *transport, x *session) error {
 		return x.why()
 	}
 	x.mu.Lock()
-	x.back = back
+	x.voice.conn = back
 	x.mu.Unlock()
 	select {
 	case <-x.opened:

@@ -23,15 +23,13 @@ type session struct {
 	opened  chan struct{} // closed when the back end is there, or will not be
 
 	mu     sync.Mutex
-	back   telephony.Conn
+	voice  lane // the back end
+	media  lane // ServerOptions.Interactions
 	info   telephony.ConnInfo
 	isOpen bool // opened is closed
 	reason *CloseError
 	t      *transport // nil while there is none
 	expiry *time.Timer
-
-	// unlisten ends the subscription to ServerOptions.Interactions; nil before it.
-	unlisten func()
 
 	seq      uint64   // of the last event
 	backlog  [][]byte // the frames of the last events, those not acknowledged
@@ -40,9 +38,15 @@ type session struct {
 	window   uint64
 	maxFrame int
 
-	ref     int              // the highest one received
-	open    map[int]struct{} // requests without an answer
-	waiting []asked          // requests that the back end had no room for
+	ref  int              // the highest one received
+	open map[int]struct{} // requests without an answer
+}
+
+// lane is the way to one of the back ends.
+type lane struct {
+	conn    telephony.Conn // nil before it is dialled
+	open    bool           // it has told so
+	waiting []asked        // requests that it has had no room for
 }
 
 // asked is a request of the client.
@@ -139,15 +143,14 @@ func (x *session) end(reason *CloseError) {
 		x.expiry.Stop()
 		x.expiry = nil
 	}
-	x.backlog, x.bytes, x.waiting = nil, 0, nil
+	x.backlog, x.bytes, x.voice.waiting, x.media.waiting = nil, 0, nil, nil
 	x.openLocked()
-	back, unlisten := x.back, x.unlisten
+	voice, media := x.voice.conn, x.media.conn
 	x.mu.Unlock()
-	if unlisten != nil {
-		unlisten()
-	}
-	if back != nil {
-		back.Close()
+	for _, c := range []telephony.Conn{voice, media} {
+		if c != nil {
+			c.Close()
+		}
 	}
 	s := x.server
 	s.mu.Lock()
@@ -258,10 +261,11 @@ func (x *session) request(t *transport, f *frame) *CloseError {
 	if problem == "" && !x.info.Capabilities.Has(telephony.Needs(req)) {
 		problem = f.Name + " is not supported"
 	}
-	if problem == "" && !x.interact(f.Ref, req) {
-		x.waiting = append(x.waiting, asked{f.Ref, req})
-		if len(x.waiting) == 1 {
-			x.pass()
+	if problem == "" {
+		way := x.laneOf(req)
+		way.waiting = append(way.waiting, asked{f.Ref, req})
+		if len(way.waiting) == 1 {
+			x.pass(way)
 		}
 	}
 	x.mu.Unlock()
@@ -276,27 +280,49 @@ func (x *session) refuse(ref int, message string) {
 	x.Event(&telephony.EventError{EventHeader: x.header(ref), ErrorMessage: message})
 }
 
+// laneOf returns the way of a request. x.mu is held.
+func (x *session) laneOf(req telephony.Request) *lane {
+	if x.server.opts.Interactions == nil {
+		return &x.voice
+	}
+	atPlace := false // an agent of an Interaction Server, not at a telephone
+	switch r := req.(type) {
+	case *telephony.RequestAgentLogin:
+		atPlace = r.ThisDN == ""
+	case *telephony.RequestAgentLogout:
+		atPlace = r.ThisDN == ""
+	case *telephony.RequestAgentReady:
+		atPlace = r.ThisDN == ""
+	case *telephony.RequestAgentNotReady:
+		atPlace = r.ThisDN == ""
+	}
+	if atPlace || telephony.Needs(req) == telephony.CanInteract {
+		return &x.media
+	}
+	return &x.voice
+}
+
 // Writable implements telephony.Handler.
 func (x *session) Writable() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.pass()
+	x.pass(&x.voice)
 }
 
-// pass hands requests that wait to the back end. x.mu is held: a Conn never calls its Handler
+// pass hands requests that wait to a back end. x.mu is held: a Conn never calls its Handler
 // inside Send.
-func (x *session) pass() {
-	for len(x.waiting) > 0 && x.reason == nil {
-		a := x.waiting[0]
-		if errors.Is(x.back.Send(a.ref, a.req), telephony.ErrBusy) {
+func (x *session) pass(way *lane) {
+	for way.open && len(way.waiting) > 0 && x.reason == nil {
+		a := way.waiting[0]
+		if errors.Is(way.conn.Send(a.ref, a.req), telephony.ErrBusy) {
 			return
 		}
 		// After another error Lost follows, and ends the session.
-		x.waiting[0] = asked{}
-		x.waiting = x.waiting[1:]
+		way.waiting[0] = asked{}
+		way.waiting = way.waiting[1:]
 	}
-	if len(x.waiting) == 0 {
-		x.waiting = nil
+	if len(way.waiting) == 0 {
+		way.waiting = nil
 	}
 }
 
@@ -305,12 +331,13 @@ func (x *session) Opened(info telephony.ConnInfo) {
 	if info.Capabilities == 0 {
 		info.Capabilities = x.server.back.Capabilities()
 	}
+	if media := x.server.opts.Interactions; media != nil {
+		info.Capabilities |= media.Capabilities()
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.server.opts.Interactions != nil {
-		info.Capabilities |= telephony.CanInteract
-	}
 	x.info = info
+	x.voice.open = true
 	x.openLocked()
 }
 
@@ -368,54 +395,8 @@ func (x *session) Event(e telephony.Event) {
 	x.admit(b, at)
 	switch e.(type) {
 	case *telephony.EventLinkConnected, *telephony.EventLinkDisconnected: // the first event of all
-		x.listen()
+		x.dialMedia()
 	}
-}
-
-// listen subscribes to the events of interactions, once.
-func (x *session) listen() {
-	server := x.server.opts.Interactions
-	x.mu.Lock()
-	again := x.unlisten != nil
-	if !again {
-		x.unlisten = func() {}
-	}
-	x.mu.Unlock()
-	if server == nil || again {
-		return
-	}
-	cancel := server.Subscribe(func(e telephony.InteractionEvent) {
-		x.Event(&telephony.EventInteraction{EventHeader: x.header(0), InteractionEvent: e})
-	})
-	x.mu.Lock()
-	x.unlisten = cancel
-	over := x.reason != nil
-	x.mu.Unlock()
-	if over {
-		cancel()
-	}
-}
-
-// interact carries out a request of an interaction, where somebody else than the back end
-// does that. x.mu is held: an InteractionServer never calls the outcome inside Send.
-func (x *session) interact(ref int, req telephony.Request) bool {
-	r, ok := req.(telephony.InteractionRequest)
-	server := x.server.opts.Interactions
-	if !ok || server == nil {
-		return false
-	}
-	server.Send(r, func(i telephony.Interaction, err error) {
-		var no *telephony.RequestError
-		switch {
-		case err == nil:
-			x.Event(&telephony.EventAck{EventHeader: x.header(ref), Interaction: i})
-		case errors.As(err, &no):
-			x.Event(&telephony.EventError{EventHeader: x.header(ref), ErrorCode: no.Code, ErrorMessage: no.Message})
-		default:
-			x.refuse(ref, err.Error())
-		}
-	})
-	return true
 }
 
 func (x *session) header(ref int) telephony.EventHeader {

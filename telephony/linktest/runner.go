@@ -35,6 +35,7 @@ func (s *scenario) run(t testing.TB, target Target, patience time.Duration) {
 	cancel := link.Subscribe(func(e telephony.Event) {
 		switch e.(type) {
 		case *telephony.EventInteraction, *telephony.EventAck: // told by World.Interactions, whatever way they come
+		case *telephony.EventInvite, *telephony.EventRevoked: // for the programs of agents
 		default:
 			r.receive(e)
 		}
