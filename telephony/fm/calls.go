@@ -173,9 +173,12 @@ func (c *Connector) receive(e telephony.Event) {
 	}
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
+		c.linked = true
 		c.register()
 	case *telephony.EventLinkDisconnected:
-		c.logger.Warn("link to the switch is down")
+		if c.linked { // it was there before
+			c.logger.Warn("link to the switch is down")
+		}
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
 			c.callEvent(e, a)

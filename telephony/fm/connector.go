@@ -133,6 +133,7 @@ type Connector struct {
 	open        int // registrations not yet answered
 	refused     error
 	isReady     bool
+	linked      bool // the link has been connected
 }
 
 // NewConnector makes a Connector. It does nothing before Open.
