@@ -154,6 +154,9 @@ func (m *callModel) admit(e Event) (Event, bool) {
 
 // repeated reports whether an event of a call came twice or too late.
 func (m *callModel) repeated(e Event, p *party, key partyKey, step step, seq uint64) bool {
+	if e, added := e.(*EventPartyAdded); added && seq > 0 && seq < m.ended.numbers[recentKey{e.ConnID, e.OtherDN}] {
+		return true // the one who was added has left meanwhile
+	}
 	switch {
 	case seq > 0 && p == nil:
 		return step != stepNone && seq <= m.ended.numbers[recentKey{key.call, key.dn}]

@@ -3,9 +3,11 @@ package bridge
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/seed-ff723688/ors/telephony"
@@ -126,7 +128,7 @@ func (c *conn) resume(patience time.Duration) *transport {
 			t.end(&CloseError{Code: CloseNormal})
 			t.write()
 			return nil
-		case !mendable(err):
+		case !mendable(err) || errors.Is(err, syscall.ECONNREFUSED): // nobody listens: the session is gone as well
 			return nil
 		}
 		timer := time.NewTimer(min(pause, time.Second))

@@ -50,7 +50,8 @@ type DriverOptions struct {
 
 	// Resume is how long a broken connection is tried to be mended, by going on with
 	// the session on another one, before Handler.Lost is called; at most what the server
-	// grants. Default 5 s; negative: not at all.
+	// grants, and not when nobody listens at the address any more. Default 5 s; negative:
+	// not at all.
 	Resume time.Duration
 
 	// Logger is told of connections; nil is silent.

@@ -380,7 +380,7 @@ func (x *session) Event(e telephony.Event) {
 	}
 	if !ok {
 		x.mu.Unlock()
-		x.server.opts.Logger.Warn("bridge back end sent what cannot be passed on", "client", x.client, "event", e)
+		x.server.opts.Logger.Warn("bridge back end sent what cannot be passed on", "client", x.client, "event", e.Name(), "reference", e.Header().ReferenceID)
 		return
 	}
 	at := len(x.backlog)

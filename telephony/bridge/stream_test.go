@@ -8,6 +8,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,7 @@ type pipes struct {
 
 	mu    sync.Mutex
 	conns []net.Conn // the sides of clients
+	fail  error
 	fails int        // so many dials fail
 	after func() int // bytes that a connection carries from the client before it breaks; nil: no end
 }
@@ -58,7 +60,7 @@ func (p *pipes) dial(ctx context.Context, _ string) (net.Conn, error) {
 	defer p.mu.Unlock()
 	if p.fails > 0 {
 		p.fails--
-		return nil, errors.New("no route")
+		return nil, p.fail
 	}
 	near, far := net.Pipe()
 	select {
@@ -324,7 +326,7 @@ func TestResume(t *testing.T) {
 		x.back.conn(0).event(ringing(1))
 		synctest.Wait()
 		pp.mu.Lock()
-		pp.fails = 3
+		pp.fail, pp.fails = errors.New("no route"), 3
 		pp.mu.Unlock()
 		pp.cut()
 		x.back.conn(0).event(ringing(2))
@@ -351,12 +353,26 @@ func TestResume(t *testing.T) {
 	})
 }
 
+// A server that is gone is not waited for: there may be another one.
+func TestServerGone(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, x *site, pp *pipes) {
+		_, r := x.client(&DriverOptions{Secret: testSecret, DialContext: pp.dial})
+		start := time.Now()
+		pp.mu.Lock()
+		pp.fail, pp.fails = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, 1
+		pp.mu.Unlock()
+		pp.cut()
+		r.until(t, "Lost", func() bool { return r.lost != nil })
+		assert.Zero(t, time.Since(start))
+	})
+}
+
 // Close while the connection is being mended.
 func TestCloseWhileMending(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, x *site, pp *pipes) {
 		c, r := x.client(&DriverOptions{Secret: testSecret, DialContext: pp.dial})
 		pp.mu.Lock()
-		pp.fails = 1000
+		pp.fail, pp.fails = errors.New("no route"), 1000
 		pp.mu.Unlock()
 		pp.cut()
 		synctest.Wait()
