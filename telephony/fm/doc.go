@@ -144,7 +144,8 @@
 //	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
-//	    invaliddestination      attribute to names no DN
+//	    invaliddestination      attribute to names no DN, or the interaction has been routed
+//	                            Options.MaxRedirects times within 10 s: in circles
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
 //
@@ -205,6 +206,12 @@
 // begins. When the call ends, its requests end without an event: interaction.deleted
 // tells of it. A target that the switch refuses is given back, and the request goes on waiting.
 //
+// The functions of _genesys.queue set what the later submits of the session ask of the router: which agents
+// it passes over (excludeAgents, useCapacity, useCustomAgentType, checkAgentState, SetIdealAgent), for which
+// media (useMediaType), on what condition (setThreshold), who goes first (priorityTuning,
+// findServiceObjective, setVQPriority) and for how long a target is kept (reserveTargets). They change
+// requests that wait already only where MODULES.md says so, and are saved with the session.
+//
 // # Without telephony
 //
 // [Services] carry out the modules that need no call, and a Connector brings them
@@ -231,12 +238,8 @@
 // MODULES.md has every element, attribute, event and function with its status; it is
 // made from the tables that [Specs] returns. Beside that:
 //
-//   - <ixn:createcall type="predictive"> and <ixn:getcontent>, the transcript of a chat, are answered
-//     with their error events.
-//   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
-//     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
-//     attributes language and usecap are accepted and not looked at.
-//   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
+//   - <ixn:createcall type="predictive"> is answered with its error event.
+//   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery,
 //     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,

@@ -426,7 +426,7 @@ func TestUserDataFunctions(t *testing.T) {
 	for _, name := range []string{"bad", "none"} {
 		lines := w.does("s1", name)
 		require.Len(t, lines, 1)
-		assert.Contains(t, lines[0], "error.execution")
+		assert.Contains(t, lines[0], []string{"error.execution", "error.script.Error"}[dialect])
 	}
 	// A change that the switch refuses is taken back.
 	require.NoError(t, w.engine.Send(t.Context(), "s1", &scxml.Event{Name: "again"}))

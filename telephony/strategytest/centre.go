@@ -34,7 +34,7 @@ type Centre struct {
 	sw        *sim.Switch
 	mail      *sim.InteractionServer
 	router    *router.Router
-	link      *sim.Link
+	link      *telephony.Client
 	engine    *session.Engine
 	connector *fm.Connector
 	agents    map[string]Agent // by id
@@ -123,7 +123,7 @@ func (c *Centre) furnish() error {
 				return fmt.Errorf("group %q: %w", name, err)
 			}
 		}
-		if err := c.router.SetGroup(router.Group{Name: name, Agents: o.Groups[name]}); err != nil {
+		if err := c.router.SetGroup(router.Group{Name: name, Members: o.Groups[name]}); err != nil {
 			return err
 		}
 	}

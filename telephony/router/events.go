@@ -1,0 +1,318 @@
+package router
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-ff723688/ors/telephony"
+)
+
+// Receive takes the events of a link: they tell which DNs are in calls, what agents say
+// at their DNs or places, and what becomes of the calls in the queues of [Router.SetQueue].
+// Events of other DNs and agents are passed over.
+func (r *Router) Receive(e telephony.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := e.(*telephony.EventLinkConnected); ok {
+		// What happened meanwhile is not known. A DN that is taken for free refuses
+		// the call; one that is taken for busy would stay so for ever.
+		for _, l := range r.linesInOrder() {
+			clear(l.calls)
+			l.closed = 0
+			r.changed(l)
+		}
+		for _, d := range r.devices {
+			clear(d.calls)
+		}
+		return
+	}
+	if r.atAgent(e) {
+		return
+	}
+	a, ok := telephony.CallOf(e)
+	if !ok {
+		return
+	}
+	if d := r.devices[a.ThisDN]; d != nil {
+		r.atQueue(d, e, a)
+	}
+	if l := r.lines[a.ThisDN]; l != nil {
+		r.atLine(l, e, a)
+	}
+}
+
+// atLine takes an event of a DN where calls are answered.
+func (r *Router) atLine(l *line, e telephony.Event, a *telephony.CallAttributes) {
+	v := l.calls[a.ConnID]
+	switch e.(type) {
+	case *telephony.EventRinging, *telephony.EventDialing:
+		l.arrive(r, a)
+	case *telephony.EventEstablished:
+		v = l.arrive(r, a)
+		if !v.answered {
+			v.answered = true
+			r.visited(v, answered)
+			delete(r.missed, v.interaction)
+		}
+	case *telephony.EventPartyChanged:
+		if a.PreviousConnID == 0 || l.calls[a.PreviousConnID] == nil {
+			return
+		}
+		l.arrive(r, a)
+	case *telephony.EventReleased, *telephony.EventAbandoned, *telephony.EventDiverted:
+		if v == nil {
+			return
+		}
+		delete(l.calls, a.ConnID)
+		_, gone := e.(*telephony.EventAbandoned)
+		switch {
+		case v.answered:
+			r.visited(v, completed)
+		case !gone && v.res != nil && (a.CallState == telephony.CallStateNoAnswer || a.CallState == telephony.CallStateRedirected):
+			r.notAnswered(l, v)
+			return
+		}
+	default:
+		return
+	}
+	r.changed(l)
+}
+
+// arrive notes a call, and ends the reservation for it.
+func (l *line) arrive(r *Router, a *telephony.CallAttributes) *visit {
+	v := l.calls[a.ConnID]
+	if v == nil {
+		if v = l.calls[a.PreviousConnID]; v == nil {
+			v = &visit{}
+		}
+		delete(l.calls, a.PreviousConnID)
+		l.calls[a.ConnID] = v
+	}
+	i := slices.IndexFunc(l.holders, func(q *request) bool { return q.ConnID == a.ConnID })
+	if i < 0 {
+		i = slices.IndexFunc(l.holders, func(q *request) bool { return q.ConnID == 0 })
+	}
+	if i >= 0 {
+		q := l.holders[i]
+		v.res, v.queue, v.interaction = q.chosen, q.queue, q.Interaction
+		r.drop(q) // the call is there: the reservation has done its work
+	}
+	return v
+}
+
+// visited counts what became of a call.
+func (r *Router) visited(v *visit, what int) {
+	r.count(&r.totals, what)
+	if v.queue != nil {
+		r.count(&v.queue.counters, what)
+	}
+	if v.res != nil {
+		r.count(&v.res.counters, what)
+	}
+}
+
+// notAnswered is the end of a call that rang in vain.
+func (r *Router) notAnswered(l *line, v *visit) {
+	r.visited(v, notAnswered)
+	for _, res := range l.users {
+		res.version++
+	}
+	res := v.res
+	if res.agent != nil && r.agents[res.agent.ID] == res && r.opts.NotReadyOnNoAnswer && res.stateFor(Voice) == Ready {
+		r.tell(res, Voice, NotReady)
+	}
+	if v.interaction != "" {
+		if r.missed[v.interaction] == nil && len(r.missed) < r.opts.MaxRequests {
+			r.missed[v.interaction] = map[identity]uint64{}
+		}
+		if m := r.missed[v.interaction]; m != nil {
+			m[res.identity()] = res.version
+		}
+	}
+	r.refreshLine(l)
+}
+
+func (r *Router) linesInOrder() []*line {
+	all := make([]*line, 0, len(r.lines))
+	for _, l := range r.lines {
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(x, y *line) int { return strings.Compare(x.dn, y.dn) })
+	return all
+}
+
+// Queue is an ACD queue, a virtual queue of the switch or a routing point whose calls are
+// counted.
+type Queue struct {
+	Number string
+	Switch string
+}
+
+// device is a queue of the switch.
+type device struct {
+	Queue
+	calls map[telephony.ConnID]int64 // since when; Unix nanoseconds
+	counters
+}
+
+// SetQueue has the calls of a queue counted for statistics. Its DN has to be
+// registered on the link. The error is a *ConfigError or matches ErrTooMany.
+func (r *Router) SetQueue(q Queue) error {
+	if q.Number == "" {
+		return &ConfigError{"a queue", "the number is missing"}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if d := r.devices[q.Number]; d != nil {
+		d.Queue = q
+		return nil
+	}
+	if len(r.devices) >= r.opts.MaxQueues {
+		return tooMany("queues", r.opts.MaxQueues)
+	}
+	r.devices[q.Number] = &device{Queue: q, calls: map[telephony.ConnID]int64{}}
+	return nil
+}
+
+// atQueue takes an event of a queue.
+func (r *Router) atQueue(d *device, e telephony.Event, a *telephony.CallAttributes) {
+	since, there := d.calls[a.ConnID]
+	now := r.clock.Now().UnixNano()
+	switch e.(type) {
+	case *telephony.EventQueued, *telephony.EventRouteRequest:
+		if since, moved := d.calls[a.PreviousConnID]; moved && a.PreviousConnID != 0 {
+			delete(d.calls, a.PreviousConnID)
+			d.calls[a.ConnID] = since
+		} else if !there && len(d.calls) < r.opts.MaxRequests {
+			d.calls[a.ConnID] = now
+			r.count(&d.counters, entered)
+		}
+	case *telephony.EventDiverted, *telephony.EventRouteUsed:
+		if there {
+			delete(d.calls, a.ConnID)
+			wait := duration(now - since)
+			r.countWait(&d.counters, wait, wait <= r.opts.Objective)
+		}
+	case *telephony.EventAbandoned, *telephony.EventReleased:
+		if there {
+			delete(d.calls, a.ConnID)
+			r.count(&d.counters, abandoned)
+		}
+	}
+}
+
+// AddInteraction tells that an agent has taken an interaction of some media, by
+// which his load grows. What was reserved for the interaction is not any more. The errors match ErrNoAgent and
+// ErrTooMany.
+func (r *Router) AddInteraction(agent, media, interaction string) error {
+	if media == "" {
+		media = Voice
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := r.agents[agent]
+	if res == nil {
+		return fmt.Errorf("%w: %.100q", ErrNoAgent, agent)
+	}
+	if _, err := r.mediaOf(media, false); err != nil {
+		return err
+	}
+	if _, has := res.works[interaction]; has {
+		return nil
+	}
+	if len(res.works) >= r.opts.MaxRequests {
+		return tooMany("interactions of an agent", r.opts.MaxRequests)
+	}
+	if res.works == nil {
+		res.works = map[string]string{}
+	}
+	res.works[interaction] = media
+	r.works[interaction] = append(r.works[interaction], res)
+	res.version++
+	kept := slices.Clone(res.held)
+	if res.line != nil {
+		kept = append(kept, res.line.holders...)
+	}
+	r.update(res)
+	for _, q := range kept {
+		if q.Interaction == interaction && q.chosen == res {
+			r.visited(&visit{res: res, queue: q.queue}, answered)
+			delete(r.missed, interaction)
+			r.drop(q)
+		}
+	}
+	r.refresh(res)
+	return nil
+}
+
+// RemoveInteraction tells that an agent has done with an interaction. One that
+// he does not have is passed over. The error matches ErrNoAgent.
+func (r *Router) RemoveInteraction(agent, interaction string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	res := r.agents[agent]
+	if res == nil {
+		return fmt.Errorf("%w: %.100q", ErrNoAgent, agent)
+	}
+	r.done(res, interaction)
+	return nil
+}
+
+func (r *Router) done(res *resource, interaction string) {
+	if _, has := res.works[interaction]; !has {
+		return
+	}
+	delete(res.works, interaction)
+	r.works[interaction] = slices.DeleteFunc(r.works[interaction], func(x *resource) bool { return x == res })
+	if len(r.works[interaction]) == 0 {
+		delete(r.works, interaction)
+	}
+	res.version++
+	r.visited(&visit{res: res}, completed)
+	r.refresh(res)
+}
+
+// ReceiveInteraction takes the events of an Interaction Server: they tell which
+// agents have which interactions. Events of others are passed over, and so is what goes
+// beyond Options.MaxMedia.
+func (r *Router) ReceiveInteraction(e telephony.InteractionEvent) {
+	id := e.Interaction.ID
+	switch e.Type {
+	case telephony.InteractionPartyAdded, telephony.InteractionPartyRemoved:
+		agent := r.party(e.Party)
+		if agent == "" {
+			return
+		}
+		var err error
+		if e.Type == telephony.InteractionPartyAdded {
+			err = r.AddInteraction(agent, e.Interaction.MediaType, id)
+		} else {
+			err = r.RemoveInteraction(agent, id)
+		}
+		if err != nil {
+			r.opts.Logger.Debug("event of an interaction is passed over", "interaction", id, "error", err)
+		}
+	case telephony.InteractionStopped:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, res := range slices.Clone(r.works[id]) {
+			r.done(res, id)
+		}
+	}
+}
+
+// party returns the agent who is meant by his id or his place.
+func (r *Router) party(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.agents[name] != nil {
+		return name
+	}
+	for _, res := range r.places[name] {
+		if res.loggedIn() {
+			return res.agent.ID
+		}
+	}
+	return ""
+}
