@@ -53,6 +53,13 @@ func TestOlderJavaScript(t *testing.T) {
 			"String.trim('  x ') + String.toUpperCase('y') + Array.join('ab', '-')":   "xYa-b",
 			"String.replace('aba', /a/g, 'c') + Array.indexOf([1, 2], 2)":             "cbc1",
 			"Array.isArray(Array.concat([1], [2])) && typeof Array.prototype.forEach": "function",
+			// Comparisons that give a boolean.
+			"[3, 1, 2, 10].sort(function (a, b) { return a > b }).join()":                      "1,2,3,10",
+			"[3, 1, 2, 10].sort(function (a, b) { return a < b }).join()":                      "10,3,2,1",
+			"var f = function (a, b) { return a.k >= b.k }; [{k: 2}, {k: 1}].sort(f)[0].k":     1.0,
+			"try { [2, 1].sort(function () { throw 'x' }) } catch (e) { e }":                   "x",
+			"try { [2, 1].sort(5) } catch (e) { e instanceof TypeError }":                      true,
+			"[3, 1, 2].sort().concat([3, 1, 2].sort(function (a, b) { return b - a })).join()": "1,2,3,3,2,1",
 			// Text and HTML.
 			`'a"b\n'.quote()`: `"a\"b\n"`,
 			"'t'.bold() + 't'.link('u') + 't'.fontcolor('red') + 't'.sub()": `<b>t</b><a href="u">t</a><font color="red">t</font><sub>t</sub>`,
