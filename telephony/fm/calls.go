@@ -38,6 +38,7 @@ type call struct {
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	unsure    bool       // it comes from a snapshot, and the switch has not been asked
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -173,8 +174,11 @@ func (c *Connector) receive(e telephony.Event) {
 	}
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
+		c.linked = true
 		c.register()
+		c.verify()
 	case *telephony.EventLinkDisconnected:
+		c.linked = false
 		c.logger.Warn("link to the switch is down")
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
@@ -202,6 +206,7 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	}
 	data := k.attrs.UserData
 	k.merge(a)
+	k.unsure = false
 	moved := k.follow(e, a)
 	if fresh {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))

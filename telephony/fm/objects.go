@@ -15,10 +15,11 @@ import (
 // their context, and by setuData and deleteuData. What those have changed stands
 // over the state of events until one carries the number of the change, or a later one.
 type interactions struct {
-	c      *scxml.ModuleContext // for functions
-	list   []*interaction
-	last   float64 // number of the last change
-	writes []write // in order
+	c         *scxml.ModuleContext // for functions
+	connector *Connector           // that is told what a snapshot has; nil: only for parsing
+	list      []*interaction
+	last      float64 // number of the last change
+	writes    []write // in order
 }
 
 // interaction is one entry of _genesys.ixn.interactions.
@@ -34,8 +35,6 @@ type write struct {
 	number float64
 	args   *datamodel.Object
 }
-
-func newInteractions(c *scxml.ModuleContext) *interactions { return &interactions{c: c} }
 
 // The members of an event's context.
 const (
@@ -164,6 +163,9 @@ func (s *interactions) Restore(snapshot []byte) error {
 	}
 	if len(s.list) != len(list) {
 		return damaged
+	}
+	if s.connector != nil && len(s.list) > 0 {
+		s.connector.restored(s.c.SessionID(), s.list)
 	}
 	return nil
 }
