@@ -51,7 +51,7 @@ type centre struct {
 	start     time.Time
 	sw        *sim.Switch
 	router    *router.Router
-	link      *sim.Link
+	link      *telephony.Client
 	mail      *sim.InteractionServer
 	crm       *crm
 	connector *fm.Connector

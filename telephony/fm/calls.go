@@ -178,8 +178,10 @@ func (c *Connector) receive(e telephony.Event) {
 		c.register()
 		c.verify()
 	case *telephony.EventLinkDisconnected:
+		if c.linked { // it was there before
+			c.logger.Warn("link to the switch is down")
+		}
 		c.linked = false
-		c.logger.Warn("link to the switch is down")
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
 			c.callEvent(e, a)

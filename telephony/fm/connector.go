@@ -119,7 +119,7 @@ type Connector struct {
 	link     telephony.Link
 	cancel   func() // of the subscriptions
 	closed   bool
-	linked   bool
+	linked   bool // the link is connected
 	calls    map[telephony.ConnID]*call
 	ids      map[string]*call   // interactions of every kind that are followed
 	sessions map[string][]*call // by session, in the order in which it got them

@@ -30,7 +30,7 @@ type world struct {
 	testing.TB
 	clock     *session.VirtualClock
 	sw        *sim.Switch
-	link      *sim.Link
+	link      *telephony.Client
 	engine    *session.Engine
 	conn      *fm.Connector
 	files     map[string]string // documents by URL

@@ -32,6 +32,9 @@ func (s AgentState) String() string {
 // named as on the Interaction Server: "email", "chat", "workitem", ….
 const Voice = "voice"
 
+// OtherMedia stands for all media but Voice where a state is told.
+const OtherMedia = "*"
+
 // Agent is somebody who takes calls and other interactions.
 type Agent struct {
 	ID       string         // as in target strings; mandatory
@@ -40,6 +43,7 @@ type Agent struct {
 	Place    string         // may be empty
 	Skills   map[string]int // level by name of the skill
 	Capacity Capacity       // default: one interaction at a time, of any media
+	Logins   []string       // by which events name him beside ID; of one agent only
 	DNs      map[int]string // further numbers, by the type of DN that Request.DNType asks for
 }
 
@@ -88,6 +92,8 @@ func (a *Agent) check() error {
 	switch {
 	case a.ID == "":
 		return &ConfigError{"an agent", "the id is missing"}
+	case len(a.Logins) > maxSkills:
+		return &ConfigError{name, fmt.Sprintf("more than %d logins", maxSkills)}
 	case len(a.Skills) > maxSkills:
 		return &ConfigError{name, fmt.Sprintf("more than %d skills", maxSkills)}
 	case a.Capacity.Total < 0:
@@ -112,6 +118,7 @@ func (r *Router) SetAgent(a Agent) error {
 	if err := a.check(); err != nil {
 		return err
 	}
+	a.Logins = slices.Clone(a.Logins)
 	a.Skills, a.Capacity.Media, a.DNs = maps.Clone(a.Skills), maps.Clone(a.Capacity.Media), maps.Clone(a.DNs)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,6 +131,7 @@ func (r *Router) SetAgent(a Agent) error {
 		r.agents[a.ID], r.slots[res.slot] = res, res
 		r.everyone.set(res.slot, true)
 	}
+	r.setLogins(res, a.Logins)
 	fresh := r.setSkills(res, a.Skills)
 	res.agent = &a
 	lost := r.seat(res, Login{Place: a.Place, DN: a.DN, Switch: a.Switch, Queues: res.queues})
@@ -135,6 +143,19 @@ func (r *Router) SetAgent(a Agent) error {
 	r.refresh(res)
 	r.lose(lost)
 	return nil
+}
+
+// setLogins replaces the logins of an agent. One that another agent had is his
+// now.
+func (r *Router) setLogins(res *resource, logins []string) {
+	for _, id := range res.agent.Logins {
+		if r.logins[id] == res {
+			delete(r.logins, id)
+		}
+	}
+	for _, id := range logins {
+		r.logins[id] = res
+	}
 }
 
 // slot finds a slot for a new agent.
@@ -162,6 +183,7 @@ func (r *Router) RemoveAgent(id string) error {
 	r.update(res)
 	lost := slices.Clone(res.held)
 	delete(r.agents, id)
+	r.setLogins(res, nil)
 	r.setSkills(res, nil)
 	r.forgetResting()
 	for _, p := range r.pools {
@@ -196,7 +218,7 @@ func (r *Router) SetAgentState(id string, s AgentState) error {
 	return r.setState(id, "", s)
 }
 
-// SetMediaState tells the state of an agent for one media, until SetAgentState
+// SetMediaState tells the state of an agent for one media, or OtherMedia, until SetAgentState
 // tells one for all. The errors match ErrNoAgent and ErrTooMany.
 func (r *Router) SetMediaState(id, media string, s AgentState) error {
 	if media == "" {
@@ -215,7 +237,7 @@ func (r *Router) setState(id, media string, s AgentState) error {
 	if res == nil {
 		return fmt.Errorf("%w: %.100q", ErrNoAgent, id)
 	}
-	if media != "" {
+	if media != "" && media != OtherMedia {
 		if _, err := r.mediaOf(media, false); err != nil {
 			return err
 		}

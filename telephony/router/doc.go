@@ -22,7 +22,8 @@
 //
 // What agents do is told in three ways. [Router.SetAgentState], [Router.SetMediaState] and [Router.Login] tell what an
 // agent has said: logged in at a place, ready, not ready. [Router.Receive] takes the events of a link
-// and knows from them which DNs are in calls; the DNs of agents have to be registered on it.
+// and knows from them the same, and which DNs are in calls or closed; the DNs of agents have to be registered on it. What an agent
+// says at a DN is about calls, what he says to an Interaction Server about other media.
 // [Router.ReceiveInteraction] takes those of an Interaction Server; [Router.AddInteraction] and [Router.RemoveInteraction] do the
 // same by hand.
 //

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-ff723688/ors/telephony"
 )
 
-// Receive takes the events of a link: they tell which DNs are in calls, and
-// what becomes of the calls in the queues of [Router.SetQueue].
-// Events of other DNs are passed over.
+// Receive takes the events of a link: they tell which DNs are in calls, what agents say
+// at their DNs or places, and what becomes of the calls in the queues of [Router.SetQueue].
+// Events of other DNs and agents are passed over.
 func (r *Router) Receive(e telephony.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -19,11 +19,15 @@ func (r *Router) Receive(e telephony.Event) {
 		// the call; one that is taken for busy would stay so for ever.
 		for _, l := range r.linesInOrder() {
 			clear(l.calls)
+			l.closed = 0
 			r.changed(l)
 		}
 		for _, d := range r.devices {
 			clear(d.calls)
 		}
+		return
+	}
+	if r.atAgent(e) {
 		return
 	}
 	a, ok := telephony.CallOf(e)

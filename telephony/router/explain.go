@@ -78,12 +78,12 @@ const (
 	IsAfterCall          //
 	Busy                 // has as many interactions as he takes
 	Kept                 // is reserved for another request
-	NoDN                 // has no DN for calls
+	NoDN                 // has no DN for calls, or the switch takes none for it
 	TargetClosed         // free, but the threshold of the target is false
 )
 
 var verdictNames = [...]string{"chosen", "free, but another goes before", "not meant by the target", "excluded", "refused before", "logged out",
-	"not ready", "after-call work", "busy", "reserved", "no DN", "free, but the threshold is false"}
+	"not ready", "after-call work", "busy", "reserved", "no DN that takes calls", "free, but the threshold is false"}
 
 func (v Verdict) String() string {
 	if int(v) < len(verdictNames) {
@@ -241,7 +241,7 @@ func (r *Router) judge(q *request, p *pool, res *resource, now time.Time) Candid
 		c.Verdict = Busy
 	case !res.loggedIn():
 		c.Verdict = IsLoggedOut
-	case res.line == nil && (m.any || m.name == Voice):
+	case m.any && res.line == nil, m.name == Voice && (res.line == nil || res.line.closed != 0):
 		c.Verdict = NoDN
 	default:
 		c.Verdict = [...]Verdict{LoggedOut: IsLoggedOut, NotReady: IsNotReady, AfterCallWork: IsAfterCall, Ready: Busy}[res.stateFor(m.name)]

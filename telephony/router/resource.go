@@ -48,6 +48,7 @@ func (res *resource) identity() identity {
 // agents, and targets that name the DN, may share it.
 type line struct {
 	dn      string
+	closed  closure
 	calls   map[telephony.ConnID]*visit
 	holders []*request
 	users   []*resource
@@ -99,6 +100,9 @@ func (res *resource) name() string {
 
 func (res *resource) stateFor(media string) AgentState {
 	if s, ok := res.mediaState[media]; ok {
+		return s
+	}
+	if s, ok := res.mediaState[OtherMedia]; ok && media != Voice {
 		return s
 	}
 	return res.state
@@ -157,7 +161,7 @@ func (res *resource) kept(m *media) int {
 // open reports whether a target that is no agent can be chosen. One that was
 // forgotten has no line.
 func (res *resource) open() bool {
-	return res.shared || res.line != nil && len(res.line.calls) == 0 && len(res.line.holders) == 0
+	return res.shared || res.line != nil && res.line.closed == 0 && len(res.line.calls) == 0 && len(res.line.holders) == 0
 }
 
 // media is an index of who is free for one media.
@@ -240,7 +244,7 @@ func (r *Router) updateFor(res *resource, m *media) {
 	case m.any:
 		idle = res.loggedIn() && res.line != nil
 		free = idle && kept == 0
-	case m.name == Voice && res.line == nil:
+	case m.name == Voice && (res.line == nil || res.line.closed != 0):
 	case res.stateFor(m.name) == Ready:
 		ofMedia, total := res.agent.Capacity.limits(m.name)
 		has := res.load(m.name)

@@ -101,6 +101,7 @@ type Router struct {
 
 	mu       sync.Mutex
 	agents   map[string]*resource
+	logins   map[string]*resource
 	slots    []*resource // agents by slot; nil for a slot that is not used
 	unused   []int       // slots
 	everyone bitset
@@ -165,7 +166,7 @@ func New(opts *Options) *Router {
 	o.MaxMedia = positive(o.MaxMedia, 32)
 	r := &Router{
 		opts: o, clock: o.Clock,
-		agents: map[string]*resource{}, places: map[string][]*resource{}, skills: map[string]*skill{}, groups: map[groupKey]*Group{},
+		agents: map[string]*resource{}, logins: map[string]*resource{}, places: map[string][]*resource{}, skills: map[string]*skill{}, groups: map[groupKey]*Group{},
 		lines: map[string]*line{}, targets: map[poolKey]*resource{}, works: map[string][]*resource{}, devices: map[string]*device{},
 		mediaNames: map[string]*media{}, pools: map[poolKey]*pool{}, resting: list.New(), dynamic: map[*pool]struct{}{},
 		queues: map[string]*queue{}, requests: map[ID]*request{}, left: map[string]*remainder{},

@@ -34,7 +34,7 @@ type Centre struct {
 	sw        *sim.Switch
 	mail      *sim.InteractionServer
 	router    *router.Router
-	link      *sim.Link
+	link      *telephony.Client
 	engine    *session.Engine
 	connector *fm.Connector
 	agents    map[string]Agent // by id
