@@ -97,6 +97,7 @@ func (k *call) recallVoice(voice *datamodel.Object) {
 	k.attachAt = k.partyIn(queued, alerting, connected, onHold, dialing)
 	if i := slices.IndexFunc(k.parties, func(p party) bool { return p.kind == routePoint && p.state == queued }); i >= 0 {
 		k.waiting = k.parties[i].dn
+		k.recalled = k.waiting
 	}
 }
 
