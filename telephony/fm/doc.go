@@ -247,7 +247,6 @@
 // MODULES.md has every element, attribute, event and function with its status; it is
 // made from the tables that [Specs] returns. Beside that:
 //
-//   - <ixn:createcall type="predictive"> is answered with its error event.
 //   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery,
