@@ -64,7 +64,8 @@
 // # Why
 //
 // Selection.Why tells in short. Options.Decided is handed a whole [Explanation] of every decision: each
-// candidate with the reason why he was not taken, and the requests that went without. [Router.Explain] does so for a request
+// candidate with the reason why he was not taken, and the requests that went without; and of every request that found
+// nobody in time. [Router.Explain] does so for a request
 // that waits. What is not asked for is not made.
 //
 // # Cost and limits

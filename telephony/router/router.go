@@ -59,8 +59,9 @@ type Options struct {
 	// acfgdata has its default.
 	Property func(application, section, option string) (value string, ok bool)
 
-	// Decided is told why every request got the target that it got. It is called by the
-	// clock, before the one who submitted it. nil costs nothing.
+	// Decided is told why every request got the target that it got, or found none in time
+	// (Explanation.Chosen is nil then). It is called by the clock, before the one who
+	// submitted the request. nil costs nothing.
 	Decided func(Explanation)
 
 	// MaxRequests is the number of requests that may exist at the same time,
