@@ -75,7 +75,8 @@
 // means. It does not grow with the number of requests. Targets that mean the same share their agents, as a set of bits: one for
 // each different skill expression or group that somebody waits for, and for the 2,000 used last.
 //
-// DNs are told apart by their number, not by their switch. State is kept in memory only. Requests, agents,
+// DNs are told apart by their number and, where links have [Router.AtSwitch], their switch; an agent or a target that
+// names no switch means the number at any. State is kept in memory only. Requests, agents,
 // groups, queues and media are bounded by Options, targets of a request by 1,000; text of an expression by 16 KB
 // and a depth of 100.
 //
