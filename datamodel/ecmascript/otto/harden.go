@@ -447,7 +447,11 @@ func (r *runtime) evaluate(call js.FunctionCall) js.Value {
 	if !v.IsString() {
 		return v
 	}
-	return r.runText(v.String())
+	text := v.String()
+	if r.cfg.Eval != nil {
+		text = r.cfg.Eval(text)
+	}
+	return r.runText(text)
 }
 
 // runText runs text that a script has made.
