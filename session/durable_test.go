@@ -148,6 +148,7 @@ type family struct {
 	store  *mortal
 
 	workers int
+	passive bool // sessions are out of memory after every macrostep
 	lives   func() (writes int, after bool)
 
 	mu    sync.Mutex
@@ -170,6 +171,9 @@ func (f *family) boot(n int, after bool) {
 	})
 	require.NoError(f.t, err)
 	f.engine = e
+	if f.passive {
+		session.PassivateEachStep(e)
+	}
 	if _, err = e.Recover(deadline(f.t)); errors.Is(err, storetest.ErrInjected) {
 		_, err = e.Recover(deadline(f.t))
 	}
