@@ -84,11 +84,11 @@ run() {
 		java.base/java.util.concurrent{,.atomic} jdk.management/com.sun.management.internal java.rmi/sun.rmi.transport.tcp; do
 		flags+=(--add-opens "$name=ALL-UNNAMED")
 	done
-	exec java -Xms512m -Xmx512m -XX:+UseG1GC "${flags[@]}" \
+	exec java -Xms512m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 "${flags[@]}" \
 		-Dlogback.configurationFile="$dir/logback.xml" \
 		-Dcassandra.config="file:$dir/cassandra.yaml" -Dcassandra.storagedir="$dir" -Dcassandra-foreground=yes \
 		-Dcassandra.jmx.local.port="$port3" -Djdk.attach.allowAttachSelf=true \
-		-Dcassandra.superuser_setup_delay_ms=0 -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 \
+		-Dcassandra.superuser_setup_delay_ms=0 -Dcassandra.auth_bcrypt_gensalt_log2_rounds=4 -Dcassandra.skip_wait_for_gossip_to_settle=0 -Dcassandra.ring_delay_ms=100 \
 		-cp "$cache/lib/*" org.apache.cassandra.service.CassandraDaemon
 }
 
