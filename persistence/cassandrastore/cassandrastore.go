@@ -243,6 +243,7 @@ func (s *Store) config(nodes []string) *gocql.ClusterConfig {
 	c.Timeout, c.ConnectTimeout = s.opts.Timeout, s.opts.Timeout
 	c.NumConns = s.opts.Connections
 	c.Consistency, c.SerialConsistency = s.read, s.serial
+	c.WriteCoalesceWaitTime = 0 // waiting for more requests costs each one time
 	c.ReconnectInterval = 2 * time.Second
 	c.ReconnectionPolicy = &gocql.ConstantReconnectionPolicy{MaxRetries: 1, Interval: 100 * time.Millisecond}
 	c.Metadata.CacheMode = gocql.KeyspaceOnly

@@ -124,7 +124,7 @@ func nothingWritten(err error) bool {
 // full gives the refusal of a write that is too large its name.
 func full(err error) error {
 	var answer gocql.RequestError
-	if errors.As(err, &answer) && strings.Contains(answer.Message(), "too large") {
+	if errors.As(err, &answer) && (strings.Contains(answer.Message(), "too large") || strings.Contains(answer.Message(), "exceeds allowed maximum")) {
 		return fmt.Errorf("%w: Options.MaxWrite is above what the servers take: %w", persistence.ErrFull, err)
 	}
 	return err

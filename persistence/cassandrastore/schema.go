@@ -148,7 +148,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if s.opts.Buckets != 0 && s.opts.Buckets != s.buckets {
 		return fmt.Errorf("%w: Options.Buckets is %d, the store was created with %d", persistence.ErrInvalid, s.opts.Buckets, s.buckets)
 	}
-	return nil
+	_, err = s.leaseOf(ctx, 0) // decisions may find enough replicas where reads and writes do not
+	return explained(err)
 }
 
 // settle reads a row of meta, after setting it where it is missing.
@@ -162,11 +163,15 @@ func (s *Store) settle(ctx context.Context, name, set string, value int) (versio
 			err = read()
 		}
 	}
+	return version, buckets, explained(err)
+}
+
+func explained(err error) error {
 	var few *gocql.RequestErrUnavailable
 	if errors.As(err, &few) {
-		err = fmt.Errorf("%d of %d replicas are there; a keyspace that is replicated otherwise is made with Options.StrategyOptions: %w", few.Alive, few.Required, err)
+		return fmt.Errorf("%d of the %d replicas needed are there; a keyspace with another number of them is made with Options.StrategyOptions: %w", few.Alive, few.Required, err)
 	}
-	return version, buckets, err
+	return err
 }
 
 func (s *Store) createTables(ctx context.Context) error {
