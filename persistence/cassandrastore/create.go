@@ -15,6 +15,9 @@ import (
 // abandoned. Only liveness depends on it: one that is not dead learns of its removal.
 const patience = 2 * time.Second
 
+// maxNumber leaves room to count on in a column of 64 bits with a sign.
+const maxNumber = 1 << 62
+
 // Create adds a session.
 func (s *Store) Create(ctx context.Context, epoch uint64, p *persistence.Session) error {
 	if err := s.create(ctx, int64(epoch), p); err != nil {
@@ -29,6 +32,9 @@ func (s *Store) create(ctx context.Context, epoch int64, p *persistence.Session)
 	}
 	if n := s.opts.MaxInbox; n > 0 && len(p.Inbox) > n {
 		return fmt.Errorf("%w: an inbox of %d events, Options.MaxInbox is %d", persistence.ErrFull, len(p.Inbox), n)
+	}
+	if p.Rev > maxNumber || p.Acked > maxNumber {
+		return fmt.Errorf("%w: revision %d and inbox position %d, of at most %d", persistence.ErrInvalid, p.Rev, p.Acked, uint64(maxNumber))
 	}
 	ctx, done, err := s.enter(ctx)
 	if err != nil {
@@ -127,7 +133,7 @@ func (s *Store) tryCreate(ctx context.Context, id string, h *head, work []stmt) 
 		return false, err
 	}
 	if there.live {
-		return false, persistence.ErrExists
+		return false, s.refuse(ctx, id, h.epoch, persistence.ErrExists)
 	}
 	if there.born != 0 {
 		_, err := s.giveWay(ctx, id, there)
@@ -145,7 +151,11 @@ func (s *Store) tryCreate(ctx context.Context, id string, h *head, work []stmt) 
 		}
 	}()
 	if h.claim != "" {
-		if err := s.take(ctx, h.claim, id, h.born); err != nil {
+		err := s.take(ctx, h.claim, id, h.born)
+		if errors.Is(err, persistence.ErrClaimed) {
+			err = s.refuse(ctx, id, h.epoch, err)
+		}
+		if err != nil {
 			return false, silent(err)
 		}
 	}
@@ -173,6 +183,19 @@ func (s *Store) checkEpoch(id string, epoch, current int64) error {
 	return nil
 }
 
+// refuse returns why a write under an epoch is refused, which is first of all that the epoch is not
+// the present one: what the writer found may be the work of the owner that has replaced it.
+func (s *Store) refuse(ctx context.Context, id string, epoch int64, why error) error {
+	l, err := s.leaseOf(ctx, persistence.BucketOf(id, s.buckets))
+	if err == nil {
+		err = s.checkEpoch(id, epoch, l.epoch)
+	}
+	if err != nil {
+		return err
+	}
+	return why
+}
+
 // giveWay waits for somebody who is creating a session, and removes one that seems abandoned. It returns
 // the session if it lives then.
 func (s *Store) giveWay(ctx context.Context, id string, prepared *head) (*head, error) {
@@ -189,8 +212,9 @@ func (s *Store) giveWay(ctx context.Context, id string, prepared *head) (*head, 
 			return nil, err
 		}
 		if !time.Now().Before(end) {
-			_, err := s.erase(ctx, id, prepared)
-			return nil, err
+			if ok, err := s.erase(ctx, id, prepared); ok || err != nil {
+				return nil, err
+			}
 		}
 		if err := again(ctx, 10); err != nil {
 			return nil, err
@@ -335,7 +359,7 @@ func (s *Store) delete(ctx context.Context, epoch int64, id string) error {
 			return false, err
 		}
 		if !h.live {
-			return false, persistence.ErrNotFound
+			return false, s.refuse(ctx, id, epoch, persistence.ErrNotFound)
 		}
 		ok, err := s.erase(ctx, id, h)
 		if ok {

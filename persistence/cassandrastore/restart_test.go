@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,8 +17,15 @@ import (
 )
 
 // The node is killed while sessions are written, and started again. Everything that was answered is
-// there, every open outcome is found out by repeating, and no event is handled twice.
+// there, every open outcome is found out by repeating, and no event is handled twice. CASSANDRASTORE_KILLS sets
+// how often it is killed (default 1).
 func TestNodeIsKilled(t *testing.T) {
+	kills := 1
+	if text := os.Getenv("CASSANDRASTORE_KILLS"); text != "" {
+		var err error
+		kills, err = strconv.Atoi(text)
+		require.NoError(t, err)
+	}
 	server := startServer(t)
 	s, epoch := start(t, options(Options{Timeout: 3 * time.Second}))
 	var stop atomic.Bool
@@ -32,7 +41,7 @@ func TestNodeIsKilled(t *testing.T) {
 			}
 		})
 	}
-	for range 2 {
+	for range kills {
 		moreSteps(t, writers)
 		server.kill()
 		server.start(t)
@@ -51,7 +60,7 @@ func TestNodeIsKilled(t *testing.T) {
 		events += w.rev.Load()
 		open += w.open
 	}
-	t.Logf("%d events, %d outcomes found out by repeating", events, open)
+	t.Logf("%d events, %d outcomes found out by repeating, %d kills", events, open, kills)
 }
 
 // moreSteps waits until every writer has made ten steps more.

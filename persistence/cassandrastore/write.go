@@ -164,7 +164,7 @@ func (s *Store) commit(ctx context.Context, epoch int64, c *persistence.Commit) 
 			return false, err
 		}
 		if !h.live {
-			return false, persistence.ErrNotFound
+			return false, s.refuse(ctx, c.ID, epoch, persistence.ErrNotFound)
 		}
 		if h.epoch > epoch {
 			return false, nil // the bucket has changed hands meanwhile, as the next look will show
@@ -282,7 +282,7 @@ func (s *Store) confirm(ctx context.Context, epoch int64, id string, effects []s
 			return false, err
 		}
 		if !h.live {
-			return false, persistence.ErrNotFound
+			return false, s.refuse(ctx, id, epoch, persistence.ErrNotFound)
 		}
 		if h.epoch > epoch {
 			return false, nil
