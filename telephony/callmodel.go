@@ -118,8 +118,11 @@ func (m *callModel) admit(e Event) (Event, bool) {
 		return e, seq == 0 || m.inOrder(e, seq)
 	}
 	key := partyKey{a.ConnID, a.ThisDN}
-	if _, changed := e.(*EventPartyChanged); changed && a.PreviousConnID != 0 {
+	if _, changed := e.(*EventPartyChanged); changed && a.PreviousConnID != 0 && a.PreviousConnID != a.ConnID {
 		m.rename(partyKey{a.PreviousConnID, a.ThisDN}, key)
+		if seq > 0 { // what was on its way under the old ConnID comes too late
+			m.ended.set(recentKey{a.PreviousConnID, a.ThisDN}, seq)
+		}
 	}
 	p := m.parties[key]
 	step, state := stepOf(e)

@@ -251,6 +251,9 @@ func (c *Client) compare(h *connection, dn string, calls []ConnID) {
 func (c *Client) update(h *connection, info *EventPartyInfo) {
 	a := info.CallAttributes
 	p := c.calls.parties[partyKey{a.ConnID, a.ThisDN}]
+	if seq := info.Sequence; seq > 0 && (p == nil && seq < c.calls.ended.numbers[recentKey{a.ConnID, a.ThisDN}] || p != nil && seq < p.since) {
+		return // the answer came late: an event has told what has become of the party since
+	}
 	state := info.PartyState
 	if state == PartyStateTreatment {
 		state = PartyStateRouting

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,34 +11,57 @@ import (
 
 // Receive takes the events of a link: they tell which DNs are in calls, what agents say
 // at their DNs or places, and what becomes of the calls in the queues of [Router.SetQueue].
-// Events of other DNs and agents are passed over.
-func (r *Router) Receive(e telephony.Event) {
+// Events of other DNs and agents are passed over. DNs are told apart by their number; with more than
+// one switch let each link tell its events to [Router.AtSwitch].
+func (r *Router) Receive(e telephony.Event) { r.receive("", e) }
+
+// Switch is a Router as the link to one switch sees it: what it receives is about DNs of that
+// switch, also where another has the same number. It is given to the connector of that link in
+// place of the Router.
+type Switch struct {
+	*Router
+	name string
+}
+
+// AtSwitch returns the router as the switch of this name, that of Agent.Switch and of
+// targets, sees it.
+func (r *Router) AtSwitch(name string) *Switch { return &Switch{r, name} }
+
+// Receive takes the events of the link to the switch; see Router.Receive.
+func (s *Switch) Receive(e telephony.Event) { s.receive(s.name, e) }
+
+// receive takes an event of a switch; an empty name is any of them.
+func (r *Router) receive(sw string, e telephony.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := e.(*telephony.EventLinkConnected); ok {
 		// What happened meanwhile is not known. A DN that is taken for free refuses
 		// the call; one that is taken for busy would stay so for ever.
 		for _, l := range r.linesInOrder() {
-			clear(l.calls)
-			l.closed = 0
-			r.changed(l)
+			if at(sw, l.sw) {
+				clear(l.calls)
+				l.closed = 0
+				r.changed(l)
+			}
 		}
 		for _, d := range r.devices {
-			clear(d.calls)
+			if at(sw, d.Switch) {
+				clear(d.calls)
+			}
 		}
 		return
 	}
-	if r.atAgent(e) {
+	if r.atAgent(sw, e) {
 		return
 	}
 	a, ok := telephony.CallOf(e)
 	if !ok {
 		return
 	}
-	if d := r.devices[a.ThisDN]; d != nil {
+	if d := r.deviceOf(a.ThisDN, sw); d != nil {
 		r.atQueue(d, e, a)
 	}
-	if l := r.lines[a.ThisDN]; l != nil {
+	for _, l := range r.linesAt(a.ThisDN, sw) {
 		r.atLine(l, e, a)
 	}
 }
@@ -135,10 +159,12 @@ func (r *Router) notAnswered(l *line, v *visit) {
 
 func (r *Router) linesInOrder() []*line {
 	all := make([]*line, 0, len(r.lines))
-	for _, l := range r.lines {
-		all = append(all, l)
+	for _, lines := range r.lines {
+		all = append(all, lines...)
 	}
-	slices.SortFunc(all, func(x, y *line) int { return strings.Compare(x.dn, y.dn) })
+	slices.SortFunc(all, func(x, y *line) int {
+		return cmp.Or(strings.Compare(x.dn, y.dn), strings.Compare(x.sw, y.sw))
+	})
 	return all
 }
 
@@ -164,15 +190,45 @@ func (r *Router) SetQueue(q Queue) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d := r.devices[q.Number]; d != nil {
-		d.Queue = q
+	if d := r.deviceOf(q.Number, q.Switch); d != nil {
+		if q.Switch != "" && d.Switch == "" {
+			delete(r.devices, d.Queue)
+			d.Queue, r.devices[q] = q, d
+		}
 		return nil
 	}
 	if len(r.devices) >= r.opts.MaxQueues {
 		return tooMany("queues", r.opts.MaxQueues)
 	}
-	r.devices[q.Number] = &device{Queue: q, calls: map[telephony.ConnID]int64{}}
+	r.devices[q] = &device{Queue: q, calls: map[telephony.ConnID]int64{}}
 	return nil
+}
+
+// deviceOf returns the queue with a number at a switch; where one of the two names no switch,
+// the number decides.
+func (r *Router) deviceOf(number, sw string) *device {
+	if d := r.devices[Queue{number, sw}]; d != nil || sw != "" {
+		if d == nil {
+			d = r.devices[Queue{Number: number}]
+		}
+		return d
+	}
+	var found *device
+	for q, d := range r.devices {
+		if q.Number == number && (found == nil || q.Switch < found.Switch) {
+			found = d
+		}
+	}
+	return found
+}
+
+// deviceNamed returns the queue that a target means, whose server may be a Stat Server and not the
+// switch.
+func (r *Router) deviceNamed(number, server string) *device {
+	if d := r.deviceOf(number, server); d != nil {
+		return d
+	}
+	return r.deviceOf(number, "")
 }
 
 // atQueue takes an event of a queue.
