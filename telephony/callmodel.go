@@ -30,6 +30,7 @@ type party struct {
 	seen    [8]uint64       // sequences of the last events
 	next    int             // in seen
 	touched int             // counts the events
+	old     bool            // no event since the link is up
 	last    *CallAttributes // of the last event
 }
 
@@ -151,6 +152,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 	p.seen[p.next] = seq
 	p.next = (p.next + 1) % len(p.seen)
 	p.touched++
+	p.old = false
 	p.last = a
 	return e, true
 }
