@@ -196,7 +196,7 @@ func (r *runner) call(w []string) error {
 		key, value, _ := strings.Cut(word, "=")
 		a.values[key] = value
 	}
-	c := Caller{ANI: a.take("ANI"), Patience: a.duration("patience")}
+	c := Caller{ANI: a.take("ANI"), Patience: a.duration("patience"), Keys: a.take("keys")}
 	if text := a.take("UserData"); text != "" {
 		var err error
 		if c.UserData, err = telephony.ParseKVList(text); err != nil {

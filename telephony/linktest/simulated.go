@@ -81,6 +81,10 @@ func (s *Simulation) build(site *Site) error {
 	}
 	for _, a := range site.Agents {
 		s.Interactions.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: a.Accept, Reject: a.Reject})
+		how := sim.Handling{AnswerAfter: a.Answer, TalkTime: a.Talk, AfterCallWork: a.Work}
+		if err := s.Switch.AddAgent(sim.Agent{ID: a.ID, Handling: how}); err != nil {
+			return err
+		}
 	}
 	if site.Standby {
 		s.Servers = append(s.Servers, "sim-backup")
@@ -117,7 +121,11 @@ func (w *simulated) Ready(ctx context.Context, dns []string) error {
 }
 
 func (w *simulated) Call(dn string, c Caller) (telephony.ConnID, error) {
-	return w.Switch.Call(dn, sim.Caller{ANI: c.ANI, Patience: c.Patience, UserData: c.UserData})
+	caller := sim.Caller{ANI: c.ANI, Patience: c.Patience, UserData: c.UserData}
+	if c.Keys != "" {
+		caller.Keys = sim.KeyInTurn(c.Keys)
+	}
+	return w.Switch.Call(dn, caller)
 }
 
 func (w *simulated) HangUp(call telephony.ConnID) error  { return w.Switch.HangUp(call) }
