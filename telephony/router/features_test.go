@@ -489,7 +489,7 @@ func TestExplanations(t *testing.T) {
 	assert.Equal(t, "it has waited for less long", told[0].Rivals[0].Why)
 	assert.Equal(t, "its priority is lower", told[0].Rivals[1].Why)
 	assert.Equal(t, router.AgentFree, told[0].Trigger)
-	assert.Equal(t, "bob, because the target became free; bob@.A: no other; before request 5, it has waited for less long, and 1 more", told[0].Brief())
+	assert.Equal(t, "bob, because the target became free; bob@.A: nobody else; before request 5, it has waited for less long, and 1 more", told[0].Brief())
 
 	// Nobody in time: what keeps whom.
 	f.state("ida", router.LoggedOut)
