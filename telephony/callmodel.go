@@ -30,6 +30,7 @@ type party struct {
 	seen    [8]uint64       // sequences of the last events
 	next    int             // in seen
 	touched int             // counts the events
+	old     bool            // no event since the link is up
 	last    *CallAttributes // of the last event
 }
 
@@ -118,8 +119,11 @@ func (m *callModel) admit(e Event) (Event, bool) {
 		return e, seq == 0 || m.inOrder(e, seq)
 	}
 	key := partyKey{a.ConnID, a.ThisDN}
-	if _, changed := e.(*EventPartyChanged); changed && a.PreviousConnID != 0 {
+	if _, changed := e.(*EventPartyChanged); changed && a.PreviousConnID != 0 && a.PreviousConnID != a.ConnID {
 		m.rename(partyKey{a.PreviousConnID, a.ThisDN}, key)
+		if seq > 0 { // what was on its way under the old ConnID comes too late
+			m.ended.set(recentKey{a.PreviousConnID, a.ThisDN}, seq)
+		}
 	}
 	p := m.parties[key]
 	step, state := stepOf(e)
@@ -148,6 +152,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 	p.seen[p.next] = seq
 	p.next = (p.next + 1) % len(p.seen)
 	p.touched++
+	p.old = false
 	p.last = a
 	return e, true
 }

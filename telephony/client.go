@@ -43,8 +43,8 @@ type LinkOptions struct {
 	Random func() float64
 
 	// RequestTimeout is how long an answer to a request is waited for, from Send on;
-	// default 10 s. RequestDeliver, which is answered when an agent has decided, has
-	// 5 minutes at least.
+	// default 10 s. RequestDeliver, RequestTransferInteraction and RequestConferenceInteraction, which
+	// are answered when an agent has decided, have 5 minutes at least.
 	RequestTimeout time.Duration
 
 	// Timeout, when not nil, returns the time for one request; 0: the default above. It
@@ -147,7 +147,10 @@ func (o *LinkOptions) setDefaults() error {
 //     (CanQuery, or CallsAt of EventRegistered). What has happened meanwhile becomes an event with
 //     EventHeader.Synthetic set: a call that is gone is abandoned or released, with the
 //     Cause "resynchronised"; one that has come is queued, wants a route, rings or is
-//     established; changed user data is told.
+//     established; changed user data is told. What is as it was is not told again: what a program
+//     knows of calls goes on to hold after EventLinkConnected. Where the server cannot tell, a
+//     synthetic EventPartyInfo with PartyStateNull follows for each party of which it is not known
+//     any more whether it is still there. States of agents and DNs are not asked for.
 //   - It drops events that come twice, and those that tell of a state that is over,
 //     by EventHeader.Sequence where the server counts and by the state of
 //     the party where it does not. A route request is handed over once, whichever server repeats it.

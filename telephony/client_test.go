@@ -402,6 +402,8 @@ func TestTimeOut(t *testing.T) {
 	r.send(route(2))
 	r.send(&RequestPull{InteractionID: "i"})
 	r.send(&RequestDeliver{InteractionID: "i", AgentID: "a"})
+	r.send(&RequestTransferInteraction{InteractionID: "i", PlaceID: "p", AgentID: "a"})
+	r.send(&RequestConferenceInteraction{InteractionID: "i", PlaceID: "p", AgentID: "a"})
 	r.clock.Advance(2 * time.Second)
 	r.expect("- telephony: the switch has not answered in time: RequestRouteCall within 1s",
 		"- telephony: the switch has not answered in time: RequestPull within 1s")
@@ -412,7 +414,9 @@ func TestTimeOut(t *testing.T) {
 	r.clock.Advance(time.Second)
 	r.expect("- telephony: the switch has not answered in time: RequestMakeCall within 3s")
 	r.clock.Advance(5 * time.Minute)
-	r.expect("- telephony: the switch has not answered in time: RequestDeliver within 5m0s")
+	r.expect("- telephony: the switch has not answered in time: RequestDeliver within 5m0s",
+		"- telephony: the switch has not answered in time: RequestTransferInteraction within 5m0s",
+		"- telephony: the switch has not answered in time: RequestConferenceInteraction within 5m0s")
 }
 
 func TestBackPressure(t *testing.T) {

@@ -19,7 +19,8 @@ type request struct {
 	expire  func() bool
 }
 
-const minDeliverTimeout = 5 * time.Minute
+// minAgentTimeout is for requests that are answered when an agent has decided.
+const minAgentTimeout = 5 * time.Minute
 
 func (c *Client) timeoutOf(req Request) time.Duration {
 	if c.o.Timeout != nil {
@@ -27,8 +28,9 @@ func (c *Client) timeoutOf(req Request) time.Duration {
 			return d
 		}
 	}
-	if _, ok := req.(*RequestDeliver); ok {
-		return max(c.o.RequestTimeout, minDeliverTimeout)
+	switch req.(type) {
+	case *RequestDeliver, *RequestTransferInteraction, *RequestConferenceInteraction:
+		return max(c.o.RequestTimeout, minAgentTimeout)
 	}
 	return c.o.RequestTimeout
 }

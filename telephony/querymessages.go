@@ -65,7 +65,8 @@ type EventAddressInfo struct {
 }
 
 // EventPartyInfo answers RequestQueryCall: ThisDN is in the call, or not any more
-// (PartyStateNull).
+// (PartyStateNull). A Client makes it with EventHeader.Synthetic set after a reconnect, for a
+// party of which the server cannot tell whether it is still in the call.
 type EventPartyInfo struct {
 	EventHeader
 	CallAttributes

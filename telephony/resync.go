@@ -139,14 +139,17 @@ func (c *Client) startResync(h *connection) {
 	c.resync = nil
 	all := c.beginResync()
 	defer c.endResync(all)
+	for _, p := range c.calls.parties {
+		p.old = true
+	}
 	for _, dn := range c.wanted.dns {
 		switch {
 		case h.gone || h != c.active:
 			return
-		case h.registered[dn] != nil:
-			c.ask(h, dn, nil)
-		default:
+		case h.registered[dn] == nil:
 			h.register(c.wanted.by[dn], nil)
+		case c.caps.Has(CanQuery) || c.calls.latest == 0: // else what the backup has kept tells it all
+			c.ask(h, dn, nil)
 		}
 	}
 }
@@ -193,6 +196,10 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 		c.compare(h, dn, calls)
 		return
 	}
+	if !c.caps.Has(CanQuery) {
+		c.doubt(h, dn)
+		return
+	}
 	c.query(h, &RequestQueryAddress{ThisDN: dn}, func(e Event) {
 		info, ok := e.(*EventAddressInfo)
 		if !ok {
@@ -202,6 +209,22 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 			c.compare(h, dn, calls)
 		}
 	})
+}
+
+// doubt says of which parties at a DN nobody can tell whether they are still there. Those
+// that wait at a routing point are kept, so that their route requests are not told twice.
+func (c *Client) doubt(h *connection, dn string) {
+	for _, p := range c.calls.known(dn) {
+		if !p.old || p.last == nil {
+			continue
+		}
+		a := *p.last
+		a.ConnID, a.ThisDN, a.PreviousConnID, a.Cause = p.call, dn, 0, causeResync
+		c.happened(&EventPartyInfo{EventHeader: c.synthetic(h), CallAttributes: a})
+		if p.state != PartyStateRouting {
+			c.calls.remove(p)
+		}
+	}
 }
 
 // query sends a request of the Client itself, if the server can answer it.
@@ -251,6 +274,9 @@ func (c *Client) compare(h *connection, dn string, calls []ConnID) {
 func (c *Client) update(h *connection, info *EventPartyInfo) {
 	a := info.CallAttributes
 	p := c.calls.parties[partyKey{a.ConnID, a.ThisDN}]
+	if seq := info.Sequence; seq > 0 && (p == nil && seq < c.calls.ended.numbers[recentKey{a.ConnID, a.ThisDN}] || p != nil && seq < p.since) {
+		return // the answer came late: an event has told what has become of the party since
+	}
 	state := info.PartyState
 	if state == PartyStateTreatment {
 		state = PartyStateRouting

@@ -233,23 +233,6 @@ func TestEventsDuringResynchronisation(t *testing.T) {
 	r.expect()
 }
 
-// Without queries nothing is made up.
-func TestServerThatCannotTell(t *testing.T) {
-	r := newRig(t, "A", LinkOptions{})
-	r.answers = obliging(nil, nil)
-	r.last().h.Opened(ConnInfo{Capabilities: CanMonitor})
-	r.last().h.Event(&EventLinkConnected{})
-	r.send(register("5000"))
-	r.clock.Advance(0)
-	r.last().h.Event(&EventQueued{CallAttributes: at(1, "5000")})
-	r.last().h.Event(&EventLinkDisconnected{})
-	r.last().h.Event(&EventLinkConnected{})
-	r.clock.Advance(time.Minute)
-	assert.Equal(t, []string{"RequestRegisterAddress ThisDN=5000", "RequestRegisterAddress ThisDN=5000"}, cutNumbers(r.last().take()))
-	assert.Equal(t, "EventRegistered ref=2", r.log[len(r.log)-1])
-	r.log = nil
-}
-
 func TestDuplicatesAndLateEvents(t *testing.T) {
 	r := newRig(t, "A", LinkOptions{})
 	c := r.last()

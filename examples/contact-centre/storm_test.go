@@ -18,7 +18,7 @@ import (
 	"github.com/seed-ff723688/ors/telephony/sim"
 )
 
-var stormSeed = flag.Uint64("storm.seed", 0, "of the random storm; 0: another one in each run")
+var stormSeed = flag.Uint64("storm.seed", 1, "of the random storm; 0: another one in each run")
 
 // TestRandomStorm lets callers, agents, transfers and faults of all kinds happen at random. Afterwards
 // nothing is left: no call, no session, no request, no reservation, no goroutine (the bubble

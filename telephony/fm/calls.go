@@ -38,6 +38,8 @@ type call struct {
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	recalled  string     // the routing point of whose route request the session knows from before a restart
+	unsure    bool       // it comes from a snapshot, and the switch has not been asked
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -175,10 +177,12 @@ func (c *Connector) receive(e telephony.Event) {
 	case *telephony.EventLinkConnected:
 		c.linked = true
 		c.register()
+		c.verify()
 	case *telephony.EventLinkDisconnected:
 		if c.linked { // it was there before
 			c.logger.Warn("link to the switch is down")
 		}
+		c.linked = false
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
 			c.callEvent(e, a)
@@ -205,6 +209,7 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	}
 	data := k.attrs.UserData
 	k.merge(a)
+	k.unsure = false
 	moved := k.follow(e, a)
 	if fresh {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
@@ -350,7 +355,7 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 		return k.dropParty(a.OtherDN)
 	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
 		if k.waiting == a.ThisDN {
-			k.waiting = ""
+			k.waiting, k.recalled = "", ""
 		}
 		if k.due == a.ThisDN {
 			k.due = ""
@@ -380,7 +385,10 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventPartyChanged:
 		c.emit(k.session, k.event(partyChanged, focus(a.ThisDN)))
 	case *telephony.EventRouteRequest:
-		c.emit(k.session, k.event("interaction.onrouterequest"))
+		if k.recalled != a.ThisDN { // the link tells of it again after a restart
+			c.emit(k.session, k.event("interaction.onrouterequest"))
+		}
+		k.recalled = ""
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:

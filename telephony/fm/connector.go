@@ -119,6 +119,7 @@ type Connector struct {
 	link     telephony.Link
 	cancel   func() // of the subscriptions
 	closed   bool
+	linked   bool // the link is connected
 	calls    map[telephony.ConnID]*call
 	ids      map[string]*call   // interactions of every kind that are followed
 	sessions map[string][]*call // by session, in the order in which it got them
@@ -133,7 +134,6 @@ type Connector struct {
 	open        int // registrations not yet answered
 	refused     error
 	isReady     bool
-	linked      bool // the link has been connected
 }
 
 // NewConnector makes a Connector. It does nothing before Open.

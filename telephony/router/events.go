@@ -13,6 +13,11 @@ import (
 // at their DNs or places, and what becomes of the calls in the queues of [Router.SetQueue].
 // Events of other DNs and agents are passed over. DNs are told apart by their number; with more than
 // one switch let each link tell its events to [Router.AtSwitch].
+//
+// Calls stay known while the link is down: after EventLinkConnected a [telephony.Client] tells
+// what has become of them meanwhile, and only that. That a DN does not disturb or is out of
+// service is forgotten then, because nobody tells of its end: a DN taken for open refuses the
+// call, one taken for closed would stay so for ever.
 func (r *Router) Receive(e telephony.Event) { r.receive("", e) }
 
 // Switch is a Router as the link to one switch sees it: what it receives is about DNs of that
@@ -35,18 +40,10 @@ func (r *Router) receive(sw string, e telephony.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := e.(*telephony.EventLinkConnected); ok {
-		// What happened meanwhile is not known. A DN that is taken for free refuses
-		// the call; one that is taken for busy would stay so for ever.
 		for _, l := range r.linesInOrder() {
 			if at(sw, l.sw) {
-				clear(l.calls)
 				l.closed = 0
 				r.changed(l)
-			}
-		}
-		for _, d := range r.devices {
-			if at(sw, d.Switch) {
-				clear(d.calls)
 			}
 		}
 		return
@@ -69,7 +66,7 @@ func (r *Router) receive(sw string, e telephony.Event) {
 // atLine takes an event of a DN where calls are answered.
 func (r *Router) atLine(l *line, e telephony.Event, a *telephony.CallAttributes) {
 	v := l.calls[a.ConnID]
-	switch e.(type) {
+	switch x := e.(type) {
 	case *telephony.EventRinging, *telephony.EventDialing:
 		l.arrive(r, a)
 	case *telephony.EventEstablished:
@@ -84,6 +81,11 @@ func (r *Router) atLine(l *line, e telephony.Event, a *telephony.CallAttributes)
 			return
 		}
 		l.arrive(r, a)
+	case *telephony.EventPartyInfo:
+		if v == nil || x.PartyState != telephony.PartyStateNull {
+			return
+		}
+		delete(l.calls, a.ConnID)
 	case *telephony.EventReleased, *telephony.EventAbandoned, *telephony.EventDiverted:
 		if v == nil {
 			return
@@ -235,7 +237,7 @@ func (r *Router) deviceNamed(number, server string) *device {
 func (r *Router) atQueue(d *device, e telephony.Event, a *telephony.CallAttributes) {
 	since, there := d.calls[a.ConnID]
 	now := r.clock.Now().UnixNano()
-	switch e.(type) {
+	switch e := e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest:
 		if since, moved := d.calls[a.PreviousConnID]; moved && a.PreviousConnID != 0 {
 			delete(d.calls, a.PreviousConnID)
@@ -254,6 +256,10 @@ func (r *Router) atQueue(d *device, e telephony.Event, a *telephony.CallAttribut
 		if there {
 			delete(d.calls, a.ConnID)
 			r.count(&d.counters, abandoned)
+		}
+	case *telephony.EventPartyInfo:
+		if e.PartyState == telephony.PartyStateNull {
+			delete(d.calls, a.ConnID)
 		}
 	}
 }

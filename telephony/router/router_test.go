@@ -409,8 +409,4 @@ func TestStatistics(t *testing.T) {
 	assert.Error(t, err)
 	assert.Equal(t, map[string]int{"VQ": 1}, f.Queues())
 
-	f.Receive(&telephony.EventLinkConnected{}) // what went before is not known any more
-	got, err := f.Statistic("R", "StatAgentsBusy")
-	require.NoError(t, err)
-	assert.Zero(t, got)
 }

@@ -179,6 +179,9 @@ func (c *conn) redirect(r *telephony.RequestRedirectCall, ref int) *refusal {
 		return no
 	}
 	k := x.call
+	if no := k.waitsElsewhere(); no != nil && c.sw.exts[r.Destination] == nil {
+		return no
+	}
 	x.leave(telephony.CallStateRedirected, c, ref)
 	k.goTo(r.Destination)
 	return nil

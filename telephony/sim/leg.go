@@ -113,7 +113,7 @@ func (l *leg) answer(by *conn, ref int) {
 }
 
 // comeBack returns a call that was not answered to its routing point or queue; one
-// that did not come from there goes on without the extension.
+// that did not come from there, or that waits at one already, goes on without the extension.
 func (l *leg) comeBack(why telephony.CallState) {
 	k, s := l.call, l.call.sw
 	if why == telephony.CallStateNoAnswer {
@@ -121,7 +121,7 @@ func (l *leg) comeBack(why telephony.CallState) {
 	}
 	l.leave(why, nil, 0)
 	switch {
-	case s.points[k.from] != nil || s.queues[k.from] != nil:
+	case k.at == "" && (s.points[k.from] != nil || s.queues[k.from] != nil):
 		k.goTo(k.from)
 	default:
 		k.settle(l.dn)

@@ -62,8 +62,20 @@ func (c *conn) complete(dn string, second, first telephony.ConnID, consultation 
 	if x == y || consultation && x.call.parent != y.call {
 		return &refusal{CodeState, fmt.Sprintf("call %s is no consultation of call %s", second, first)}
 	}
+	if no := y.call.waitsElsewhere(); no != nil {
+		return no
+	}
 	join(c, x, y, ref)
 	return nil
+}
+
+// waitsElsewhere tells whether a call with extensions in it waits at a queue or routing point too, as
+// one does whose consultation was joined to it there: it cannot wait at a second one.
+func (k *call) waitsElsewhere() *refusal {
+	if k.at == "" {
+		return nil
+	}
+	return &refusal{CodeState, fmt.Sprintf("call %s waits at DN %s", k.conn, k.at)}
 }
 
 // transfer joins two calls; the extension leaves.
@@ -197,6 +209,9 @@ func (c *conn) muteTransfer(r *telephony.RequestMuteTransfer, ref int) *refusal 
 	if no == nil {
 		no = c.reach(r.Destination, r.Location)
 	}
+	if no == nil {
+		no = x.call.waitsElsewhere()
+	}
 	if no != nil {
 		return no
 	}
@@ -214,6 +229,12 @@ func (c *conn) singleStepTransfer(r *telephony.RequestSingleStepTransfer, ref in
 		return no
 	}
 	k := x.call
+	if no := k.waitsElsewhere(); no != nil && c.sw.exts[r.Destination] == nil {
+		return no
+	}
+	if !k.outside && !slices.ContainsFunc(k.legs, func(l *leg) bool { return l != x && l.state != ringing }) {
+		return &refusal{CodeState, fmt.Sprintf("nobody in call %s has answered whom DN %s could transfer", r.ConnID, r.ThisDN)}
+	}
 	x.leave(telephony.CallStateTransferred, c, ref)
 	k.from = ""
 	for _, p := range r.UserData {
