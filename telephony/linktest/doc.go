@@ -46,6 +46,7 @@
 //	* call $c 5000 ANI=030 patience=20s keys=12 UserData={"k": "v"}   a caller dials; $c is the ConnID
 //	* hang-up $c                                  the caller
 //	* release $c                                  the agent
+//	* agent ann Ready 7001                        who is not logged in logs in at the DN first
 //	* advance 10s
 //	* switch down, * switch up                    the server's connection to the switch
 //	* server stop, * server start                 the first server

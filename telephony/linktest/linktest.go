@@ -48,6 +48,10 @@ type World interface {
 	// Submit has a media server put an interaction into its Queue, and returns its id.
 	Submit(i telephony.Interaction) (id string, err error)
 
+	// SetAgent has an agent do something at his telephone. One who is not logged in logs in at
+	// dn first.
+	SetAgent(id string, s telephony.AgentState, dn string) error
+
 	// SetConnected takes the connection between the servers and the switch away, or gives
 	// it back.
 	SetConnected(connected bool) error

@@ -135,6 +135,25 @@ func (w *simulated) Submit(i telephony.Interaction) (string, error) {
 	return w.Simulation.Interactions.Submit(i)
 }
 
+func (w *simulated) SetAgent(id string, s telephony.AgentState, dn string) error {
+	is, err := w.Switch.Agent(id)
+	if err == nil && is.State == sim.AgentLoggedOut && s != telephony.AgentStateLoggedOut {
+		err = w.Switch.Login(id, dn)
+	}
+	if err != nil {
+		return err
+	}
+	switch s {
+	case telephony.AgentStateReady:
+		return w.Switch.Ready(id)
+	case telephony.AgentStateNotReady:
+		return w.Switch.NotReady(id, telephony.WorkModeUnknown, nil)
+	case telephony.AgentStateAfterCallWork:
+		return w.Switch.NotReady(id, telephony.WorkModeAfterCallWork, nil)
+	}
+	return w.Switch.Logout(id)
+}
+
 func (w *simulated) SetConnected(connected bool) error {
 	w.Switch.SetConnected(connected)
 	return nil
