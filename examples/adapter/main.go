@@ -11,6 +11,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -24,14 +25,15 @@ func main() {
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, os.Stdout, *address, *secret); err != nil {
+	if err := run(ctx, os.Stdout, os.Stderr, *address, *secret); err != nil {
 		fmt.Fprintln(os.Stderr, "adapter:", err)
 		os.Exit(1)
 	}
 }
 
-// run routes one call and prints what the switch says.
-func run(ctx context.Context, out io.Writer, address, secretFile string) error {
+// run routes one call and prints what the switch says; to problems goes what an operator has to
+// know.
+func run(ctx context.Context, out, problems io.Writer, address, secretFile string) error {
 	var opts bridge.DriverOptions
 	if secretFile != "" {
 		secret, err := os.ReadFile(secretFile)
@@ -44,7 +46,9 @@ func run(ctx context.Context, out io.Writer, address, secretFile string) error {
 	if err != nil {
 		return err
 	}
-	link, err := telephony.Open(driver, []telephony.Endpoint{{Address: address}}, nil)
+	// A link keeps trying; why it has to is told to its Logger.
+	logger := slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	link, err := telephony.Open(driver, []telephony.Endpoint{{Address: address}}, &telephony.LinkOptions{Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestAdapter(t *testing.T) {
 			require.True(t, ok, lines.Text())
 
 			var out strings.Builder
-			require.NoError(t, run(t.Context(), &out, address, secretFile))
+			require.NoError(t, run(t.Context(), &out, os.Stderr, address, secretFile))
 			assert.Equal(t, "connected, it can Monitor|Route\ncall from 030123 with {\"customer\": \"4711\"}\nrouted to 7001\n", out.String())
 		})
 	}
