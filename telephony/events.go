@@ -49,6 +49,7 @@ type EventRouteRequest struct {
 type EventRouteUsed struct {
 	EventHeader
 	CallAttributes
+	RouteType RouteType // that of the request; RouteTypeUnknown where the server does not tell
 }
 
 // EventDiverted says that a call has left the queue or routing point ThisDN.

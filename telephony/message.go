@@ -63,8 +63,20 @@ type CallAttributes struct {
 	CallState        CallState
 	Cause            string // why, in the words of who sends the event; may be empty
 	NetworkCallState NetworkCallState
-	NetworkCallID    int // the call, as the network numbers it
-	NetworkNodeID    int // the node of the network that numbers it
+	NetworkCallID    int    // the call, as the network numbers it
+	NetworkNodeID    int    // the node of the network that numbers it
+	NodeID           int    // the node of the switch; 0 when unknown
+	CallThreadID     string // the same for all calls that came from one another
+
+	// The network's numbers of the call from which this one was transferred.
+	TransferredNetworkCallID int
+	TransferredNetworkNodeID int
+
+	// How the call comes from another switch, or is to be sent there.
+	XReferenceID int    // of the transaction between the two servers
+	XRouteType   int    // how the call is taken from one to the other, as the server numbers it
+	AccessNumber string // what is dialled to reach the other switch
+	LocationInfo string // the other switch or server
 
 	CustomerID   string // the tenant
 	HomeLocation string // the switch where the call began

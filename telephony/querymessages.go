@@ -59,6 +59,8 @@ type EventAddressInfo struct {
 	AddressType AddressType
 	AgentID     string // logged in there; may be empty
 	WorkMode    AgentWorkMode
+	InfoType    int // what the server tells of the DN, and its state, as it numbers them;
+	InfoStatus  int // Extensions have what we read
 	Extensions  KVList
 }
 

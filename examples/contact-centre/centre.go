@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
-	"time"
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/datamodel"
@@ -39,7 +38,7 @@ type settings struct {
 	skills   func(i int) map[string]int // of agent i
 	rand     *rand.Rand
 	trace    func(telephony.Event)
-	chosen   func(id telephony.ConnID, now time.Time, queue, why string) // told of decisions of the router; nil: nobody
+	decided  func(router.Explanation) // told of the decisions of the router; nil: nobody
 	started  func(session.Info)
 	ended    func(session.Info, session.Result)
 	logger   *slog.Logger
@@ -54,7 +53,7 @@ type settings struct {
 type centre struct {
 	sw        *sim.Switch
 	link      telephony.Link
-	router    *explained
+	router    *router.Router
 	connector *fm.Connector
 	engine    *session.Engine
 	agents    []string // ids
@@ -73,7 +72,7 @@ func newCentre(s settings) (c *centre, err error) {
 		s.link = func(sw *sim.Switch) (telephony.Link, error) { return sw.Connect(), nil }
 	}
 	c = &centre{sw: sim.New(&sim.Options{Clock: s.clock, Name: "Main", Trace: s.trace, NoAnswer: sim.NoAnswerNotReady})}
-	c.router = &explained{Router: router.New(&router.Options{Clock: s.clock}), clock: s.clock, chosen: s.chosen}
+	c.router = router.New(&router.Options{Clock: s.clock, Decided: s.decided})
 	site := &config.Site{
 		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{{Number: entry, Type: config.RoutingPoint,
 			Annex: config.Annex{"Orchestration": {"application": "script:Strategy"}}}}}},
@@ -121,29 +120,7 @@ func newCentre(s settings) (c *centre, err error) {
 	if c.link, err = s.link(c.sw); err != nil {
 		return nil, err
 	}
-	c.link.Subscribe(c.states)
 	return c, c.connector.Open(c.engine, c.link)
-}
-
-// states tells the router what agents say.
-func (c *centre) states(e telephony.Event) {
-	var id string
-	var state router.AgentState
-	switch e := e.(type) {
-	case *telephony.EventAgentLogin:
-		id, state = e.AgentID, router.NotReady
-	case *telephony.EventAgentLogout:
-		id, state = e.AgentID, router.LoggedOut
-	case *telephony.EventAgentReady:
-		id, state = e.AgentID, router.Ready
-	case *telephony.EventAgentNotReady:
-		id, state = e.AgentID, router.NotReady
-	case *telephony.EventAgentAfterCallWork:
-		id, state = e.AgentID, router.AfterCallWork
-	default:
-		return
-	}
-	_ = c.router.SetAgentState(id, state) // an agent who has left the router meanwhile
 }
 
 // ready has all agents log in and be ready, once the DNs are registered.
@@ -166,26 +143,4 @@ func (c *centre) close() {
 	_ = c.connector.Close() // nothing is left to lose
 	_ = c.engine.Shutdown(context.Background())
 	_ = c.link.Close()
-}
-
-// explained is a router that tells why it chose whom.
-type explained struct {
-	*router.Router
-	clock  session.Clock
-	chosen func(id telephony.ConnID, now time.Time, queue, why string)
-}
-
-// Submit implements fm.TargetSelector.
-func (x *explained) Submit(req router.Request, notify func(router.Selection, error)) (router.ID, error) {
-	if x.chosen == nil {
-		return x.Router.Submit(req, notify)
-	}
-	return x.Router.Submit(req, func(s router.Selection, err error) {
-		why := fmt.Sprint(s.Why)
-		if err != nil {
-			why = err.Error()
-		}
-		x.chosen(req.ConnID, x.clock.Now(), s.Queue, why)
-		notify(s, err)
-	})
 }

@@ -50,11 +50,11 @@ func run(out, problems io.Writer, agents, calls int, seed uint64) error {
 			AfterCallWork: sim.Uniform(10*time.Second, 40*time.Second),
 			NoAnswer:      0.01,
 		},
-		point:  sim.RoutePoint{RingTimeout: 15 * time.Second},
-		rand:   rand.New(rand.NewPCG(seed, 1)),
-		trace:  report.event,
-		chosen: report.chosen,
-		logger: slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		point:   sim.RoutePoint{RingTimeout: 15 * time.Second},
+		rand:    rand.New(rand.NewPCG(seed, 1)),
+		trace:   report.event,
+		decided: report.decided,
+		logger:  slog.New(slog.NewTextHandler(problems, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/telephony"
+	"github.com/seed-ff723688/ors/telephony/router"
 	"github.com/seed-ff723688/ors/telephony/sim"
 )
 
@@ -27,6 +28,7 @@ type visit struct {
 // report listens to the switch.
 type report struct {
 	visits  map[telephony.ConnID]*visit
+	byID    map[string]*visit // as sessions and the router name calls
 	order   []telephony.ConnID
 	begin   time.Time
 	talking map[string]time.Time // since when, by DN
@@ -35,7 +37,7 @@ type report struct {
 }
 
 func newReport(begin time.Time) *report {
-	return &report{visits: map[telephony.ConnID]*visit{}, begin: begin, talking: map[string]time.Time{}}
+	return &report{visits: map[telephony.ConnID]*visit{}, byID: map[string]*visit{}, begin: begin, talking: map[string]time.Time{}}
 }
 
 // event takes note of an event.
@@ -48,7 +50,7 @@ func (r *report) event(e telephony.Event) {
 	v := r.visits[a.ConnID]
 	if v == nil {
 		v = &visit{arrived: now, skill: "none"}
-		r.visits[a.ConnID] = v
+		r.visits[a.ConnID], r.byID[string(a.CallUUID)] = v, v
 		r.order = append(r.order, a.ConnID)
 	}
 	text := e.Name() + " at " + a.ThisDN
@@ -91,11 +93,11 @@ func (v *visit) tell(now time.Time, text string) {
 	v.story = append(v.story, fmt.Sprintf("%8.3fs  %s", now.Sub(v.arrived).Seconds(), text))
 }
 
-// chosen takes note of a decision of the router.
-func (r *report) chosen(id telephony.ConnID, now time.Time, queue, why string) {
-	if v := r.visits[id]; v != nil {
-		v.skill = strings.TrimPrefix(queue, "VQ_")
-		v.tell(now, "  router, "+queue+": "+why)
+// decided takes note of a decision of the router.
+func (r *report) decided(e router.Explanation) {
+	if v := r.byID[e.Interaction]; v != nil {
+		v.skill = strings.TrimPrefix(e.Queue, "VQ_")
+		v.tell(e.Time, "  router, "+e.Queue+": "+e.Brief())
 	}
 }
 

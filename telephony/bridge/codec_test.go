@@ -88,6 +88,9 @@ func sampleList(r *rand.Rand, depth int) telephony.KVList {
 // reads what was written.
 func TestMessages(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
+	for name, m := range messageCodec().messages {
+		assert.LessOrEqual(t, len(m.plan.attributes), 256, "%s: bits for what was seen", name)
+	}
 	for _, name := range telephony.MessageNames() {
 		for range 20 {
 			m, err := telephony.NewMessage(name)

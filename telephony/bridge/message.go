@@ -170,16 +170,16 @@ func (p *plan) append(dst []byte, v reflect.Value) []byte {
 // read reads a JSON object into a struct. Unknown members are skipped.
 func (p *plan) read(in *parser, v reflect.Value) error {
 	next := 0
-	var seen uint64
+	var seen [4]uint64 // a bit for each attribute; a test counts them
 	return in.object(func(name string) error {
 		i := p.find(name, next)
 		if i < 0 {
 			return in.skip()
 		}
-		if seen&(1<<i) != 0 {
+		if seen[i/64]&(1<<(i%64)) != 0 {
 			return in.fail("attribute %s is given twice", name)
 		}
-		seen |= 1 << i
+		seen[i/64] |= 1 << (i % 64)
 		next = i + 1
 		return p.attributes[i].read(in, v.FieldByIndex(p.attributes[i].index))
 	})

@@ -25,6 +25,8 @@ type call struct {
 	due       string                   // the DN where it is queued and no route request has come yet
 	held      []func(*call)            // what has been asked for before the route request, in order
 	merged    *call                    // the call that this one has become part of
+	former    []telephony.ConnID       // of those that have become part of this one
+	moved     map[string]bool          // DNs that came with them, and of which nothing was heard since
 
 	media   *telephony.Interaction // nil for calls
 	present bool                   // it is in the hands of strategies
@@ -38,6 +40,8 @@ type call struct {
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	recalled  string     // the routing point of whose route request the session knows from before a restart
+	unsure    bool       // it comes from a snapshot, and the switch has not been asked
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -175,10 +179,12 @@ func (c *Connector) receive(e telephony.Event) {
 	case *telephony.EventLinkConnected:
 		c.linked = true
 		c.register()
+		c.verify()
 	case *telephony.EventLinkDisconnected:
 		if c.linked { // it was there before
 			c.logger.Warn("link to the switch is down")
 		}
+		c.linked = false
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
 			c.callEvent(e, a)
@@ -189,6 +195,13 @@ func (c *Connector) receive(e telephony.Event) {
 func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	c.mergeCalls(e, a)
 	k := c.calls[a.ConnID]
+	if k == nil {
+		if e := c.late(e, a); e != nil {
+			a, _ := telephony.CallOf(e)
+			c.callEvent(e, a)
+			return
+		}
+	}
 	fresh := false
 	switch e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest, *telephony.EventRinging:
@@ -204,7 +217,9 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		return
 	}
 	data := k.attrs.UserData
+	delete(k.moved, a.ThisDN)
 	k.merge(a)
+	k.unsure = false
 	moved := k.follow(e, a)
 	if fresh {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
@@ -350,7 +365,7 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 		return k.dropParty(a.OtherDN)
 	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
 		if k.waiting == a.ThisDN {
-			k.waiting = ""
+			k.waiting, k.recalled = "", ""
 		}
 		if k.due == a.ThisDN {
 			k.due = ""
@@ -380,7 +395,10 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventPartyChanged:
 		c.emit(k.session, k.event(partyChanged, focus(a.ThisDN)))
 	case *telephony.EventRouteRequest:
-		c.emit(k.session, k.event("interaction.onrouterequest"))
+		if k.recalled != a.ThisDN { // the link tells of it again after a restart
+			c.emit(k.session, k.event("interaction.onrouterequest"))
+		}
+		k.recalled = ""
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:

@@ -100,6 +100,15 @@
 // and none of the data of the first. Options.Logger is told of each refused arrival once,
 // session.Options.Logger of each session that failed.
 //
+// # After a restart
+//
+// With a store, call Engine.Recover after Open. Sessions that come back have their interactions again, as their scripts
+// saw them last, and what the functions of _genesys.queue have set. The Connector asks the switch, and
+// the interaction server, whether each is still there, by writing the session id into its user data once more;
+// for one that is refused interaction.deleted comes. While the link is down, or where it cannot change user data, the
+// events of a call tell what became of it. A new session that has taken a call meanwhile keeps
+// it; the one that comes back then hears interaction.deleted with resultof associate.
+//
 // # Attributes
 //
 // MODULES.md, beside this file, lists every element with its attributes. An attribute is of one of three kinds:
@@ -238,10 +247,9 @@
 // MODULES.md has every element, attribute, event and function with its status; it is
 // made from the tables that [Specs] returns. Beside that:
 //
-//   - <ixn:createcall type="predictive"> is answered with its error event.
 //   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery,
 //     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
-//     so give their states a time-out; nor are calls linked to their sessions again.
+//     so give their states a time-out.
 package fm

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/otto"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
@@ -27,21 +28,24 @@ import (
 // time. Documents log what they see; log holds "session: text".
 type world struct {
 	testing.TB
-	clock  *session.VirtualClock
-	sw     *sim.Switch
-	link   *telephony.Client
-	engine *session.Engine
-	conn   *fm.Connector
-	files  map[string]string // documents by URL
-	apps   map[string][]string
-	params map[string]string
-	log    []string
-	ids    int
-	lang   datamodel.Language
-	server *sim.InteractionServer // nil without
-	away   bool                   // the server cannot be reached
-	set    func(*fm.Options)      // changes the settings of the connector; nil without
-	refuse error                  // that Application returns
+	clock     *session.VirtualClock
+	sw        *sim.Switch
+	link      *telephony.Client
+	engine    *session.Engine
+	conn      *fm.Connector
+	files     map[string]string // documents by URL
+	apps      map[string][]string
+	params    map[string]string
+	log       []string
+	ids       int
+	lang      datamodel.Language
+	server    *sim.InteractionServer // nil without
+	away      bool                   // the server cannot be reached
+	store     persistence.Store      // nil without
+	unplugged bool                   // the switch cannot be reached
+	recovered int                    // sessions
+	set       func(*fm.Options)      // changes the settings of the connector; nil without
+	refuse    error                  // that Application returns
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -84,14 +88,21 @@ func (w *world) open(link telephony.Link, dns ...string) {
 			w.log = append(w.log, id+": "+e.Text)
 		},
 		Trace: witness(w),
+		Store: w.store,
 	}
 	w.conn.Install(opts)
 	var err error
 	w.engine, err = session.New(opts)
 	require.NoError(w, err)
 	require.NoError(w, w.conn.Open(w.engine, link))
+	if w.store != nil {
+		w.recovered, err = w.engine.Recover(w.Context())
+		require.NoError(w, err)
+	}
 	w.clock.Advance(0)
-	require.NoError(w, w.conn.Ready(w.Context()))
+	if !w.unplugged {
+		require.NoError(w, w.conn.Ready(w.Context()))
+	}
 	w.Cleanup(func() {
 		assert.NoError(w, w.conn.Close())
 		assert.NoError(w, w.engine.Shutdown(context.Background()))

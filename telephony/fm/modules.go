@@ -17,7 +17,7 @@ type part struct {
 func parts(c *Connector) []part {
 	ixn, dialog, queue := interactionSpec(), dialogSpec(), queueSpec()
 	return []part{
-		{ixn, interactionModule{ixn}, (*Connector).interaction},
+		{ixn, interactionModule{ixn, c}, (*Connector).interaction},
 		{dialog, dialogModule{dialog}, (*Connector).dialog},
 		{queue, queueModule{queue, c}, (*Connector).queue},
 	}

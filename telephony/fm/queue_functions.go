@@ -190,12 +190,12 @@ func (s *queueState) useCapacity(args arguments) (datamodel.Value, error) {
 
 // oneOf reads a number of an enumeration, or its name.
 func oneOf(v datamodel.Value, of *view) (datamodel.Value, error) {
-	for _, name := range of.names {
-		if n := of.values[name]; v == n || strings.EqualFold(asText(v), name) {
-			return n, nil
+	for _, m := range of.o.Members() {
+		if v == m.Value || strings.EqualFold(asText(v), m.Name) {
+			return m.Value, nil
 		}
 	}
-	return nil, fmt.Errorf("%.80q is none of %s", asText(v), strings.Join(of.names, ", "))
+	return nil, fmt.Errorf("%.80q is none of %s", asText(v), strings.Join(of.Names(), ", "))
 }
 
 func (s *queueState) useCustomAgentType(args arguments) (datamodel.Value, error) {

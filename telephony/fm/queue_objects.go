@@ -27,7 +27,11 @@ func (s *queueState) Snapshot(dst []byte) ([]byte, error) {
 
 // Restore implements scxml.ModuleState.
 func (s *queueState) Restore(snapshot []byte) (err error) {
-	s.settings, err = readSettings(snapshot)
+	if s.settings, err = readSettings(snapshot); err == nil && s.c != nil && s.settings != nil {
+		s.c.mu.Lock()
+		defer s.c.mu.Unlock()
+		s.c.setQueue(s.context.SessionID(), s.settings)
+	}
 	return err
 }
 

@@ -131,14 +131,13 @@ func (c *Connector) objective(k *call, settings *datamodel.Object) time.Duration
 // overwriteDNIS is the DNIS that a call gets from a route of type
 // RouteTypeOverwriteDNIS; empty leaves it to the switch.
 func (c *Connector) overwriteDNIS(k *call, session string, t telephony.RouteType) string {
-	n, _ := memberNumber(c.settings[session], settingDNIS)
-	if t != telephony.RouteTypeOverwriteDNIS || int(n) >= len(overwriteTypes.names) || n < 0 {
-		return ""
-	}
-	switch overwriteTypes.names[int(n)] {
-	case "UseANI":
+	kind, _ := c.settings[session].Get(settingDNIS)
+	is := func(name string) bool { n, _ := overwriteTypes.Get(name); return kind == n }
+	switch {
+	case t != telephony.RouteTypeOverwriteDNIS:
+	case is("UseANI"):
 		return k.attrs.ANI
-	case "UseDNIS":
+	case is("UseDNIS"):
 		return k.attrs.DNIS
 	}
 	return ""

@@ -8,30 +8,30 @@ import (
 
 // atAgent takes an event of an agent, and reports whether it is one. Events at a
 // DN are about calls, those of an Interaction Server about all other media.
-func (r *Router) atAgent(e telephony.Event) bool {
+func (r *Router) atAgent(sw string, e telephony.Event) bool {
 	switch e := e.(type) {
 	case *telephony.EventAgentLogin:
-		r.loggedInAt(e.Agent())
+		r.loggedInAt(sw, e.Agent())
 	case *telephony.EventAgentLogout:
-		r.loggedOutAt(e.Agent())
+		r.loggedOutAt(sw, e.Agent())
 	case *telephony.EventAgentReady:
-		r.saidAt(e.Agent(), Ready)
+		r.saidAt(sw, e.Agent(), Ready)
 	case *telephony.EventAgentNotReady:
 		if e.WorkMode == telephony.WorkModeAfterCallWork {
-			r.saidAt(e.Agent(), AfterCallWork)
+			r.saidAt(sw, e.Agent(), AfterCallWork)
 		} else {
-			r.saidAt(e.Agent(), NotReady)
+			r.saidAt(sw, e.Agent(), NotReady)
 		}
 	case *telephony.EventAgentAfterCallWork:
-		r.saidAt(e.Agent(), AfterCallWork)
+		r.saidAt(sw, e.Agent(), AfterCallWork)
 	case *telephony.EventDNDOn:
-		r.close(e.ThisDN, undisturbed, true)
+		r.close(sw, e.ThisDN, undisturbed, true)
 	case *telephony.EventDNDOff:
-		r.close(e.ThisDN, undisturbed, false)
+		r.close(sw, e.ThisDN, undisturbed, false)
 	case *telephony.EventDNOutOfService:
-		r.close(e.ThisDN, outOfService, true)
+		r.close(sw, e.ThisDN, outOfService, true)
 	case *telephony.EventDNBackInService:
-		r.close(e.ThisDN, outOfService, false)
+		r.close(sw, e.ThisDN, outOfService, false)
 	default:
 		return false
 	}
@@ -39,7 +39,7 @@ func (r *Router) atAgent(e telephony.Event) bool {
 }
 
 // agentAt finds the agent whom an event is about: by login, or by where he sits.
-func (r *Router) agentAt(a *telephony.AgentAttributes) *resource {
+func (r *Router) agentAt(sw string, a *telephony.AgentAttributes) *resource {
 	if res := r.logins[a.AgentID]; res != nil {
 		return res
 	}
@@ -49,8 +49,8 @@ func (r *Router) agentAt(a *telephony.AgentAttributes) *resource {
 	here := r.places[a.PlaceID]
 	if a.ThisDN != "" {
 		here = nil
-		if l := r.lines[a.ThisDN]; l != nil {
-			here = l.users
+		for _, l := range r.linesAt(a.ThisDN, sw) {
+			here = append(here, l.users...)
 		}
 	}
 	if i := slices.IndexFunc(here, func(res *resource) bool { return res.agent != nil && res.loggedIn() }); i >= 0 {
@@ -67,8 +67,8 @@ func mediaAt(a *telephony.AgentAttributes) string {
 	return Voice
 }
 
-func (r *Router) loggedInAt(a *telephony.AgentAttributes) {
-	res := r.agentAt(a)
+func (r *Router) loggedInAt(sw string, a *telephony.AgentAttributes) {
+	res := r.agentAt(sw, a)
 	if res == nil {
 		return
 	}
@@ -79,8 +79,10 @@ func (r *Router) loggedInAt(a *telephony.AgentAttributes) {
 	if at.DN == "" {
 		at.DN = res.dn
 	}
-	at.Switch = res.sw
-	if q := a.ThisQueue + "@" + res.sw; a.ThisQueue != "" && !slices.Contains(at.Queues, q) {
+	if at.Switch = sw; sw == "" {
+		at.Switch = res.sw
+	}
+	if q := a.ThisQueue + "@" + at.Switch; a.ThisQueue != "" && !slices.Contains(at.Queues, q) {
 		at.Queues = append(at.Queues, q)
 	}
 	place := res.place
@@ -93,8 +95,8 @@ func (r *Router) loggedInAt(a *telephony.AgentAttributes) {
 	r.lose(lost)
 }
 
-func (r *Router) loggedOutAt(a *telephony.AgentAttributes) {
-	res := r.agentAt(a)
+func (r *Router) loggedOutAt(sw string, a *telephony.AgentAttributes) {
+	res := r.agentAt(sw, a)
 	if res == nil {
 		return
 	}
@@ -111,8 +113,8 @@ func (r *Router) loggedOutAt(a *telephony.AgentAttributes) {
 
 // saidAt takes the state of an agent. One whose login has not been seen is
 // logged in.
-func (r *Router) saidAt(a *telephony.AgentAttributes, s AgentState) {
-	if res := r.agentAt(a); res != nil {
+func (r *Router) saidAt(sw string, a *telephony.AgentAttributes, s AgentState) {
+	if res := r.agentAt(sw, a); res != nil {
 		r.tell(res, mediaAt(a), s)
 	}
 }
@@ -125,15 +127,13 @@ const (
 	outOfService
 )
 
-func (r *Router) close(dn string, why closure, closed bool) {
-	l := r.lines[dn]
-	if l == nil {
-		return
+func (r *Router) close(sw, dn string, why closure, closed bool) {
+	for _, l := range r.linesAt(dn, sw) {
+		if closed {
+			l.closed |= why
+		} else {
+			l.closed &^= why
+		}
+		r.changed(l)
 	}
-	if closed {
-		l.closed |= why
-	} else {
-		l.closed &^= why
-	}
-	r.changed(l)
 }

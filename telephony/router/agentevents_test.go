@@ -63,3 +63,48 @@ func TestAgentsSpeakAtTheirTelephones(t *testing.T) {
 	}
 	require.NoError(t, f.Audit())
 }
+
+// TestTwoSwitches has the same numbers at two switches.
+func TestTwoSwitches(t *testing.T) {
+	f := newFloor(t, router.Options{})
+	for id, sw := range map[string]string{"ann": "Berlin", "bob": "Rome"} {
+		require.NoError(t, f.SetAgent(router.Agent{ID: id, DN: "7001", Switch: sw}))
+		require.NoError(t, f.SetQueue(router.Queue{Number: "8000", Switch: sw}))
+	}
+	berlin, rome := f.AtSwitch("Berlin"), f.AtSwitch("Rome")
+	ready := &telephony.EventAgentReady{AgentAttributes: telephony.AgentAttributes{ThisDN: "7001"}}
+	login := func(id string) telephony.Event {
+		return &telephony.EventAgentLogin{AgentAttributes: telephony.AgentAttributes{ThisDN: "7001", AgentID: id}}
+	}
+	berlin.Receive(login("ann"))
+	rome.Receive(login("bob"))
+	rome.Receive(ready)
+	berlin.Receive(ready)
+	rome.Receive(&telephony.EventRinging{CallAttributes: telephony.CallAttributes{ThisDN: "7001", ConnID: 1}})
+	f.submit("a", "bob@.A, ann@.A", nil)
+	f.expect("a: ann")
+	berlin.Receive(&telephony.EventRinging{CallAttributes: telephony.CallAttributes{ThisDN: "7001", ConnID: 2}})
+	f.submit("b", "7001@Rome.DN", nil)
+	f.submit("c", "7001@Berlin.DN", nil)
+	f.expect()
+	rome.Receive(&telephony.EventReleased{CallAttributes: telephony.CallAttributes{ThisDN: "7001", ConnID: 1}})
+	f.expect("b: 7001")
+	berlin.Receive(&telephony.EventDNDOn{ThisDN: "7001"})
+	berlin.Receive(&telephony.EventReleased{CallAttributes: telephony.CallAttributes{ThisDN: "7001", ConnID: 2}})
+	f.expect()
+	rome.Receive(&telephony.EventLinkConnected{}) // says nothing of Berlin
+	f.expect()
+	berlin.Receive(&telephony.EventLinkConnected{})
+	f.expect("c: 7001")
+
+	rome.Receive(&telephony.EventQueued{CallAttributes: telephony.CallAttributes{ThisDN: "8000", ThisQueue: "8000", ConnID: 3}})
+	assert.Equal(t, 0.0, f.statistic("8000@Berlin.Q", "CallsWaiting"))
+	assert.Equal(t, 1.0, f.statistic("8000@Rome.Q", "CallsWaiting"))
+
+	// He moves to the other switch, to the same number.
+	require.NoError(t, f.Login("ann", router.Login{Switch: "Rome"}))
+	s, err := f.AgentStatus("ann")
+	require.NoError(t, err)
+	assert.Equal(t, "7001 Rome", s.DN+" "+s.Switch)
+	require.NoError(t, f.Audit())
+}

@@ -330,7 +330,8 @@ func (r *Router) seat(res *resource, at Login) (lost []*request) {
 			r.places[at.Place] = append(r.places[at.Place], res)
 		}
 	}
-	if res.dn != at.DN && res.line != nil {
+	elsewhere := res.line != nil && res.line.sw != "" && at.Switch != "" && res.line.sw != at.Switch
+	if res.line != nil && (res.dn != at.DN || elsewhere) {
 		for _, q := range res.line.holders {
 			if q.chosen == res {
 				lost = append(lost, q)

@@ -64,7 +64,8 @@
 // # Why
 //
 // Selection.Why tells in short. Options.Decided is handed a whole [Explanation] of every decision: each
-// candidate with the reason why he was not taken, and the requests that went without. [Router.Explain] does so for a request
+// candidate with the reason why he was not taken, and the requests that went without; and of every request that found
+// nobody in time. [Router.Explain] does so for a request
 // that waits. What is not asked for is not made.
 //
 // # Cost and limits
@@ -74,7 +75,8 @@
 // means. It does not grow with the number of requests. Targets that mean the same share their agents, as a set of bits: one for
 // each different skill expression or group that somebody waits for, and for the 2,000 used last.
 //
-// DNs are told apart by their number, not by their switch. State is kept in memory only. Requests, agents,
+// DNs are told apart by their number and, where links have [Router.AtSwitch], their switch; an agent or a target that
+// names no switch means the number at any. State is kept in memory only. Requests, agents,
 // groups, queues and media are bounded by Options, targets of a request by 1,000; text of an expression by 16 KB
 // and a depth of 100.
 //

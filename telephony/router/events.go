@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,33 +11,54 @@ import (
 
 // Receive takes the events of a link: they tell which DNs are in calls, what agents say
 // at their DNs or places, and what becomes of the calls in the queues of [Router.SetQueue].
-// Events of other DNs and agents are passed over.
+// Events of other DNs and agents are passed over. DNs are told apart by their number; with more than
+// one switch let each link tell its events to [Router.AtSwitch].
 //
 // Calls stay known while the link is down: after EventLinkConnected a [telephony.Client] tells
 // what has become of them meanwhile, and only that. That a DN does not disturb or is out of
 // service is forgotten then, because nobody tells of its end: a DN taken for open refuses the
 // call, one taken for closed would stay so for ever.
-func (r *Router) Receive(e telephony.Event) {
+func (r *Router) Receive(e telephony.Event) { r.receive("", e) }
+
+// Switch is a Router as the link to one switch sees it: what it receives is about DNs of that
+// switch, also where another has the same number. It is given to the connector of that link in
+// place of the Router.
+type Switch struct {
+	*Router
+	name string
+}
+
+// AtSwitch returns the router as the switch of this name, that of Agent.Switch and of
+// targets, sees it.
+func (r *Router) AtSwitch(name string) *Switch { return &Switch{r, name} }
+
+// Receive takes the events of the link to the switch; see Router.Receive.
+func (s *Switch) Receive(e telephony.Event) { s.receive(s.name, e) }
+
+// receive takes an event of a switch; an empty name is any of them.
+func (r *Router) receive(sw string, e telephony.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, ok := e.(*telephony.EventLinkConnected); ok {
 		for _, l := range r.linesInOrder() {
-			l.closed = 0
-			r.changed(l)
+			if at(sw, l.sw) {
+				l.closed = 0
+				r.changed(l)
+			}
 		}
 		return
 	}
-	if r.atAgent(e) {
+	if r.atAgent(sw, e) {
 		return
 	}
 	a, ok := telephony.CallOf(e)
 	if !ok {
 		return
 	}
-	if d := r.devices[a.ThisDN]; d != nil {
+	if d := r.deviceOf(a.ThisDN, sw); d != nil {
 		r.atQueue(d, e, a)
 	}
-	if l := r.lines[a.ThisDN]; l != nil {
+	for _, l := range r.linesAt(a.ThisDN, sw) {
 		r.atLine(l, e, a)
 	}
 }
@@ -139,10 +161,12 @@ func (r *Router) notAnswered(l *line, v *visit) {
 
 func (r *Router) linesInOrder() []*line {
 	all := make([]*line, 0, len(r.lines))
-	for _, l := range r.lines {
-		all = append(all, l)
+	for _, lines := range r.lines {
+		all = append(all, lines...)
 	}
-	slices.SortFunc(all, func(x, y *line) int { return strings.Compare(x.dn, y.dn) })
+	slices.SortFunc(all, func(x, y *line) int {
+		return cmp.Or(strings.Compare(x.dn, y.dn), strings.Compare(x.sw, y.sw))
+	})
 	return all
 }
 
@@ -168,15 +192,45 @@ func (r *Router) SetQueue(q Queue) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if d := r.devices[q.Number]; d != nil {
-		d.Queue = q
+	if d := r.deviceOf(q.Number, q.Switch); d != nil {
+		if q.Switch != "" && d.Switch == "" {
+			delete(r.devices, d.Queue)
+			d.Queue, r.devices[q] = q, d
+		}
 		return nil
 	}
 	if len(r.devices) >= r.opts.MaxQueues {
 		return tooMany("queues", r.opts.MaxQueues)
 	}
-	r.devices[q.Number] = &device{Queue: q, calls: map[telephony.ConnID]int64{}}
+	r.devices[q] = &device{Queue: q, calls: map[telephony.ConnID]int64{}}
 	return nil
+}
+
+// deviceOf returns the queue with a number at a switch; where one of the two names no switch,
+// the number decides.
+func (r *Router) deviceOf(number, sw string) *device {
+	if d := r.devices[Queue{number, sw}]; d != nil || sw != "" {
+		if d == nil {
+			d = r.devices[Queue{Number: number}]
+		}
+		return d
+	}
+	var found *device
+	for q, d := range r.devices {
+		if q.Number == number && (found == nil || q.Switch < found.Switch) {
+			found = d
+		}
+	}
+	return found
+}
+
+// deviceNamed returns the queue that a target means, whose server may be a Stat Server and not the
+// switch.
+func (r *Router) deviceNamed(number, server string) *device {
+	if d := r.deviceOf(number, server); d != nil {
+		return d
+	}
+	return r.deviceOf(number, "")
 }
 
 // atQueue takes an event of a queue.

@@ -18,9 +18,10 @@ const (
 	Rechecked                // a threshold became true
 	Returned                 // an earlier target was of no use
 	Asked                    // there is no decision; somebody asked
+	Expired                  // nothing was found in time
 )
 
-var triggerNames = [...]string{"the request came", "the target became free", "thresholds were looked at", "an earlier target was of no use", "asked"}
+var triggerNames = [...]string{"the request came", "the target became free", "thresholds were looked at", "an earlier target was of no use", "asked", "no target in time"}
 
 func (t Trigger) String() string {
 	if int(t) < len(triggerNames) {
@@ -92,8 +93,10 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("Verdict(%d)", v)
 }
 
-// Explanation tells why a request got its target, or why it waits.
+// Explanation tells why a request got its target, why it waits, or why it ended without
+// one. It has a long form (String) and a short one (Brief).
 type Explanation struct {
+	Time        time.Time
 	Request     ID
 	Interaction string
 	Queue       string
@@ -159,7 +162,7 @@ func (r *Router) Explain(id ID, agents ...string) (Explanation, error) {
 func (r *Router) explain(q *request, trigger Trigger, target int, winner *resource, named []string) Explanation {
 	now := r.clock.Now()
 	e := Explanation{
-		Request: q.id, Interaction: q.Interaction, Queue: q.Queue, Media: q.media.name, Priority: q.Priority,
+		Time: now, Request: q.id, Interaction: q.Interaction, Queue: q.Queue, Media: q.media.name, Priority: q.Priority,
 		Waited: now.Sub(q.since), Order: q.Order, Statistic: q.Statistic, Trigger: trigger,
 	}
 	for i, p := range q.pools {
@@ -304,9 +307,12 @@ func (e Explanation) String() string {
 	if e.Order == OrderMax || e.Order == OrderMin {
 		fmt.Fprintf(&b, " of %s", e.Statistic)
 	}
-	if e.Chosen != nil {
+	switch {
+	case e.Chosen != nil:
 		fmt.Fprintf(&b, ": %s, because %s\n", e.Chosen.Name, e.Trigger)
-	} else {
+	case e.Trigger == Expired:
+		b.WriteString(": no target in time\n")
+	default:
 		b.WriteString(": waits\n")
 	}
 	for _, t := range e.Targets {
@@ -336,6 +342,70 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "  before request %d in %s: %s\n", v.Request, v.Queue, v.Why)
 	}
 	return b.String()
+}
+
+// Brief returns the explanation on one line: who was chosen and why, and what keeps the
+// others, by name where a target means up to five, else counted.
+func (e Explanation) Brief() string {
+	var b strings.Builder
+	if e.Chosen != nil {
+		b.WriteString(e.Chosen.Name)
+		if e.Chosen.ReadyFor > 0 {
+			fmt.Fprintf(&b, ", ready for %s", e.Chosen.ReadyFor.Round(time.Millisecond))
+		}
+		b.WriteString(", because ")
+	}
+	b.WriteString(e.Trigger.String())
+	for _, t := range e.Targets {
+		fmt.Fprintf(&b, "; %s: %s", t.Target, t.brief(e.Chosen))
+	}
+	if n := len(e.Rivals); n > 0 {
+		v := e.Rivals[0]
+		fmt.Fprintf(&b, "; before request %d, %s", v.Request, v.Why)
+		switch {
+		case n == maxRivals:
+			b.WriteString(", and others")
+		case n > 1:
+			fmt.Fprintf(&b, ", and %d more", n-1)
+		}
+	}
+	return b.String()
+}
+
+// brief tells of those whom the target means, without the chosen one.
+func (t *TargetExplanation) brief(chosen *Candidate) string {
+	const named = 5
+	var parts []string
+	var counts [len(verdictNames)]int
+	others := 0
+	for _, c := range t.Candidates {
+		if c.Verdict == Chosen {
+			continue
+		}
+		others++
+		counts[c.Verdict]++
+		parts = append(parts, c.Name+" "+c.Verdict.String())
+	}
+	switch {
+	case t.Members == 0:
+		return "means nobody"
+	case others == 0 && chosen != nil:
+		return "no other"
+	case others+t.Omitted > named:
+		parts = parts[:0]
+		for v, n := range counts {
+			if n > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", n, Verdict(v)))
+			}
+		}
+		if t.Omitted > 0 {
+			parts = append(parts, fmt.Sprintf("%d more", t.Omitted))
+		}
+	}
+	if t.Closed {
+		parts = append([]string{"the threshold is false"}, parts...)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // LogValue implements slog.LogValuer: the text is made when it is logged.

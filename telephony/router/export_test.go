@@ -21,7 +21,7 @@ func (r *Router) Audit() error {
 
 func (r *Router) auditReservations() error {
 	holders := 0
-	for _, l := range r.lines {
+	for _, l := range r.linesInOrder() {
 		holders += len(l.holders)
 	}
 	for _, res := range r.agents {

@@ -489,6 +489,23 @@ func TestExplanations(t *testing.T) {
 	assert.Equal(t, "it has waited for less long", told[0].Rivals[0].Why)
 	assert.Equal(t, "its priority is lower", told[0].Rivals[1].Why)
 	assert.Equal(t, router.AgentFree, told[0].Trigger)
+	assert.Equal(t, "bob, because the target became free; bob@.A: no other; before request 5, it has waited for less long, and 1 more", told[0].Brief())
+
+	// Nobody in time: what keeps whom.
+	f.state("ida", router.LoggedOut)
+	f.state("fay", router.NotReady)
+	told = nil
+	f.submit("d", "?:English>1@.GA, ida@.A, nobody@.A", func(r *router.Request) {
+		r.Timeout, r.Exclude = 5*time.Second, []string{"ann", "gus", "hal"}
+	})
+	f.clock.Advance(5 * time.Second)
+	require.NotEmpty(t, told)
+	last := told[len(told)-1]
+	assert.Equal(t, router.Expired, last.Trigger)
+	assert.Nil(t, last.Chosen)
+	assert.Contains(t, last.String(), "waited 5s, order any: no target in time\n")
+	assert.Equal(t, "no target in time; ?:English>1@.GA: 3 excluded, 1 logged out, 1 not ready, 1 after-call work, 1 busy, 1 reserved; "+
+		"ida@.A: ida logged out; nobody@.A: means nobody", last.Brief())
 	_, err = f.Explain(999)
 	assert.ErrorIs(t, err, router.ErrNotFound)
 }

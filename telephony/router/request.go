@@ -378,6 +378,10 @@ func (r *Router) expired(q *request) {
 	}
 	r.count(&q.queue.counters, timedOut)
 	r.count(&r.totals, timedOut)
+	if decided := r.opts.Decided; decided != nil {
+		e := r.explain(q, Expired, -1, nil, nil)
+		r.post(func() { decided(e) })
+	}
 	notify := q.notify
 	r.drop(q)
 	r.opts.Logger.Debug("no target in time", "request", q.id, "interaction", q.Interaction, "queue", q.Queue)

@@ -47,7 +47,7 @@ func (res *resource) identity() identity {
 // line is a DN and the calls there. It is what a voice request reserves: several
 // agents, and targets that name the DN, may share it.
 type line struct {
-	dn      string
+	dn, sw  string // sw is empty as long as nobody has named the switch
 	closed  closure
 	calls   map[telephony.ConnID]*visit
 	holders []*request
@@ -63,13 +63,46 @@ type visit struct {
 }
 
 func (r *Router) joinLine(res *resource) {
-	l := r.lines[res.dn]
-	if l == nil {
-		l = &line{dn: res.dn, calls: map[telephony.ConnID]*visit{}}
-		r.lines[res.dn] = l
+	l := r.lineOf(res.dn, res.sw)
+	switch {
+	case l == nil:
+		l = &line{dn: res.dn, sw: res.sw, calls: map[telephony.ConnID]*visit{}}
+		r.lines[res.dn] = append(r.lines[res.dn], l)
+	case l.sw == "":
+		l.sw = res.sw
 	}
 	l.users = append(l.users, res)
 	res.line = l
+}
+
+// lineOf returns the line with a number at a switch; where one of the two names no switch,
+// the number decides.
+func (r *Router) lineOf(dn, sw string) *line {
+	var found *line
+	for _, l := range r.lines[dn] {
+		switch {
+		case l.sw == sw:
+			return l
+		case found == nil && (l.sw == "" || sw == ""):
+			found = l
+		}
+	}
+	return found
+}
+
+// at reports whether an event from a switch may be about something at another; an
+// empty name is any of them.
+func at(sw, of string) bool { return sw == "" || of == "" || sw == of }
+
+// linesAt returns the lines that an event from a switch is about.
+func (r *Router) linesAt(dn, sw string) []*line {
+	var all []*line
+	for _, l := range r.lines[dn] {
+		if at(sw, l.sw) {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 func (r *Router) leaveLine(res *resource) {
@@ -86,7 +119,10 @@ func (r *Router) leaveLine(res *resource) {
 // to those who may come to it.
 func (r *Router) forgetLine(l *line) {
 	if len(l.users) == 0 && len(l.holders) == 0 && len(l.calls) == 0 {
-		delete(r.lines, l.dn)
+		r.lines[l.dn] = slices.DeleteFunc(r.lines[l.dn], func(x *line) bool { return x == l })
+		if len(r.lines[l.dn]) == 0 {
+			delete(r.lines, l.dn)
+		}
 	}
 }
 

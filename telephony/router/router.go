@@ -59,8 +59,9 @@ type Options struct {
 	// acfgdata has its default.
 	Property func(application, section, option string) (value string, ok bool)
 
-	// Decided is told why every request got the target that it got. It is called by the
-	// clock, before the one who submitted it. nil costs nothing.
+	// Decided is told why every request got the target that it got, or found none in time
+	// (Explanation.Chosen is nil then). It is called by the clock, before the one who
+	// submitted the request. nil costs nothing.
 	Decided func(Explanation)
 
 	// MaxRequests is the number of requests that may exist at the same time,
@@ -110,10 +111,10 @@ type Router struct {
 	places   map[string][]*resource
 	skills   map[string]*skill // every skill that was ever set
 	groups   map[groupKey]*Group
-	lines    map[string]*line
+	lines    map[string][]*line     // by number
 	targets  map[poolKey]*resource  // that are no agents
 	works    map[string][]*resource // who has an interaction
-	devices  map[string]*device     // queues of the switch
+	devices  map[Queue]*device      // queues of the switches
 
 	media      []*media
 	mediaNames map[string]*media
@@ -167,7 +168,7 @@ func New(opts *Options) *Router {
 	r := &Router{
 		opts: o, clock: o.Clock,
 		agents: map[string]*resource{}, logins: map[string]*resource{}, places: map[string][]*resource{}, skills: map[string]*skill{}, groups: map[groupKey]*Group{},
-		lines: map[string]*line{}, targets: map[poolKey]*resource{}, works: map[string][]*resource{}, devices: map[string]*device{},
+		lines: map[string][]*line{}, targets: map[poolKey]*resource{}, works: map[string][]*resource{}, devices: map[Queue]*device{},
 		mediaNames: map[string]*media{}, pools: map[poolKey]*pool{}, resting: list.New(), dynamic: map[*pool]struct{}{},
 		queues: map[string]*queue{}, requests: map[ID]*request{}, left: map[string]*remainder{},
 		missed: map[string]map[identity]uint64{}, shares: map[string]map[poolKey]float64{},

@@ -112,7 +112,7 @@ func (r *Router) statistic(object, name string, in Interval) (float64, error) {
 		if v := r.queues[t.Name]; v != nil {
 			return r.ofQueue(v, name, in), nil
 		}
-		if d := r.devices[t.Name]; d != nil {
+		if d := r.deviceNamed(t.Name, t.Server); d != nil {
 			return r.ofDevice(d, name, in), nil
 		}
 	}
@@ -298,7 +298,7 @@ func (r *Router) valueFor(q *request, p *pool, res *resource) float64 {
 		if v := r.queues[res.dn]; v != nil {
 			return r.ofQueue(v, q.Statistic, Interval{})
 		}
-		if d := r.devices[res.dn]; d != nil {
+		if d := r.deviceNamed(res.dn, res.sw); d != nil {
 			return r.ofDevice(d, q.Statistic, Interval{})
 		}
 		return r.ofQueue(&queue{}, q.Statistic, Interval{}) // nobody waits there
@@ -341,7 +341,7 @@ func (r *Router) passes(q *request, i int) bool {
 				if v := r.queues[t.Name]; v != nil {
 					return r.ofQueue(v, name, Interval{}), true
 				}
-				if d := r.devices[t.Name]; d != nil {
+				if d := r.deviceNamed(t.Name, t.Server); d != nil {
 					return r.ofDevice(d, name, Interval{}), true
 				}
 			}

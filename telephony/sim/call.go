@@ -197,7 +197,7 @@ func (k *call) leaveQueue() {
 func (k *call) routeAsked(r *telephony.RequestRouteCall, by *conn, ref int) *refusal {
 	switch {
 	case r.RouteType == telephony.RouteTypeCallDisconnect || r.RouteType == telephony.RouteTypeReject:
-		k.route("", by, ref, r.Reasons)
+		k.route("", r.RouteType, by, ref, r.Reasons)
 		return nil
 	case r.Destination == "":
 		k.routeByDefault(by, ref)
@@ -211,20 +211,20 @@ func (k *call) routeAsked(r *telephony.RequestRouteCall, by *conn, ref int) *ref
 	if r.RouteType == telephony.RouteTypeOverwriteDNIS && r.DNIS != "" {
 		k.dnis = r.DNIS
 	}
-	k.route(r.Destination, by, ref, r.Reasons)
+	k.route(r.Destination, r.RouteType, by, ref, r.Reasons)
 	return nil
 }
 
 // route takes the call from its routing point, for a client or, when by is nil, by the
 // switch's own will, to a destination that has been checked; an empty one releases it.
-func (k *call) route(dest string, by *conn, ref int, reasons telephony.KVList) {
+func (k *call) route(dest string, how telephony.RouteType, by *conn, ref int, reasons telephony.KVList) {
 	s, rp := k.sw, k.at
 	a := k.about(rp)
 	a.Reasons = reasons
 	if dest != "" {
 		a.ThirdPartyDN, a.ThirdPartyRole = dest, telephony.DNRoleDestination
 	}
-	s.confirm(&telephony.EventRouteUsed{EventHeader: s.header(0), CallAttributes: a}, by, ref)
+	s.confirm(&telephony.EventRouteUsed{EventHeader: s.header(0), CallAttributes: a, RouteType: how}, by, ref)
 	if dest == "" {
 		s.announce(&telephony.EventReleased{EventHeader: s.header(0), CallAttributes: k.about(rp)})
 		k.leaveQueue()
@@ -245,7 +245,7 @@ func (k *call) routeByDefault(by *conn, ref int) {
 	if dest == k.at || k.sw.destination(dest) != nil {
 		dest = ""
 	}
-	k.route(dest, by, ref, nil)
+	k.route(dest, telephony.RouteTypeDefault, by, ref, nil)
 }
 
 // settle goes on after somebody has left: with the others, or not at all.
