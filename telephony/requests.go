@@ -4,7 +4,7 @@ package telephony
 // EventRegistered. A Client registers the DN again after every reconnect.
 type RequestRegisterAddress struct {
 	ThisDN       string // mandatory
-	RegisterMode RegisterMode
+	RegisterMode RegisterMode // what it does is the switch's affair; package sim ignores it, and ControlMode
 	ControlMode  ControlMode
 	AddressType  AddressType
 	Extensions   KVList
