@@ -108,6 +108,7 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.clock.Advance(0)
 	for i, id := range s.c.agents {
 		s.mail.AddAgent(id, s.reader())
+		require.NoError(t, s.c.router.SetMediaState(id, "email", router.Ready))
 		s.desks.Send(&telephony.RequestRegisterAddress{ThisDN: dnOf(i)}, nil)
 	}
 	s.clock.Advance(time.Second)
@@ -275,6 +276,7 @@ func (s *storm) agent() {
 func (s *storm) restore(i int) {
 	id := s.c.agents[i]
 	require.NoError(s, s.c.router.SetAgent(router.Agent{ID: id, DN: dnOf(i), Switch: "Main", Skills: skillsOf(i)}))
+	require.NoError(s, s.c.router.SetMediaState(id, "email", router.Ready))
 	_ = s.c.sw.Logout(id)
 	require.NoError(s, s.c.sw.Login(id, dnOf(i)))
 	require.NoError(s, s.c.sw.Ready(id))
