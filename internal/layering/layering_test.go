@@ -40,6 +40,7 @@ var rules = []rule{
 	{"session", []string{"datamodel", "scxml", "persistence"}, nil},
 	{"session/rest", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"session/cluster", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"session/crashtest", []string{"datamodel", "datamodel/ecmascript/goja", "persistence", "scxml", "session"}, nil},
 	{"session/basichttp", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"telephony", nil, nil},
 	{"telephony/fm", []string{"datamodel", "scxml", "session", "telephony", "telephony/router"}, nil},
