@@ -40,3 +40,6 @@ func Spoil(record []byte, kind string) ([]byte, error) {
 	}
 	return r.append(nil), nil
 }
+
+// Wake brings a session back into memory.
+func Wake(e *Engine, id string) { e.wake(id) }
