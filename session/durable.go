@@ -53,7 +53,7 @@ type saved struct {
 // without it: storeTries times, with a pause that doubles each time. After that
 // the session is taken out of memory and loaded again after reloadPause.
 const (
-	storeTimeout = 5 * time.Second
+	storeTimeout = 15 * time.Second
 	storeTries   = 5
 	storePause   = 20 * time.Millisecond
 	reloadPause  = time.Second
@@ -84,15 +84,29 @@ func (d *durable) epoch(id string) uint64 {
 
 // try carries out an operation that may be repeated.
 func (d *durable) try(op func(ctx context.Context) error) error {
+	return d.tryFor(context.Background(), op)
+}
+
+// tryFor is try for a caller who may give up.
+func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error) error {
 	pause := storePause
 	for n := 1; ; n++ {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		err := op(ctx)
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := op(once)
 		cancel()
-		if err == nil || n == storeTries || final(err) {
+		if err == nil || final(err) || ctx.Err() != nil {
 			return err
 		}
-		time.Sleep(pause)
+		if n == storeTries {
+			return err
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return err
+		}
 		pause *= 2
 	}
 }
@@ -109,7 +123,7 @@ func final(err error) bool {
 }
 
 // create stores a new session.
-func (d *durable) create(s *session) error {
+func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
@@ -125,7 +139,7 @@ func (d *durable) create(s *session) error {
 		stored.Timers = []persistence.Timer{{ID: alarmMark, At: s.saved.alarm}}
 	}
 	unknown := false
-	err := d.try(func(ctx context.Context) error {
+	err := d.tryFor(ctx, func(ctx context.Context) error {
 		err := d.store.Create(ctx, epoch, stored)
 		if unknown && errors.Is(err, persistence.ErrExists) {
 			return nil // an earlier try took effect
@@ -217,7 +231,7 @@ func (d *durable) record(s *session) *record {
 }
 
 // append puts an entry into a session's stored inbox, and then into memory.
-func (d *durable) append(id string, q *queuedEvent, must bool, key string) error {
+func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
 		return ErrNotOwner
 	}
@@ -234,7 +248,7 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 		}
 	}
 	data := appendItem(nil, q)
-	err := d.try(func(ctx context.Context) (err error) {
+	err := d.tryFor(ctx, func(ctx context.Context) (err error) {
 		q.number, err = d.store.Append(ctx, id, persistence.Event{Key: key, Data: data})
 		return err
 	})

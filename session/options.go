@@ -40,6 +40,14 @@ type Options struct {
 	// of it; default 15 s.
 	Lease time.Duration
 
+	// Migrate is asked whenever a session is brought back from the store, which document it
+	// is to go on with: from is the one on which it has been running. It returns that or
+	// nil for no change, or another one that the session then belongs to; its
+	// snapshot is converted by scxml.MigrateSnapshot. It is called concurrently and must be
+	// quick. An error, its own or that of the conversion, leaves the session in the store
+	// as it is (UnreadableError). nil: sessions stay on the document with which they began.
+	Migrate func(sessionID string, from *scxml.Document) (to *scxml.Document, err error)
+
 	// IdleTime is how long a stored session that has nothing to do stays in memory.
 	// After that it is in the store alone (it is passivated), at the cost of some 300
 	// bytes, until an event or one of its delayed sends comes. Default 5 min; negative:
