@@ -27,6 +27,9 @@ type durable struct {
 	stopRenew func() bool
 	released  bool
 	backlog   []string // sessions that Recover has yet to bring back
+	dead      []string // sessions that ended while the store did not answer
+
+	lost atomic.Bool // the store does not answer
 }
 
 // saved is what a session needs beside the Machine to be stored.
@@ -43,6 +46,7 @@ type saved struct {
 
 	// Guarded by session.mu.
 	tail      uint64 // number of the last entry put into the inbox
+	away      *away  // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64 // number of an entry of which it was told while it was cold
 	confirmed []string
 
@@ -94,10 +98,11 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 		once, cancel := context.WithTimeout(ctx, storeTimeout)
 		err := op(once)
 		cancel()
-		if err == nil || final(err) || ctx.Err() != nil {
+		if err == nil || final(err) || ctx.Err() != nil || d.offline() {
 			return err
 		}
 		if n == storeTries {
+			d.fault(err)
 			return err
 		}
 		wait := time.NewTimer(pause)
@@ -128,8 +133,16 @@ func (d *durable) create(ctx context.Context, s *session) error {
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
 	}
+	if d.offline() {
+		s.stray().absent = true
+		return nil
+	}
 	if s.doc != nil {
 		if err := d.keepDocument(s); err != nil {
+			if !final(err) && ctx.Err() == nil && d.offline() {
+				s.stray().absent = true
+				return nil
+			}
 			return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
 		}
 	}
@@ -149,6 +162,10 @@ func (d *durable) create(ctx context.Context, s *session) error {
 	})
 	if errors.Is(err, persistence.ErrExists) {
 		return fmt.Errorf("%w: %q", ErrExists, s.id)
+	}
+	if err != nil && !final(err) && ctx.Err() == nil && d.offline() {
+		s.stray().absent = true
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("session: storing session %q: %w", s.id, err)
@@ -188,6 +205,10 @@ func (d *durable) keepDocument(s *session) error {
 // createInvoked stores a session that s has invoked and confirms the effect;
 // only then may it begin. created is false when the store had it already.
 func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, err error) {
+	if d.strays(s) {
+		c.stray().absent = true
+		return true, nil
+	}
 	rec := d.record(c)
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Create(ctx, d.epoch(c.id), &persistence.Session{ID: c.id, Snapshot: rec.append(nil)})
@@ -196,13 +217,17 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		// The answer to an earlier try was lost.
 		err = nil
 	}
+	if err != nil && !final(err) && d.offline() {
+		c.stray().absent = true
+		return true, nil
+	}
 	if err != nil {
 		return false, fmt.Errorf("session: storing invoked session: %w", err)
 	}
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
 	})
-	if err != nil {
+	if err = d.strayed(s, err); err != nil {
 		d.engine.lose(c, err)
 		return false, nil
 	}
@@ -247,6 +272,9 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 			return fmt.Errorf("%w: %d events wait", ErrInboxFull, n)
 		}
 	}
+	if d.offline() || s != nil && s.saved != nil && !s.ended.Load() && d.strays(s) {
+		return d.acceptOffline(id, q, must, key)
+	}
 	data := appendItem(nil, q)
 	err := d.tryFor(ctx, func(ctx context.Context) (err error) {
 		q.number, err = d.store.Append(ctx, id, persistence.Event{Key: key, Data: data})
@@ -257,6 +285,8 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
+	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
+		return d.acceptOffline(id, q, must, key)
 	case err != nil:
 		return err
 	}
@@ -306,7 +336,9 @@ func (s *session) fetch(after uint64) {
 	if err == nil {
 		err = s.acceptAll(events)
 	}
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+	if err != nil && !final(err) && d.offline() {
+		s.stray() // they are read when it catches up
+	} else if err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		d.engine.logger.Warn("inbox not read; the session is loaded again", "session", s.id, "error", err)
 		d.engine.stopSession(s, Lost)
 	}
@@ -347,14 +379,20 @@ func (e *snapshotError) Unwrap() error { return e.err }
 
 // commit writes the outcome of a macrostep.
 func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err error) {
+	if d.strays(s) {
+		return d.planOffline(s, effects), nil
+	}
 	machine, err := s.machine.Snapshot(s.saved.revision[:0])
 	if err != nil {
 		return nil, &snapshotError{err}
 	}
 	s.saved.revision = machine
 	if s.saved.digest == (persistence.Digest{}) {
-		if err := d.keepDocument(s); err != nil {
+		switch err := d.strayed(s, d.keepDocument(s)); {
+		case err != nil:
 			return nil, err
+		case d.strays(s):
+			return d.planOffline(s, effects), nil
 		}
 	}
 	c := d.newCommit(s)
@@ -363,7 +401,7 @@ func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err e
 	rec := d.record(s)
 	rec.begun, rec.machine = true, machine
 	c.Snapshot = rec.append(nil)
-	return to, d.write(s, c)
+	return to, d.strayed(s, d.write(s, c))
 }
 
 // mark brings the marks of a session up to date.
@@ -411,7 +449,11 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 	rec := d.record(s)
 	rec.ended, rec.result = true, *r
 	c.Snapshot = rec.append(nil)
-	return to, errands, d.write(s, c)
+	if d.strays(s) {
+		s.stray()
+		return to, errands, nil
+	}
+	return to, errands, d.strayed(s, d.write(s, c))
 }
 
 // fireStored is the step that takes a delayed send, whose time has come, off
@@ -426,7 +468,9 @@ func (e *Engine) fireStored(s *session, t *delayedSend) {
 	c := d.newCommit(s)
 	c.ClearTimers = []string{t.effect.local()}
 	c.Effects = []persistence.Effect{{ID: t.effect.local(), Data: appendErrand(nil, &x)}}
-	if err := d.write(s, c); err != nil {
+	if d.strays(s) {
+		s.stray()
+	} else if err := d.strayed(s, d.write(s, c)); err != nil {
 		e.lose(s, err)
 		return
 	}
@@ -541,9 +585,14 @@ func (d *durable) flush(s *session) {
 	s.mu.Lock()
 	ids := s.saved.confirmed
 	s.saved.confirmed = nil
+	if s.saved.away != nil || d.offline() {
+		s.astray()
+		s.mu.Unlock()
+		return
+	}
 	s.mu.Unlock()
 	err := d.try(func(ctx context.Context) error { return d.store.Confirm(ctx, d.epoch(s.id), s.id, ids...) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+	if err = d.strayed(s, err); err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		d.engine.logger.Warn("effects not confirmed; they may be repeated", "session", s.id, "effects", ids, "error", err)
 	}
 }
@@ -557,8 +606,22 @@ func (d *durable) delete(s *session) {
 	if wait {
 		return
 	}
-	err := d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(s.id), s.id) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
-		d.engine.logger.Warn("ended session not removed from the store", "session", s.id, "error", err)
+	d.remove(s.id)
+}
+
+// remove deletes a session from the store, now or when that answers again.
+func (d *durable) remove(id string) {
+	err := persistence.ErrOutcomeUnknown
+	if !d.offline() {
+		err = d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(id), id) })
+	}
+	switch {
+	case err == nil, errors.Is(err, persistence.ErrNotFound):
+	case !final(err) && d.lost.Load():
+		d.mu.Lock()
+		d.dead = append(d.dead, id)
+		d.mu.Unlock()
+	default:
+		d.engine.logger.Warn("ended session not removed from the store", "session", id, "error", err)
 	}
 }
