@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-ff723688/ors/persistence"
@@ -36,9 +37,10 @@ var ErrStoreLost = errors.New("session: the store does not answer")
 // away is what a session that has gone on without the store knows beside its state. It
 // is guarded by session.mu.
 type away struct {
-	absent  bool                    // the store has never had the session
-	keys    map[*queuedEvent]string // of entries that wait
-	handled map[string]bool         // keys of entries that have been handled
+	absent   bool                    // the store has never had the session
+	keys     map[*queuedEvent]string // of entries that wait
+	doubtful map[string]bool         // keys of entries that the store may have; true: handled
+	recent   []string                // keys of the last entries that were handled
 }
 
 // offline reports whether sessions go on without the store now.
@@ -63,7 +65,7 @@ func (s *session) stray() *away {
 // astray is stray; s.mu is held.
 func (s *session) astray() *away {
 	if s.saved.away == nil {
-		s.saved.away = &away{keys: make(map[*queuedEvent]string), handled: make(map[string]bool)}
+		s.saved.away = &away{keys: make(map[*queuedEvent]string), doubtful: make(map[string]bool)}
 	}
 	return s.saved.away
 }
@@ -123,8 +125,9 @@ func (d *durable) back() {
 	}
 }
 
-// acceptOffline is append without the store.
-func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string) error {
+// acceptOffline is append without the store, which may have the entry nevertheless if
+// doubtful is true.
+func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string, doubtful bool) error {
 	s := d.engine.sessions.getLive(id)
 	if s == nil {
 		if !d.engine.sessions.alive(id) {
@@ -151,6 +154,9 @@ func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string
 		return err
 	}
 	a.keys[q] = key
+	if doubtful {
+		a.doubtful[key] = false
+	}
 	return nil
 }
 
@@ -158,10 +164,19 @@ func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string
 func (s *session) handledOffline(q *queuedEvent) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a := s.saved.away; a != nil && a.keys[q] != "" {
-		a.handled[a.keys[q]] = true
-		delete(a.keys, q)
+	a := s.saved.away
+	if a == nil || a.keys[q] == "" {
+		return
 	}
+	key := a.keys[q]
+	delete(a.keys, q)
+	if _, ok := a.doubtful[key]; ok {
+		a.doubtful[key] = true
+	}
+	if len(a.recent) >= persistence.KeyWindow {
+		a.recent = a.recent[1:]
+	}
+	a.recent = append(a.recent, key)
 }
 
 // planOffline is commit without the store: it settles which sessions the effects are
@@ -239,7 +254,7 @@ func (d *durable) catchUp(s *session) error {
 // into the store, and reads what that has now. ours are these entries by number.
 func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[uint64]*queuedEvent, err error) {
 	s.mu.Lock()
-	absent := s.saved.away.absent
+	absent, recent := s.saved.away.absent, slices.Clone(s.saved.away.recent)
 	keys := make(map[*queuedEvent]string)
 	var waiting []*queuedEvent
 	for q := s.inbox.head; q != nil; q = q.next {
@@ -256,15 +271,23 @@ func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[u
 			return nil, nil, err
 		}
 	}
+	put := func(key string, q *queuedEvent) (n uint64, err error) {
+		err = d.try(func(ctx context.Context) (err error) {
+			n, err = d.store.Append(ctx, s.id, persistence.Event{Key: key, Data: appendItem(nil, q)})
+			return err
+		})
+		return n, err
+	}
+	for _, key := range recent { // so that repeats are dropped from now on, too
+		if _, err := put(key, &queuedEvent{void: true}); err != nil {
+			return nil, nil, err
+		}
+	}
 	ours = make(map[uint64]*queuedEvent)
 	for _, q := range waiting {
 		n := q.number
 		if n == 0 {
-			err := d.try(func(ctx context.Context) (err error) {
-				n, err = d.store.Append(ctx, s.id, persistence.Event{Key: keys[q], Data: appendItem(nil, q)})
-				return err
-			})
-			if err != nil {
+			if n, err = put(keys[q], q); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -314,7 +337,7 @@ func (s *session) joinInbox(stored []persistence.Event, ours map[uint64]*queuedE
 		q := ours[ev.Number]
 		if q == nil {
 			q, others = others[0], others[1:]
-			q.void = s.saved.away.handled[ev.Key]
+			q.void = q.void || s.saved.away.doubtful[ev.Key]
 		}
 		q.number = ev.Number
 		s.saved.tail = ev.Number

@@ -273,7 +273,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 		}
 	}
 	if d.offline() || s != nil && s.saved != nil && !s.ended.Load() && d.strays(s) {
-		return d.acceptOffline(id, q, must, key)
+		return d.acceptOffline(id, q, must, key, false)
 	}
 	data := appendItem(nil, q)
 	err := d.tryFor(ctx, func(ctx context.Context) (err error) {
@@ -286,7 +286,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case errors.Is(err, persistence.ErrFull):
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
-		return d.acceptOffline(id, q, must, key)
+		return d.acceptOffline(id, q, must, key, true)
 	case err != nil:
 		return err
 	}
