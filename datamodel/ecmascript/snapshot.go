@@ -4,17 +4,24 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
 
-// The form of a snapshot: a version byte, then the number of bindings, then for
-// each its kind, name and value. A value begins with a tag. Objects are
-// numbered in the order in which they begin; one that was written before is
-// written as its number. The form says nothing of an engine, and equal data
-// gives equal bytes. Versions are added, never changed.
-const snapshotVersion = 1
+// The form of a snapshot: a version byte; the number of programs whose functions
+// count, and the digest of each; the number of declared functions that are not as
+// their declaration has it, and a reference to each; the number of bindings, then
+// for each its kind, name and value. What a program of the list declares by function
+// statements and what is not among the former is implied.
+//
+// A value begins with a tag. Objects are numbered in the order in which they begin;
+// one that was written before is written as its number. A reference to a function of
+// a program is the number of the program and the place of the function in what the
+// author wrote. The form says nothing of an engine, and equal data gives equal
+// bytes. Versions are added, never changed: version 1 has bindings only.
+const snapshotVersion = 2
 
 const (
 	snapUndefined byte = iota
@@ -52,6 +59,9 @@ const (
 	snapInstance    // prototype; properties
 	snapPrototype   // the function that an object is the prototype of
 	snapConstructor // a function; prototype of its prototype, undefined if that is Object's; properties of that; properties
+
+	snapDeclared // reference: the variable of a function statement has that function, and is implied
+	snapPlaced   // reference: a function of a program; properties
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -66,12 +76,12 @@ func (m *model) Snapshot(dst []byte) ([]byte, error) {
 	}
 	defer m.settle()
 	m.arm()
-	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion), start: len(dst)}
+	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion), start: len(dst), programs: slices.Clone(m.ran.declaring)}
 	err := m.rt.Protect(func() error { return w.bindings(m.rt.GlobalNames()) })
 	if err != nil {
 		return dst, m.failed("snapshot", err)
 	}
-	return w.dst, nil
+	return w.finish(), nil
 }
 
 type snapshotWriter struct {
@@ -81,9 +91,26 @@ type snapshotWriter struct {
 	start, polls int // where it began, and where the clock is looked at next
 	ids          map[Value]uint64
 	path         []any // names and indexes down to the present value
+
+	programs []*definitions // whose functions are referred to
+	implied  map[Value]defined
+}
+
+// finish puts the list of programs, which is known in the end, where it belongs.
+func (w *snapshotWriter) finish() []byte {
+	list := binary.AppendUvarint(nil, uint64(len(w.programs)))
+	for _, p := range w.programs {
+		list = append(list, p.digest[:]...)
+	}
+	return slices.Insert(w.dst, w.start+1, list...)
 }
 
 func (w *snapshotWriter) bindings(names []Binding) error {
+	names, except := w.declarations(names)
+	w.uint(uint64(len(except)))
+	for _, d := range except {
+		w.reference(d)
+	}
 	added := w.m.scope.added()
 	if added != nil {
 		w.uint(uint64(len(names)) + 1)
@@ -123,23 +150,29 @@ func (w *snapshotWriter) text(s string) {
 
 // refuse says that the present value cannot be saved.
 func (w *snapshotWriter) refuse(why string) error {
-	path := ""
-	for i, p := range w.path {
+	path := pathText(w.path)
+	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
+}
+
+// pathText is a path of names and indexes as a script has it.
+func pathText(path []any) string {
+	text := ""
+	for i, p := range path {
 		switch p := p.(type) {
 		case int:
-			path += "[" + strconv.Itoa(p) + "]"
+			text += "[" + strconv.Itoa(p) + "]"
 		case string:
 			switch {
 			case i == 0:
-				path = p
+				text = p
 			case isIdentifier(p):
-				path += "." + p
+				text += "." + p
 			default:
-				path += "[" + strconv.Quote(p) + "]"
+				text += "[" + strconv.Quote(p) + "]"
 			}
 		}
 	}
-	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
+	return text
 }
 
 // room checks that there is room for n bytes and time for the rest.
@@ -225,6 +258,11 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 		w.uint(id)
 		return nil
 	}
+	if d, ok := w.implied[v]; ok {
+		w.dst = append(w.dst, snapDeclared)
+		w.reference(d)
+		return nil
+	}
 	if len(w.path) > maxSnapshotDepth {
 		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %v is nested deeper than %d", w.path[0], maxSnapshotDepth),
 			Err: datamodel.ErrNotSerializable}
@@ -287,16 +325,7 @@ func (w *snapshotWriter) shape(s *Shape) error {
 		if s.Members != nil {
 			w.dst = append(w.dst, snapConstructor)
 		}
-		if s.Written != "" {
-			w.dst = append(w.dst, snapWritten)
-		} else {
-			w.dst = append(w.dst, snapFunction)
-		}
-		w.bool(s.Strict)
-		w.text(s.Text)
-		if s.Written != "" {
-			w.text(s.Written)
-		}
+		w.function(s)
 		if s.Members != nil {
 			if err := w.members(s.Members); err != nil {
 				return err

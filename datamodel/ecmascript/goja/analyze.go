@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
 
 	"github.com/seed-ff723688/ors/datamodel/ecmascript"
@@ -23,6 +24,15 @@ type facts struct {
 	lexical   []ecmascript.Binding    // its top-level let, const and class
 	functions map[string]functionFact // by source text; nil without
 	authors   map[string]string       // what the author wrote for a function, by source text, where that differs
+	made      []madeFunction          // the functions again, in the order in which they end
+}
+
+// madeFunction is a function at its place.
+type madeFunction struct {
+	source string
+	at     file.Idx
+	name   string // of a function statement at the top level
+	fact   functionFact
 }
 
 // functionFact is what the place of a function in a program tells about it.
@@ -66,7 +76,7 @@ func set(names string) map[string]bool {
 }
 
 func analyze(tree *ast.Program, u ecmascript.Unit) facts {
-	a := &analyzer{strict: u.Strict, numeric: numericNames(tree), written: u.Written}
+	a := &analyzer{strict: u.Strict, numeric: numericNames(tree), written: u.Written, statements: statementNames(tree)}
 	a.open()
 	a.hoist(tree.DeclarationList)
 	a.declareLexical(tree.Body)
@@ -99,6 +109,8 @@ type analyzer struct {
 	reach   bool                            // it may use built-ins that it does not mention
 	numeric numeric
 	names   *nameCollector // nil: names are not asked for
+
+	statements map[*ast.FunctionLiteral]string // function statements at the top level: their names
 
 	written func(start, end int) string // see ecmascript.Unit
 }
@@ -457,7 +469,7 @@ func (a *analyzer) scope(n any) bool {
 		if n.Body != nil {
 			body = n.Body.List
 		}
-		a.function(n.Source, name, false, params, n.DeclarationList, body, nil)
+		a.function(n, n.Source, n.Function, name, false, params, n.DeclarationList, body, nil)
 	case *ast.ArrowFunctionLiteral:
 		a.author(n.Source, n.Start)
 		var params []ast.Node
@@ -469,9 +481,9 @@ func (a *analyzer) scope(n any) bool {
 		}
 		switch b := n.Body.(type) {
 		case *ast.BlockStatement:
-			a.function(n.Source, "", true, params, n.DeclarationList, b.List, nil)
+			a.function(nil, n.Source, n.Start, "", true, params, n.DeclarationList, b.List, nil)
 		case *ast.ExpressionBody:
-			a.function(n.Source, "", true, params, n.DeclarationList, nil, b.Expression)
+			a.function(nil, n.Source, n.Start, "", true, params, n.DeclarationList, nil, b.Expression)
 		}
 	case *ast.BlockStatement:
 		a.block(n.List)
@@ -534,7 +546,7 @@ func (a *analyzer) forInto(into ast.ForInto, n any) {
 // fields walks the children of a node.
 func (a *analyzer) fields(n any) { a.walk(reflect.ValueOf(n).Elem()) }
 
-func (a *analyzer) function(source, name string, arrow bool, params []ast.Node, vars []*ast.VariableDeclaration, body []ast.Statement, result ast.Expression) {
+func (a *analyzer) function(node *ast.FunctionLiteral, source string, at file.Idx, name string, arrow bool, params []ast.Node, vars []*ast.VariableDeclaration, body []ast.Statement, result ast.Expression) {
 	outside := a.strict
 	if len(body) > 0 && isUseStrict(body[0]) {
 		a.strict = true
@@ -571,6 +583,7 @@ func (a *analyzer) function(source, name string, arrow bool, params []ast.Node, 
 		fact.capture = known.capture
 	}
 	a.functions[source] = *fact
+	a.made = append(a.made, madeFunction{source, at, a.statements[node], *fact})
 }
 
 func isUseStrict(s ast.Statement) bool {

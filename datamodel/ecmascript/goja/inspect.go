@@ -432,6 +432,9 @@ var errFunction = errors.New("goja: not the source of a function")
 
 // buildFunction makes a function from its source.
 func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
+	if s.Program != nil {
+		return r.buildPiece(s)
+	}
 	c, err := r.engine.function(s.Text, s.Strict)
 	if err != nil {
 		return nil, err
@@ -439,6 +442,12 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if s.Written != "" {
 		c = c.writtenAs(s.Text, s.Written)
 	}
+	return r.makeFunction(c, ecmascript.NameOf(s.Written))
+}
+
+// makeFunction runs the code of a function. The name is the author's, when it is not
+// in the code.
+func (r *realm) makeFunction(c *code, name string) (ecmascript.Value, error) {
 	v, err := r.run(c)
 	if err != nil {
 		return nil, err
@@ -452,7 +461,7 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if !ok || class(o) != ecmascript.Function {
 		return nil, errFunction
 	}
-	if name := ecmascript.NameOf(s.Written); name != "" {
+	if name != "" {
 		r.rename(o, r.vm.ToValue(name))
 	}
 	return o, nil

@@ -344,7 +344,6 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 
 // GlobalNames lists what the document declared.
 func (r *realm) GlobalNames() []ecmascript.Binding {
-	_ = r.makeAll(nil) // it fails in a session that is about to fail
 	keys := r.vm.GlobalObject().Keys()
 	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
 	for _, k := range keys {
