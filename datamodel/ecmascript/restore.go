@@ -42,7 +42,7 @@ type snapshotReader struct {
 	size    int
 	objects []Value
 	depth   int
-	path    []any // names and indexes down to the present value
+	path    path // down to the present value
 
 	programs []*definitions // nil: not known
 	missing  bool           // there is such a one
@@ -75,7 +75,7 @@ func (r *snapshotReader) read(version byte) error {
 }
 
 // at reads a value that has a place.
-func (r *snapshotReader) at(place any) (Value, error) {
+func (r *snapshotReader) at(place step) (Value, error) {
 	r.path = append(r.path, place)
 	v, err := r.value()
 	r.path = r.path[:len(r.path)-1]
@@ -109,7 +109,7 @@ func (r *snapshotReader) bindings() error {
 		if BindingKind(kind) > ConstBinding || r.m.scope.has(name) {
 			return r.fail("illegal variable %q", shorten(name))
 		}
-		v, err := r.at(name)
+		v, err := r.at(member(name))
 		if err != nil {
 			return err
 		}
@@ -277,7 +277,7 @@ func (r *snapshotReader) prototype(f Value) error {
 	if err := r.proto(p); err != nil {
 		return err
 	}
-	r.path = append(r.path, "prototype")
+	r.path = append(r.path, member("prototype"))
 	defer func() { r.path = r.path[:len(r.path)-1] }()
 	return r.props(p)
 }
@@ -386,7 +386,7 @@ func (r *snapshotReader) elements(array Value, n int) error {
 			r.b = r.b[1:]
 			continue
 		}
-		v, err := r.at(i)
+		v, err := r.at(item(i))
 		if err != nil {
 			return err
 		}
@@ -434,7 +434,7 @@ func (r *snapshotReader) props(obj Value) error {
 		if err != nil {
 			return err
 		}
-		v, err := r.at(name)
+		v, err := r.at(member(name))
 		if err != nil {
 			return err
 		}

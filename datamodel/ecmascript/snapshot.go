@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -90,7 +89,7 @@ type snapshotWriter struct {
 	dst          []byte
 	start, polls int // where it began, and where the clock is looked at next
 	ids          map[Value]uint64
-	path         []any // names and indexes down to the present value
+	path         path // down to the present value
 
 	programs []*definitions // whose functions are referred to
 	implied  map[Value]defined
@@ -117,7 +116,7 @@ func (w *snapshotWriter) bindings(names []Binding) error {
 		w.dst = append(w.dst, byte(VarBinding))
 		w.text(dataName)
 		w.ids = map[Value]uint64{w.m.scope.data: 0}
-		w.path = append(w.path, dataName)
+		w.path = append(w.path, member(dataName))
 		w.dst = append(w.dst, snapObject)
 		w.bool(false)
 		if err := w.props(added); err != nil {
@@ -134,7 +133,7 @@ func (w *snapshotWriter) bindings(names []Binding) error {
 		}
 		w.dst = append(w.dst, byte(b.Kind))
 		w.text(b.Name)
-		if err := w.at(b.Name, v); err != nil {
+		if err := w.at(member(b.Name), v); err != nil {
 			return err
 		}
 	}
@@ -150,29 +149,8 @@ func (w *snapshotWriter) text(s string) {
 
 // refuse says that the present value cannot be saved.
 func (w *snapshotWriter) refuse(why string) error {
-	path := pathText(w.path)
+	path := w.path.String()
 	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
-}
-
-// pathText is a path of names and indexes as a script has it.
-func pathText(path []any) string {
-	text := ""
-	for i, p := range path {
-		switch p := p.(type) {
-		case int:
-			text += "[" + strconv.Itoa(p) + "]"
-		case string:
-			switch {
-			case i == 0:
-				text = p
-			case isIdentifier(p):
-				text += "." + p
-			default:
-				text += "[" + strconv.Quote(p) + "]"
-			}
-		}
-	}
-	return text
 }
 
 // room checks that there is room for n bytes and time for the rest.
@@ -189,7 +167,7 @@ func (w *snapshotWriter) room(n int) error {
 }
 
 // at writes a value that has a place.
-func (w *snapshotWriter) at(place any, v Value) error {
+func (w *snapshotWriter) at(place step, v Value) error {
 	w.path = append(w.path, place)
 	err := w.value(v)
 	w.path = w.path[:len(w.path)-1]
@@ -264,7 +242,7 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 		return nil
 	}
 	if len(w.path) > maxSnapshotDepth {
-		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %v is nested deeper than %d", w.path[0], maxSnapshotDepth),
+		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %s is nested deeper than %d", w.path[0].name, maxSnapshotDepth),
 			Err: datamodel.ErrNotSerializable}
 	}
 	if w.ids == nil {
@@ -368,7 +346,7 @@ func (w *snapshotWriter) shape(s *Shape) error {
 		w.text(s.Text)
 		w.uint(uint64(s.Offset))
 		w.uint(uint64(s.Length))
-		if err := w.at("buffer", s.Buffer); err != nil {
+		if err := w.at(member("buffer"), s.Buffer); err != nil {
 			return err
 		}
 	default:
@@ -384,7 +362,7 @@ func (w *snapshotWriter) items(items []Value) error {
 			w.dst = append(w.dst, snapHole)
 			continue
 		}
-		if err := w.at(i, e); err != nil {
+		if err := w.at(item(i), e); err != nil {
 			return err
 		}
 	}
@@ -396,7 +374,7 @@ func (w *snapshotWriter) props(props []Property) error {
 	for _, p := range props {
 		w.text(p.Name)
 		w.bool(p.Hidden)
-		if err := w.at(p.Name, p.Value); err != nil {
+		if err := w.at(member(p.Name), p.Value); err != nil {
 			return err
 		}
 	}
@@ -407,7 +385,7 @@ func (w *snapshotWriter) props(props []Property) error {
 // function.
 func (w *snapshotWriter) members(p Value) error {
 	w.ids[p] = uint64(len(w.ids))
-	w.path = append(w.path, "prototype")
+	w.path = append(w.path, member("prototype"))
 	s, err := w.rt.Inspect(p)
 	if err != nil {
 		return w.refuse(err.Error())
@@ -441,13 +419,13 @@ func (w *snapshotWriter) dynamic(v Value) error {
 		}
 		w.dst = append(w.dst, snapNode)
 		w.ints(d.path())
-		return w.at("ownerDocument", d.doc.object())
+		return w.at(member("ownerDocument"), d.doc.object())
 	case *domList:
 		w.ids[v] = uint64(len(w.ids))
 		w.dst = append(w.dst, snapNodes)
 		w.uint(uint64(len(d.nodes)))
 		for i, n := range d.nodes {
-			if err := w.at(i, n.object()); err != nil {
+			if err := w.at(item(i), n.object()); err != nil {
 				return err
 			}
 		}
@@ -472,9 +450,9 @@ func (w *snapshotWriter) fixed(v Value, d Dynamic) error {
 	keys := d.Keys()
 	w.uint(uint64(len(keys)))
 	for _, k := range keys {
-		member, _ := d.Get(k)
+		of, _ := d.Get(k)
 		w.text(k)
-		if err := w.at(k, member); err != nil {
+		if err := w.at(member(k), of); err != nil {
 			return err
 		}
 	}
@@ -487,7 +465,7 @@ func (w *snapshotWriter) list(v Value, l List) error {
 	w.dst = append(w.dst, snapList)
 	w.uint(uint64(l.Len()))
 	for i := range l.Len() {
-		if err := w.at(i, l.Item(i)); err != nil {
+		if err := w.at(item(i), l.Item(i)); err != nil {
 			return err
 		}
 	}

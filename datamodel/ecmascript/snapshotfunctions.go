@@ -168,7 +168,7 @@ func (r *snapshotReader) reference() (d defined, err error) {
 func (r *snapshotReader) unknown() error {
 	what := "the functions that the document declares"
 	if len(r.path) > 0 {
-		what = pathText(r.path)
+		what = r.path.String()
 	}
 	return &datamodel.EvalError{Text: what, Message: what + " cannot be restored: the document with the script has not been compiled by this language", Err: datamodel.ErrProgramMissing}
 }
