@@ -62,8 +62,6 @@ func (r *snapshotReader) read(version byte) error {
 		if err := r.declarations(); err != nil {
 			return err
 		}
-	} else if err := r.m.offer(needSource); err != nil {
-		return err
 	}
 	if err := r.bindings(); err != nil {
 		return err
@@ -303,14 +301,14 @@ func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 		s.Length = int(u)
 	case snapFunction, snapWritten:
 		s.Class = Function
-		if err = r.m.offer(needSource); err != nil {
-			return s, err
-		}
 		if s.Strict, err = r.bool(); err == nil {
 			s.Text, err = r.text()
 		}
 		if err == nil && tag == snapWritten {
 			s.Written, err = r.text()
+		}
+		if err == nil {
+			err = r.m.offer(needsOfFunction(s.Text))
 		}
 	case snapPlaced:
 		s.Class = Function

@@ -3,6 +3,7 @@ package ecmascript
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
@@ -187,4 +188,14 @@ func (r *snapshotReader) declared() (Value, error) {
 		return nil, r.fail("%s is no function", shorten(d.f.Name))
 	}
 	return v, nil
+}
+
+// needsOfFunction is what a function may ask for of which only the text is known. It
+// was prepared for the engine.
+func needsOfFunction(text string) needs {
+	n := needSource | wordsOf(text).needs
+	if strings.Contains(text, valuesName) {
+		n |= needValues
+	}
+	return n
 }

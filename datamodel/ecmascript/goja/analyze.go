@@ -16,6 +16,7 @@ import (
 type facts struct {
 	system uint16  // the lazy system variables that it mentions
 	shapes bool    // it may make accessors, change attributes or prototypes
+	hides  bool    // it may make accessors or change attributes
 	limits limited // the built-ins that it mentions and that need a limit
 	bigInt bool    // it has a BigInt literal
 
@@ -60,6 +61,9 @@ var lazyBits = func() map[string]uint16 {
 var shapeNames = set("Object Reflect Proxy Symbol prototype __proto__ defineProperty defineProperties __defineGetter__ __defineSetter__ create " +
 	"freeze seal preventExtensions setPrototypeOf getPrototypeOf")
 
+// prototypeNames are those of them that lead to prototypes and no further.
+var prototypeNames = set("prototype __proto__ setPrototypeOf getPrototypeOf")
+
 // reachNames are those through which a script gets at a built-in without
 // mentioning its name. eval is none of them: its text is looked at when it is called.
 var reachNames = set("Reflect Function constructor getOwnPropertyDescriptor getOwnPropertyDescriptors")
@@ -91,7 +95,7 @@ func analyze(tree *ast.Program, u ecmascript.Unit) facts {
 // finish draws the conclusions.
 func (a *analyzer) finish() {
 	if a.reach {
-		a.shapes = true
+		a.shapes, a.hides = true, true
 		a.system |= allLazy
 		a.limits = allLimits
 	}
@@ -142,8 +146,13 @@ func (a *analyzer) declare(name string) {
 
 // use notes that a name is read or written.
 func (a *analyzer) use(id *ast.Identifier) {
+	a.mention(id.Name.String())
+	a.resolve(id)
+}
+
+// resolve finds out where a name comes from.
+func (a *analyzer) resolve(id *ast.Identifier) {
 	name := id.Name.String()
-	a.mention(name)
 	for i := len(a.scopes) - 1; i > 0; i-- {
 		if !a.scopes[i][name] {
 			continue
@@ -164,7 +173,10 @@ func (a *analyzer) use(id *ast.Identifier) {
 func (a *analyzer) mention(name string) {
 	a.system |= lazyBits[name]
 	a.limits |= limitOf[name]
-	a.shapes = a.shapes || shapeNames[name]
+	if shapeNames[name] {
+		a.shapes = true
+		a.hides = a.hides || !prototypeNames[name]
+	}
 	a.reach = a.reach || reachNames[name]
 }
 
@@ -299,6 +311,10 @@ func (a *analyzer) node(n any) bool {
 		a.dot(n)
 	case *ast.BracketExpression:
 		a.bracket(n)
+	case *ast.NewExpression:
+		return a.object(n.Callee, n.ArgumentList)
+	case *ast.CallExpression:
+		return a.object(n.Callee, n.ArgumentList)
 	case *ast.LabelledStatement:
 		visit(a, n.Statement)
 	case *ast.BranchStatement:
@@ -336,13 +352,26 @@ func (a *analyzer) node(n any) bool {
 		if c, ok := n.(*ast.ClassLiteral); ok {
 			a.author(c.Source, c.Class)
 		}
-		a.shapes = true
+		a.shapes, a.hides = true, true
 		return a.scope(n)
 	case *ast.PropertyKeyed:
 		a.property(n)
 	default:
 		return a.scope(n)
 	}
+	return true
+}
+
+// object treats a call of the constructor Object, which leads to none of its members;
+// false for other calls.
+func (a *analyzer) object(callee ast.Expression, args []ast.Expression) bool {
+	id, ok := callee.(*ast.Identifier)
+	if !ok || id.Name != "Object" {
+		return false
+	}
+	a.limits |= limitOf["Object"]
+	a.resolve(id)
+	visit(a, args...)
 	return true
 }
 
@@ -398,7 +427,7 @@ func (a *analyzer) target(n ast.Node) {
 func (a *analyzer) dot(n *ast.DotExpression) {
 	member := n.Identifier.Name.String()
 	a.mention(member)
-	if id, ok := n.Left.(*ast.Identifier); ok && id.Name == "Object" && plainMembers[member] {
+	if id, ok := n.Left.(*ast.Identifier); ok && id.Name == "Object" && (plainMembers[member] || prototypeNames[member]) {
 		return
 	}
 	visit(a, n.Left)
@@ -427,7 +456,7 @@ func (a *analyzer) bracket(n *ast.BracketExpression) {
 
 func (a *analyzer) property(n *ast.PropertyKeyed) {
 	if n.Kind == ast.PropertyKindGet || n.Kind == ast.PropertyKindSet {
-		a.shapes = true
+		a.shapes, a.hides = true, true
 	}
 	switch k := n.Key.(type) {
 	case *ast.StringLiteral:
@@ -442,155 +471,4 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 	if n.Value != nil {
 		visit(a, n.Value)
 	}
-}
-
-// scope treats the nodes that open a scope; false for others.
-func (a *analyzer) scope(n any) bool {
-	switch n := n.(type) {
-	case *ast.FunctionLiteral:
-		a.author(n.Source, n.Function)
-		if n.Generator {
-			a.limits |= limitOf["function*"]
-		}
-		var params []ast.Node
-		if n.ParameterList != nil {
-			for _, b := range n.ParameterList.List {
-				params = append(params, b)
-			}
-			if n.ParameterList.Rest != nil {
-				params = append(params, n.ParameterList.Rest)
-			}
-		}
-		name := ""
-		if n.Name != nil && (a.names == nil || a.names.declaration != n) {
-			name = n.Name.Name.String()
-		}
-		var body []ast.Statement
-		if n.Body != nil {
-			body = n.Body.List
-		}
-		a.function(n, n.Source, n.Function, name, false, params, n.DeclarationList, body, nil)
-	case *ast.ArrowFunctionLiteral:
-		a.author(n.Source, n.Start)
-		var params []ast.Node
-		for _, b := range n.ParameterList.List {
-			params = append(params, b)
-		}
-		if n.ParameterList.Rest != nil {
-			params = append(params, n.ParameterList.Rest)
-		}
-		switch b := n.Body.(type) {
-		case *ast.BlockStatement:
-			a.function(nil, n.Source, n.Start, "", true, params, n.DeclarationList, b.List, nil)
-		case *ast.ExpressionBody:
-			a.function(nil, n.Source, n.Start, "", true, params, n.DeclarationList, nil, b.Expression)
-		}
-	case *ast.BlockStatement:
-		a.block(n.List)
-	case *ast.SwitchStatement:
-		visit(a, n.Discriminant)
-		a.open()
-		for _, c := range n.Body {
-			a.declareLexical(c.Consequent)
-		}
-		for _, c := range n.Body {
-			if c.Test != nil {
-				visit(a, c.Test)
-			}
-			visit(a, c.Consequent...)
-		}
-		a.close()
-	case *ast.CatchStatement:
-		a.open()
-		if n.Parameter != nil {
-			targets(n.Parameter, a.declare)
-			visit(a, n.Parameter)
-		}
-		a.block(n.Body.List)
-		a.close()
-	case *ast.ForStatement:
-		a.open()
-		if d, ok := n.Initializer.(*ast.ForLoopInitializerLexicalDecl); ok {
-			for _, b := range d.LexicalDeclaration.List {
-				targets(b, a.declare)
-			}
-		}
-		a.fields(n)
-		a.close()
-	case *ast.ForInStatement:
-		a.forInto(n.Into, n)
-	case *ast.ForOfStatement:
-		a.forInto(n.Into, n)
-	default:
-		return false
-	}
-	return true
-}
-
-func (a *analyzer) block(list []ast.Statement) {
-	a.open()
-	a.declareLexical(list)
-	visit(a, list...)
-	a.close()
-}
-
-func (a *analyzer) forInto(into ast.ForInto, n any) {
-	a.open()
-	if d, ok := into.(*ast.ForDeclaration); ok {
-		targets(d.Target, a.declare)
-	}
-	a.fields(n)
-	a.close()
-}
-
-// fields walks the children of a node.
-func (a *analyzer) fields(n any) { a.walk(reflect.ValueOf(n).Elem()) }
-
-func (a *analyzer) function(node *ast.FunctionLiteral, source string, at file.Idx, name string, arrow bool, params []ast.Node, vars []*ast.VariableDeclaration, body []ast.Statement, result ast.Expression) {
-	outside := a.strict
-	if len(body) > 0 && isUseStrict(body[0]) {
-		a.strict = true
-	}
-	fact := &functionFact{strict: outside}
-	a.inside = append(a.inside, function{fact, arrow, len(a.scopes)})
-	a.open()
-	if name != "" {
-		a.declare(name)
-	}
-	if !arrow {
-		a.declare("arguments")
-	}
-	for _, p := range params {
-		targets(p, a.declare)
-	}
-	a.hoist(vars)
-	a.declareLexical(body)
-	visit(a, params...)
-	visit(a, body...)
-	if result != nil {
-		visit(a, result)
-	}
-	a.close()
-	a.inside = a.inside[:len(a.inside)-1]
-	a.strict = outside
-	if source == "" {
-		return
-	}
-	if a.functions == nil {
-		a.functions = map[string]functionFact{}
-	}
-	if known, ok := a.functions[source]; ok && known.capture != "" {
-		fact.capture = known.capture
-	}
-	a.functions[source] = *fact
-	a.made = append(a.made, madeFunction{source, at, a.statements[node], *fact})
-}
-
-func isUseStrict(s ast.Statement) bool {
-	e, ok := s.(*ast.ExpressionStatement)
-	if !ok {
-		return false
-	}
-	l, ok := e.Expression.(*ast.StringLiteral)
-	return ok && l.Value.String() == "use strict"
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // natives are built-ins that inspection uses. They are fetched before a script
-// can have replaced them only in a runtime without shapes programs; what a script
+// can have replaced them only in a runtime without such programs; what a script
 // does to them harms its own snapshot alone.
 type natives struct {
 	object       *goja.Object // Object.prototype
@@ -26,7 +26,7 @@ func (r *realm) known() *natives {
 	if r.natives == nil {
 		r.natives = &natives{object: r.vm.NewObject().Prototype(), array: r.vm.NewArray().Prototype()}
 	}
-	if r.shapes && r.natives.descriptor == nil {
+	if r.hides && r.natives.descriptor == nil {
 		o := r.vm.Get("Object").ToObject(r.vm)
 		r.natives.descriptor, _ = goja.AssertFunction(o.Get("getOwnPropertyDescriptor"))
 		r.natives.isExtensible, _ = goja.AssertFunction(o.Get("isExtensible"))
@@ -93,7 +93,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.shapes {
+	if r.hides {
 		if err := r.ordinary(o, s, keys); err != nil {
 			return nil, err
 		}

@@ -23,7 +23,8 @@ type realm struct {
 
 	system  uint16  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
-	shapes  bool    // a program that has run may have made accessors and the like
+	shapes  bool    // a program that has run may have made accessors and the like,
+	hides   bool    // or other than prototypes; see facts
 	throws  goja.Value
 	hosts   *goja.Object // the prototype of errors of the host; nil before the first one
 	lexical []ecmascript.Binding
@@ -112,6 +113,7 @@ func (r *realm) prepare(f *facts) error {
 		}
 	}
 	r.shapes = r.shapes || f.shapes
+	r.hides = r.hides || f.hides
 	return nil
 }
 
@@ -154,7 +156,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			v, err = goja.Undefined(), r.caught(x)
 		}
 	}()
-	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes {
+	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes || p.hides && !r.hides {
 		if err := r.prepare(&p.facts); err != nil {
 			return goja.Undefined(), err
 		}
