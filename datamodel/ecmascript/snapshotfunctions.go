@@ -33,8 +33,19 @@ func (w *snapshotWriter) declarations(all []Binding) (names []Binding, except []
 	for _, in := range ran.declaring {
 		for i := range in.list {
 			f := &in.list[i]
-			if f.Name != "" && !w.rt.Unmade(f.Name) && !there[f.Name] && ran.declaration(f.Name).f == f {
-				except = append(except, defined{in, f})
+			if f.Name == "" || w.rt.Unmade(f.Name) || there[f.Name] || ran.declaration(f.Name).f != f {
+				continue
+			}
+			// It has not come to be, or it is not enumerable since it is that of a built-in.
+			d := defined{in, f}
+			switch v, ok := w.rt.Global(f.Name); {
+			case ok && w.isStill(v, f):
+				w.implied[v] = d
+			case ok && w.canBe(v):
+				names = append(names, Binding{Name: f.Name})
+				fallthrough
+			default:
+				except = append(except, d)
 			}
 		}
 	}
@@ -48,6 +59,16 @@ func (w *snapshotWriter) isStill(v Value, f *definition) bool {
 	}
 	s, err := w.rt.Inspect(v)
 	return err == nil && s.Text == f.Text && s.Strict == f.Strict && s.Members == nil && len(s.Props) == 0
+}
+
+// canBe reports whether a value that is found in place of a function may be one of
+// the document.
+func (w *snapshotWriter) canBe(v Value) bool {
+	if w.rt.Class(v) != Function {
+		return true
+	}
+	_, err := w.rt.Inspect(v)
+	return err == nil
 }
 
 // reference writes which function of a program is meant.
