@@ -45,7 +45,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	if o.ExportType() == typeProxy {
 		return nil, errors.New("it is a proxy")
 	}
-	if len(o.Symbols()) > 0 {
+	if r.hides && len(o.Symbols()) > 0 {
 		return nil, errors.New("it has a symbol as a key")
 	}
 	s := &ecmascript.Shape{Class: class(o)}
@@ -207,6 +207,9 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 
 // ConstructorOf returns the function that an object is the prototype property of.
 func (r *realm) ConstructorOf(v ecmascript.Value) ecmascript.Value {
+	if !r.shapes {
+		return nil // no program has mentioned a prototype
+	}
 	o := obj(v)
 	f, ok := o.Get("constructor").(*goja.Object)
 	if !ok || f == r.known().object.Get("constructor") || class(f) != ecmascript.Function || f.Get("prototype") != goja.Value(o) || slices.Contains(o.Keys(), "constructor") {
