@@ -245,18 +245,17 @@ func (p *parser) stateHints(s *state) {
 		if a.Space != "" || a.Name != "_persist" && a.Name != "_deactivate" {
 			continue
 		}
-		instead := ""
 		switch hint := strings.ToLower(strings.ReplaceAll(a.Value, " ", "")); {
 		case hint == "may":
 		case hint != "must" && hint != "mustnot":
 			p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q is not one of may, must, mustnot; it is ignored", a.Name, a.Value), "")
-		case a.Name == "_persist" && hint == "mustnot":
-			instead = `a stored session is saved after every macrostep, here too; _persist="false" of <scxml> keeps all of it out of the store`
 		case a.Name == "_deactivate" && hint == "must":
-			instead = "sessions stay in memory, also those that are stored"
-		}
-		if instead != "" {
-			p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q has no effect", a.Name, a.Value), instead)
+			s.residence, p.doc.placed = MustLeave, true
+		case a.Name == "_deactivate":
+			s.residence, p.doc.placed = MustStay, true
+		case hint == "mustnot":
+			p.reportAt(Warning, a.Pos, "", fmt.Sprintf("%s=%q has no effect", a.Name, a.Value),
+				`a stored session is saved after every macrostep, here too; _persist="false" of <scxml> keeps all of it out of the store`)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func TestORSProblems(t *testing.T) {
 		{"anchor", `<state><anchor type="a"/></state>`, `2:8: error: unknown element <anchor> in <state>`},
 		{"persist", `<state _persist="perhaps"/>`, `2:18: warning: _persist="perhaps" is not one of may, must, mustnot; it is ignored`},
 		{"never persist", `<state _persist="mustnot"/>`, `2:18: warning: _persist="mustnot" has no effect`},
-		{"deactivate", `<state _deactivate="must"/>`, `2:21: warning: _deactivate="must" has no effect`},
+		{"deactivate", `<state _deactivate="never"/>`, `2:21: warning: _deactivate="never" is not one of may, must, mustnot; it is ignored`},
 		{"expression", `<state><onentry><send event="a ???"/></onentry></state>`, `2:32: warning: illegal expression: unexpected ???`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,6 +19,7 @@ type Document struct {
 	language    datamodel.Language
 	late        bool // binding="late"
 	draft       bool // conflicts are resolved as in the draft of 2009
+	placed      bool // a state has _deactivate
 	states      []*state
 	byID        map[string]int32 // states by id, made-up ids included
 	transitions []*transition    // those of states, in document order

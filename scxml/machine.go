@@ -38,6 +38,7 @@ type Machine struct {
 	doneData      datamodel.Value
 	err           error // the session cannot go on
 	modules       []ModuleState
+	held          bool // by a module, as the last snapshot has it
 
 	// Of the macrostep at hand.
 	*scratch

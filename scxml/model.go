@@ -64,6 +64,8 @@ type state struct {
 	// from another document (resolveid of <xi:include>); scripts inside see it as
 	// _my_prefix. Empty for states that were not the root of such an inclusion.
 	prefix string
+
+	residence Residence // what _deactivate asks for
 }
 
 // transition is a <transition>, wherever it stands. Those of states are

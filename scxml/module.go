@@ -36,6 +36,16 @@ type ModuleState interface {
 	Restore(snapshot []byte) error
 }
 
+// Resident is what a ModuleState adds when it can tell whether its session has to be in
+// memory, where the module reaches it: because it follows something for it in the
+// world outside, such as a call. Such a session stays in memory, and is the first to be
+// brought back after a restart. Of a state without this method the session has to
+// be in memory while Snapshot returns anything.
+type Resident interface {
+	// Resident is called after Snapshot and after Restore.
+	Resident() bool
+}
+
 // Action is a compiled element of a module. It is shared by all sessions.
 type Action interface {
 	// Execute runs inside the macrostep: no I/O, no waiting. It evaluates its

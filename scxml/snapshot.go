@@ -96,12 +96,14 @@ func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 		return nil, err
 	}
 	dst = appendBytes(dst, data)
+	m.held = false
 	for i, s := range m.modules {
 		var state []byte
 		if s != nil {
 			if state, err = s.Snapshot(nil); err != nil {
 				return nil, fmt.Errorf("scxml: saving module %s: %w", m.doc.modules[i].Namespaces()[0], err)
 			}
+			m.held = m.held || holds(s, state)
 		}
 		dst = appendBytes(dst, state)
 	}
@@ -123,21 +125,42 @@ func RestoreMachine(doc *Document, snapshot []byte, opts *MachineOptions) (*Mach
 	return m, nil
 }
 
-func (m *Machine) restore(snapshot []byte) error {
+// SnapshotStates reads the active states out of a snapshot of the document, as
+// Machine.Configuration and Machine.Active return them, and makes no Machine. The
+// errors are those of RestoreMachine.
+func SnapshotStates(doc *Document, snapshot []byte) (configuration, active []string, err error) {
+	m := &Machine{doc: doc, configuration: newBitset(len(doc.states))}
+	r, _, err := m.open(snapshot)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.set(m.configuration)
+	return m.Configuration(), m.Active(), r.err
+}
+
+// open checks the beginning of a snapshot and reads it up to the configuration.
+func (m *Machine) open(snapshot []byte) (r reader, flags byte, err error) {
 	if len(snapshot) < 34 {
-		return fmt.Errorf("%w: %d bytes are too short", ErrSnapshot, len(snapshot))
+		return r, 0, fmt.Errorf("%w: %d bytes are too short", ErrSnapshot, len(snapshot))
 	}
 	if snapshot[0] != snapshotVersion {
-		return fmt.Errorf("%w: version %d, this package reads up to %d", ErrSnapshot, snapshot[0], snapshotVersion)
+		return r, 0, fmt.Errorf("%w: version %d, this package reads up to %d", ErrSnapshot, snapshot[0], snapshotVersion)
 	}
 	if [32]byte(snapshot[1:33]) != m.doc.digest {
-		return fmt.Errorf("%w: it was taken of one with digest %x, this is %s with digest %x", ErrDocument, snapshot[1:5], m.doc.url, m.doc.digest[:4])
+		return r, 0, fmt.Errorf("%w: it was taken of one with digest %x, this is %s with digest %x", ErrDocument, snapshot[1:5], m.doc.url, m.doc.digest[:4])
 	}
-	flags := snapshot[33]
-	r := reader{data: snapshot[34:], states: len(m.doc.states)}
+	r = reader{data: snapshot[34:], states: len(m.doc.states)}
+	m.nextID = r.uvarint()
+	return r, snapshot[33], r.err
+}
+
+func (m *Machine) restore(snapshot []byte) error {
+	r, flags, err := m.open(snapshot)
+	if err != nil {
+		return err
+	}
 	m.started, m.done = flags&flagStarted != 0, flags&flagDone != 0
 	m.running = m.started && !m.done
-	m.nextID = r.uvarint()
 	r.set(m.configuration)
 	if flags&flagFinal != 0 {
 		m.final = newBitset(len(m.doc.states))
@@ -181,11 +204,49 @@ func (m *Machine) restore(snapshot []byte) error {
 		if err := s.Restore(state); err != nil {
 			return fmt.Errorf("%w: its state of module %s: %w", ErrSnapshot, m.doc.modules[i].Namespaces()[0], err)
 		}
+		m.held = m.held || holds(s, state)
 	}
 	if len(r.data) != 0 {
 		r.fail("%d bytes left over", len(r.data))
 	}
 	return r.err
+}
+
+// Residence says whether a session that is stored, and has nothing to do, is to stay
+// in memory.
+type Residence uint8
+
+const (
+	MayLeave  Residence = iota // it may be taken out of memory until something happens to it
+	MustLeave                  // at once: _deactivate="must" (ORS dialect) of an active state
+	MustStay                   // _deactivate="mustnot" of an active state, or a module needs it
+)
+
+// Residence returns what the active states and the modules say about the session's
+// place. As to the modules it is that of the last Snapshot, or of the one from which
+// the Machine was restored. It is called between macrosteps.
+func (m *Machine) Residence() Residence {
+	if m.held {
+		return MustStay
+	}
+	r := MayLeave
+	if !m.doc.placed {
+		return r
+	}
+	for i, s := range m.doc.states {
+		if s.residence > r && m.configuration.has(int32(i)) {
+			r = s.residence
+		}
+	}
+	return r
+}
+
+// holds reports whether the state of a module keeps its session in memory.
+func holds(s ModuleState, snapshot []byte) bool {
+	if r, ok := s.(Resident); ok {
+		return r.Resident()
+	}
+	return len(snapshot) > 0
 }
 
 func appendBytes(dst, b []byte) []byte {

@@ -50,7 +50,7 @@ type VirtualClock struct {
 	advance sync.Mutex // held during Advance
 
 	mu      sync.Mutex
-	fired   map[*session]int // delayed sends delivered by this Advance
+	fired   map[string]int // delayed sends delivered by this Advance, by session id
 	now     time.Time
 	seq     uint64
 	pending heap[*alarm]
@@ -200,17 +200,17 @@ func (c *VirtualClock) mayFire(s *session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fired == nil {
-		c.fired = map[*session]int{}
+		c.fired = map[string]int{}
 	}
-	c.fired[s]++
-	return c.fired[s] <= c.maxTimers()
+	c.fired[s.id]++
+	return c.fired[s.id] <= c.maxTimers()
 }
 
 // spent reports whether a delayed send was not delivered.
 func (c *VirtualClock) spent(s *session) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.fired[s] > c.maxTimers()
+	return c.fired[s.id] > c.maxTimers()
 }
 
 func (c *VirtualClock) endless(s *session) error {

@@ -111,11 +111,18 @@ func cancelAnswer(sendID string, dropped bool) *scxml.Event {
 
 // fire is called when the time of a timer has come.
 func (e *Engine) fire(due *timer) {
-	s, t := due.session, due.send
-	if s.ended.Load() {
+	if sl := due.sleeper; sl != nil {
+		e.wake(sl.id)
 		return
 	}
-	if t == nil {
+	s, t := due.session, due.send
+	switch {
+	case s.gone.Load():
+		e.wake(s.id) // the store has the timer
+		return
+	case s.ended.Load():
+		return
+	case t == nil:
 		e.alarm(s)
 		return
 	}
@@ -129,7 +136,12 @@ func (e *Engine) fire(due *timer) {
 		return
 	}
 	// Taking it off the list of timers is a step of its own.
-	if err := s.push(&queuedEvent{timer: t}, true); err != nil && !errors.Is(err, ErrNotFound) {
+	switch err := s.push(&queuedEvent{timer: t}, true); {
+	case errors.Is(err, ErrNotFound):
+		if s.gone.Load() {
+			e.wake(s.id)
+		}
+	case err != nil:
 		e.logger.Warn("delayed send lost", "session", s.id, "event", t.event.Name, "error", err)
 	}
 }

@@ -151,6 +151,38 @@ func (r documentRequest) cached() *scxml.Document {
 	return entry.doc
 }
 
+// stored returns the document of a stored session if it is in the cache. It does not
+// go out of date: the digest is that of the text with all its files.
+func (d *documents) stored(url string, digest [sha256.Size]byte) *scxml.Document {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	el := d.entries[documentKey{url: url, inline: true, digest: digest}]
+	if el == nil {
+		return nil
+	}
+	d.recent.MoveToFront(el)
+	return el.Value.(*cachedDocument).doc
+}
+
+// compiled returns the document of a stored session, whose text with all its files is
+// source.
+func (d *documents) compiled(url, source string) (*scxml.Document, error) {
+	r := d.request(url, source)
+	if doc := d.stored(url, r.key.digest); doc != nil {
+		return doc, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
+	defer cancel()
+	return r.get(ctx)
+}
+
+// remember keeps the document of a stored session for when that comes back.
+func (d *documents) remember(doc *scxml.Document) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.keep(documentKey{url: doc.URL(), inline: true, digest: doc.Digest()}, doc, int64(len(doc.Source())))
+}
+
 // local reports whether the document can be had without waiting for anybody:
 // inline content that does not seem to refer to other resources, by src or
 // <xi:include>.

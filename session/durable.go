@@ -26,6 +26,7 @@ type durable struct {
 	documents map[persistence.Digest]bool // that the store has
 	stopRenew func() bool
 	released  bool
+	backlog   []string // sessions that Recover has yet to bring back
 }
 
 // saved is what a session needs beside the Machine to be stored.
@@ -33,13 +34,19 @@ type saved struct {
 	url      string
 	digest   persistence.Digest // of the source in the store; zero: inline content, or not read yet
 	content  string
-	rev      uint64 // used by the worker alone
-	handled  uint64 // number of the last entry taken from the inbox
-	revision []byte // the snapshot's memory, used again
+	rev      uint64    // used by the worker alone
+	handled  uint64    // number of the last entry taken from the inbox
+	revision []byte    // the snapshot's memory, used again
+	alarm    time.Time // as alarmMark has it; zero: without
+	resident bool      // residentMark is set
+	backlog  bool      // it was one of durable.backlog, and has yet to be loaded
 
 	// Guarded by session.mu.
 	tail      uint64 // number of the last entry put into the inbox
+	awaited   uint64 // number of an entry of which it was told while it was cold
 	confirmed []string
+
+	rest rest // guarded by idlers.mu
 }
 
 // A store operation that failed is tried again, since nothing can go on
@@ -112,10 +119,14 @@ func (d *durable) create(s *session) error {
 			return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
 		}
 	}
-	rec := d.record(s)
+	stored := &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: d.record(s).append(nil)}
+	if !s.begin.at.IsZero() {
+		s.saved.alarm = wholeMillisecond(s.begin.at)
+		stored.Timers = []persistence.Timer{{ID: alarmMark, At: s.saved.alarm}}
+	}
 	unknown := false
 	err := d.try(func(ctx context.Context) error {
-		err := d.store.Create(ctx, epoch, &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: rec.append(nil)})
+		err := d.store.Create(ctx, epoch, stored)
 		if unknown && errors.Is(err, persistence.ErrExists) {
 			return nil // an earlier try took effect
 		}
@@ -134,7 +145,9 @@ func (d *durable) create(s *session) error {
 // keepDocument stores the source of the session's document.
 func (d *durable) keepDocument(s *session) error {
 	if s.saved.content != "" {
-		s.saved.content = s.doc.Source() // inline; it stands in the record, with its files
+		if s.saved.content != s.doc.Source() {
+			s.saved.content = s.doc.Source() // inline; it stands in the record, with its files
+		}
 		return nil
 	}
 	digest := persistence.Digest(s.doc.Digest())
@@ -152,6 +165,7 @@ func (d *durable) keepDocument(s *session) error {
 		d.mu.Lock()
 		d.documents[digest] = true
 		d.mu.Unlock()
+		d.engine.documents.remember(s.doc)
 	}
 	s.saved.digest = digest
 	return nil
@@ -175,8 +189,7 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
 	})
 	if err != nil {
-		d.engine.forget(c, err)
-		d.reload(c.id)
+		d.engine.lose(c, err)
 		return false, nil
 	}
 	return true, nil
@@ -189,7 +202,7 @@ func (d *durable) record(s *session) *record {
 		digest:     s.saved.digest,
 		content:    s.saved.content,
 		lineage:    s.lineage,
-		children:   s.childList(),
+		children:   s.savedChildren(),
 		macrosteps: s.step,
 		x:          s.x,
 		value:      s.value,
@@ -208,8 +221,11 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 	if d.epoch(id) == 0 {
 		return ErrNotOwner
 	}
-	s := d.engine.sessions.getLive(id)
-	if s != nil && !must {
+	s, sl := d.engine.sessions.find(id)
+	switch {
+	case sl != nil && sl.err != nil:
+		return sl.err
+	case s != nil && !s.ended.Load() && !must:
 		s.mu.Lock()
 		full, n := s.full(), s.inbox.len()
 		s.mu.Unlock()
@@ -230,30 +246,43 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 	case err != nil:
 		return err
 	}
-	if s = d.engine.sessions.getLive(id); s == nil {
-		// It is in the store alone, and so is the entry now.
-		d.reload(id)
-		return nil
+	for {
+		if s = d.engine.sessions.getLive(id); s == nil {
+			// It is in the store alone, and so is the entry now.
+			d.engine.wake(id)
+			return nil
+		}
+		if s.accept(q) {
+			return nil
+		}
 	}
-	s.accept(q)
-	return nil
 }
 
 // accept puts an entry with a number into the inbox. Entries that were stored
-// before and have not come yet are fetched.
-func (s *session) accept(q *queuedEvent) {
+// before and have not come yet are fetched. It reports false when the session has left
+// memory.
+func (s *session) accept(q *queuedEvent) bool {
 	s.mu.Lock()
-	if s.ended.Load() || q.number <= s.saved.tail {
-		s.mu.Unlock()
-		return
-	}
-	if q.number == s.saved.tail+1 {
-		s.take(q)
-		s.mu.Unlock()
-		return
-	}
 	after := s.saved.tail
+	switch {
+	case s.ended.Load():
+		s.mu.Unlock()
+		return !s.gone.Load()
+	case s.cold:
+		s.saved.awaited = max(s.saved.awaited, q.number)
+	case q.number == after+1:
+		s.take(q)
+	case q.number > after:
+		s.mu.Unlock()
+		s.fetch(after)
+		return true
+	}
 	s.mu.Unlock()
+	return true
+}
+
+// fetch reads entries from the stored inbox.
+func (s *session) fetch(after uint64) {
 	d := s.engine.durable
 	var events []persistence.Event
 	err := d.try(func(ctx context.Context) (err error) {
@@ -316,10 +345,44 @@ func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err e
 	}
 	c := d.newCommit(s)
 	to = d.plan(s, c, effects)
+	d.mark(s, c)
 	rec := d.record(s)
 	rec.begun, rec.machine = true, machine
 	c.Snapshot = rec.append(nil)
 	return to, d.write(s, c)
+}
+
+// mark brings the marks of a session up to date.
+func (d *durable) mark(s *session, c *persistence.Commit) {
+	var end time.Time
+	if age := d.engine.maxAge(s.doc); age > 0 {
+		end = wholeMillisecond(time.Unix(0, s.born).Add(age))
+	}
+	if !end.Equal(s.saved.alarm) {
+		setMark(c, alarmMark, !end.IsZero(), end)
+		s.saved.alarm = end
+	}
+	if stays := s.machine.Residence() == scxml.MustStay; stays != s.saved.resident {
+		setMark(c, residentMark, stays, time.Unix(0, 0))
+		s.saved.resident = stays
+	}
+}
+
+func setMark(c *persistence.Commit, mark string, set bool, at time.Time) {
+	if set {
+		c.SetTimers = append(c.SetTimers, persistence.Timer{ID: mark, At: at})
+	} else {
+		c.ClearTimers = append(c.ClearTimers, mark)
+	}
+}
+
+// wholeMillisecond rounds a time up to what a store keeps, so that nothing comes before
+// its time.
+func wholeMillisecond(t time.Time) time.Time {
+	if r := t.Truncate(time.Millisecond); !r.Equal(t) {
+		return r.Add(time.Millisecond)
+	}
+	return t
 }
 
 // commitEnd writes the last macrostep of a session.
@@ -330,6 +393,7 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 	for i := range errands {
 		c.Effects = append(c.Effects, persistence.Effect{ID: errands[i].id.local(), Data: appendErrand(nil, &errands[i])})
 	}
+	setMark(c, residentMark, true, time.Unix(0, 0)) // so that it does not stay when nobody deletes it
 	rec := d.record(s)
 	rec.ended, rec.result = true, *r
 	c.Snapshot = rec.append(nil)
@@ -378,7 +442,7 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 		case *scxml.Send:
 			if v.Delay > 0 {
 				if timers++; timers <= e.opts.Timers {
-					c.SetTimers = append(c.SetTimers, persistence.Timer{ID: x.id.local(), At: now.Add(v.Delay), Data: appendErrand(nil, &x)})
+					c.SetTimers = append(c.SetTimers, persistence.Timer{ID: x.id.local(), At: wholeMillisecond(now.Add(v.Delay)), Data: appendErrand(nil, &x)})
 					sendIDs[v.ID] = append(sendIDs[v.ID], x.id.local())
 				}
 				continue

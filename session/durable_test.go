@@ -148,6 +148,7 @@ type family struct {
 	store  *mortal
 
 	workers int
+	passive bool // sessions are out of memory after every macrostep
 	lives   func() (writes int, after bool)
 
 	mu    sync.Mutex
@@ -170,6 +171,9 @@ func (f *family) boot(n int, after bool) {
 	})
 	require.NoError(f.t, err)
 	f.engine = e
+	if f.passive {
+		session.PassivateEachStep(e)
+	}
 	if _, err = e.Recover(deadline(f.t)); errors.Is(err, storetest.ErrInjected) {
 		_, err = e.Recover(deadline(f.t))
 	}
@@ -351,7 +355,12 @@ func TestStoreAway(t *testing.T) {
 		mem, err := memstore.New(nil)
 		require.NoError(t, err)
 		store := &broken{Store: mem}
-		b := newBench(t, &session.Options{Store: store})
+		var lost []session.Result
+		b := newBench(t, &session.Options{Store: store, Observer: session.Observer{SessionEnded: func(_ session.Info, r session.Result) {
+			if r.Reason == session.Lost {
+				lost = append(lost, r)
+			}
+		}}})
 		_, err = b.Recover(deadline(t))
 		require.NoError(t, err)
 		id := b.start(chart(ab))
@@ -361,8 +370,11 @@ func TestStoreAway(t *testing.T) {
 		require.NoError(t, b.Settle(deadline(t)))
 		st, err := b.Query(deadline(t), id)
 		require.NoError(t, err)
-		assert.Equal(t, session.Lost, st.Result.Reason)
-		assert.ErrorContains(t, st.Result.Err, "disk on fire")
+		assert.True(t, st.Passive)
+		assert.Equal(t, 1, st.Queued)
+		assert.Equal(t, []string{"a"}, st.Active)
+		assert.Len(t, lost, 1)
+		assert.ErrorContains(t, lost[0].Err, "disk on fire")
 		b.clock.Advance(time.Second) // in vain
 		b.clock.Advance(time.Second)
 		b.send(id, "end")

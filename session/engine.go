@@ -30,6 +30,8 @@ type Engine struct {
 	recovered  atomic.Bool
 	scheduled  atomic.Int64 // sessions that wait for their time
 	timers     timers
+	idlers     idlers
+	atOnce     int                    // entries that a session takes out of its inbox at the same time
 	processors map[string]IOProcessor // by type; the SCXML processor is not in it
 	slots      chan struct{}          // one for each send to a processor under way
 	virtual    *VirtualClock          // the clock, when it is one
@@ -45,8 +47,9 @@ type Engine struct {
 	rounds     uint64        // grows whenever something is done
 	aborted    bool          // no work at all any more
 
-	defaultInbox    bool // Options.Inbox was not given
-	restoreEachStep bool // for tests: after every macrostep go on with a restored Machine
+	defaultInbox      bool // Options.Inbox was not given
+	restoreEachStep   bool // for tests: after every macrostep go on with a restored Machine
+	passivateEachStep bool // for tests: after every macrostep take stored sessions out of memory
 }
 
 // operation is something that runs outside of the workers.
@@ -65,6 +68,7 @@ func New(opts *Options) (*Engine, error) {
 		detach:     func() {},
 		stopped:    make(chan struct{}),
 		ops:        make(map[*operation]struct{}),
+		atOnce:     turnEvents,
 
 		defaultInbox: opts == nil || opts.Inbox <= 0,
 	}
@@ -300,18 +304,39 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 }
 
 // Query describes a session, live or retained after its end. A session that is
-// in the middle of a macrostep is described when that has ended. Start and Send
+// in the middle of a macrostep is described when that has ended; one that is not in
+// memory, from the store, where it stays. Start and Send
 // return before anything has run: until the initial macrostep the configuration is
 // empty, and an event that is still in the inbox has had no effect. Whoever has to
 // see the effect waits with Settle or Wait, or is told by Options.Observer or Trace.
-// The errors are ErrNotFound and that of ctx.
+// The errors are ErrNotFound, that of ctx, an *UnreadableError for a session that
+// cannot be brought back, and those of the store.
 func (e *Engine) Query(ctx context.Context, id string) (Status, error) {
-	s := e.sessions.get(id)
-	if s == nil {
-		return Status{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+	for {
+		s, sl := e.sessions.find(id)
+		switch {
+		case sl != nil && sl.err != nil:
+			return Status{}, sl.err
+		case sl != nil:
+			st, err := e.durable.query(id)
+			if errors.Is(err, errNotStored) {
+				break // it has woken up and ended
+			}
+			return st, err
+		case s == nil:
+			return Status{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+		default:
+			if st, ok, err := s.settled(ctx); ok || err != nil {
+				return st, err
+			}
+		}
 	}
+}
+
+// settled describes s when no worker has it; false when it has left memory.
+func (s *session) settled(ctx context.Context) (st Status, ok bool, err error) {
 	s.mu.Lock()
-	for s.phase == running {
+	for (s.phase == running || s.cold) && !s.gone.Load() {
 		w := s.watching()
 		if w.idle == nil {
 			w.idle = make(chan struct{})
@@ -321,51 +346,89 @@ func (e *Engine) Query(ctx context.Context, id string) (Status, error) {
 		select {
 		case <-turn:
 		case <-ctx.Done():
-			return Status{}, ctx.Err()
+			return st, false, ctx.Err()
 		}
 		s.mu.Lock()
 	}
-	st := s.status()
-	s.mu.Unlock()
-	st.Timers = e.timers.pending(s)
-	return st, nil
+	defer s.mu.Unlock()
+	if s.gone.Load() {
+		return st, false, nil
+	}
+	st = s.status()
+	st.Timers = s.engine.timers.pending(s)
+	return st, true, nil
 }
 
 // Wait waits until a session has ended and returns how. A session that ended
 // before is known while it is retained (Options.Retain). The errors are
 // ErrNotFound, ErrClosed when the engine was shut down before the session could
-// end, and that of ctx.
+// end, that of ctx, and an *UnreadableError for a session that cannot be brought back.
 func (e *Engine) Wait(ctx context.Context, id string) (Result, error) {
-	s := e.sessions.get(id)
-	if s == nil {
-		return Result{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+	x, r, err := e.sessions.ending(id)
+	if x == nil {
+		return r, err
 	}
-	s.mu.Lock()
-	if s.ended.Load() {
-		defer s.mu.Unlock()
-		return *s.result, nil
-	}
-	w := s.watching()
-	if w.done == nil {
-		w.done = make(chan struct{})
-	}
-	done := w.done
-	s.mu.Unlock()
 	select {
-	case <-done:
+	case <-x.done:
+		return x.result, nil
 	case <-e.stopped:
-		if !s.ended.Load() {
+		select {
+		case <-x.done:
+			return x.result, nil
+		default:
 			return Result{}, ErrClosed
 		}
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return *s.result, nil
 }
 
-// Sessions lists the live sessions, by id.
+// ending returns what tells of a session's end, or its result if it has ended.
+func (r *registry) ending(id string) (*ending, Result, error) {
+	for {
+		sh := r.shard(id)
+		sh.mu.Lock()
+		s, sl := sh.byID[id], sh.asleep[id]
+		if sl != nil {
+			defer sh.mu.Unlock()
+			if sl.err != nil {
+				return nil, Result{}, sl.err
+			}
+			if sl.ending == nil {
+				sl.ending = &ending{done: make(chan struct{})}
+			}
+			return sl.ending, Result{}, nil
+		}
+		sh.mu.Unlock()
+		if s == nil {
+			return nil, Result{}, fmt.Errorf("%w: %q", ErrNotFound, id)
+		}
+		if x, result := s.end(); x != nil || result != nil {
+			if x == nil {
+				return nil, *result, nil
+			}
+			return x, Result{}, nil
+		}
+	}
+}
+
+// end returns what tells of the end of s, or the result; nothing when s has left
+// memory.
+func (s *session) end() (*ending, *Result) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.Load() {
+		return nil, s.result
+	}
+	w := s.watching()
+	if w.ending == nil {
+		w.ending = &ending{done: make(chan struct{})}
+	}
+	return w.ending, nil
+}
+
+// Sessions lists the live sessions, by id. Of those that are not in memory it tells no
+// more than that (Info.Passive); Query has the rest.
 func (e *Engine) Sessions() []Info {
 	all := e.sessions.all()
 	list := make([]Info, 0, len(all))
@@ -374,11 +437,12 @@ func (e *Engine) Sessions() []Info {
 		list = append(list, s.info())
 		s.mu.Unlock()
 	}
+	list = append(list, e.sessions.sleepers()...)
 	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
 	return list
 }
 
-// Len returns the number of live sessions.
+// Len returns the number of live sessions, those included that are not in memory.
 func (e *Engine) Len() int { return int(e.sessions.live.Load()) }
 
 // Settle waits until nothing is being done: all inboxes are empty, no worker is
@@ -428,6 +492,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 		}
 	}
 	e.timers.close()
+	e.idlers.close()
 	for _, s := range e.sessions.all() {
 		s.drain()
 	}

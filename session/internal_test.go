@@ -75,15 +75,24 @@ func TestNewestChildIsMeant(t *testing.T) {
 
 func TestStoredTimersKeepTheirOrder(t *testing.T) {
 	at := time.Unix(100, 0)
-	stored := &persistence.Session{ID: "s", Timers: []persistence.Timer{{ID: "10.0", At: at}, {ID: "9.10", At: at}, {ID: "9.2", At: at}, {ID: "11.0", At: at.Add(-1)}}}
-	assert.NoError(t, sortTimers(stored))
+	send := appendErrand(nil, &errand{effect: &scxml.Send{Event: &scxml.Event{Name: "e"}}})
+	stored := &persistence.Session{ID: "s"}
+	for id, at := range map[string]time.Time{"10.0": at, "9.10": at, "9.2": at, "11.0": at.Add(-1), alarmMark: at, residentMark: time.Unix(0, 0)} {
+		stored.Timers = append(stored.Timers, persistence.Timer{ID: id, At: at, Data: send})
+	}
+	var v saved
+	sends, err := readTimers(&v, stored)
+	assert.NoError(t, err)
 	var ids []string
-	for _, tm := range stored.Timers {
-		ids = append(ids, tm.ID)
+	for _, x := range sends {
+		ids = append(ids, x.ID)
 	}
 	assert.Equal(t, []string{"11.0", "9.2", "9.10", "10.0"}, ids)
-	stored.Timers[1].ID = "x"
-	assert.ErrorIs(t, sortTimers(stored), ErrRecord)
+	assert.Equal(t, at, v.alarm)
+	assert.True(t, v.resident)
+	stored.Timers = []persistence.Timer{{ID: "x", At: at, Data: send}}
+	_, err = readTimers(&v, stored)
+	assert.ErrorIs(t, err, ErrRecord)
 }
 
 func TestLocalDocuments(t *testing.T) {

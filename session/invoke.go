@@ -89,7 +89,7 @@ func (e *Engine) loadInvoked(c *session, load documentRequest, x errand) {
 			e.loaded(c, doc, trace)
 			return
 		}
-		if s := e.sessions.getLive(c.lineage.parent); s != nil {
+		if s := e.parent(c); s != nil {
 			inv := &scxml.Invoke{ID: c.lineage.invokeID, Serial: c.lineage.serial, Src: load.key.url, Pos: c.lineage.pos}
 			e.refuse(s, c, inv, errorCommunication, err, x)
 		} else {
@@ -104,6 +104,32 @@ func (e *Engine) loadInvoked(c *session, load documentRequest, x errand) {
 	}
 	x.chain, c.begin.chain = chain{}, chain{} // it takes time
 	e.perform(loadTimeout, finish)
+}
+
+// parent returns the session that has invoked c, with its document, or nil.
+func (e *Engine) parent(c *session) *session {
+	s, sl := e.sessions.find(c.lineage.parent)
+	if s != nil {
+		s.mu.Lock()
+		stored, ended := s.cold || s.gone.Load(), s.ended.Load()
+		s.mu.Unlock()
+		switch {
+		case stored:
+		case ended:
+			return nil
+		default:
+			return s
+		}
+	}
+	if s == nil && sl == nil {
+		return nil
+	}
+	s, _, _, err := e.durable.peek(c.lineage.parent)
+	if err != nil || s.doc == nil {
+		e.logger.Warn("session not told that an invocation failed", "session", c.lineage.parent, "invoked", c.id, "error", err)
+		return nil
+	}
+	return s
 }
 
 // invokedDocument says where the document of an <invoke> comes from.
@@ -145,10 +171,7 @@ func (e *Engine) abandon(c *session, r Result) {
 	c.begin, c.inbox = nil, inbox{}
 	c.result = &r
 	c.ended.Store(true)
-	if c.watch != nil && c.watch.done != nil {
-		close(c.watch.done)
-		c.watch.done = nil
-	}
+	c.tellEnd()
 	c.mu.Unlock()
 	if c.known {
 		e.sessions.retire(c)

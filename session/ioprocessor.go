@@ -110,7 +110,7 @@ func (s *session) checkSend(send *scxml.Send) error {
 		return nil
 	}
 	if id, ok := sessionOfTarget(target); ok {
-		if send.Delay <= 0 && s.engine.sessions.getLive(id) == nil {
+		if send.Delay <= 0 && !s.engine.sessions.alive(id) {
 			return fmt.Errorf("%w: %q", errNoSession, id)
 		}
 		return nil
@@ -119,7 +119,7 @@ func (s *session) checkSend(send *scxml.Send) error {
 	switch {
 	case !ok || invokeID == "":
 		return fmt.Errorf("%w: %q", scxml.ErrSendTarget, target)
-	case invokeID == "parent" && (s.lineage == nil || s.engine.sessions.getLive(s.lineage.parent) == nil):
+	case invokeID == "parent" && (s.lineage == nil || !s.engine.sessions.alive(s.lineage.parent)):
 		return errNoParent
 	case invokeID == "parent" || send.Delay > 0 || s.machine.Invoked(invokeID):
 		return nil

@@ -65,6 +65,9 @@ func (e *Engine) alarm(s *session) {
 	if s.begin == nil {
 		s.halt(Expired)
 	}
+	if s.gone.Load() {
+		e.wake(s.id)
+	}
 }
 
 // leave ends the wait of a session for its time. s.mu is held.
@@ -142,8 +145,12 @@ func (e *Engine) Reschedule(ctx context.Context, id string, at time.Time) error 
 	s.mu.Unlock()
 	var err error
 	if s.saved != nil {
-		rec := e.durable.record(s)
-		if err = e.durable.write(s, &persistence.Commit{ID: s.id, Rev: s.saved.rev, Acked: s.saved.handled, Snapshot: rec.append(nil)}); err != nil {
+		s.saved.alarm = wholeMillisecond(at)
+		err = e.durable.write(s, &persistence.Commit{
+			ID: s.id, Rev: s.saved.rev, Acked: s.saved.handled, Snapshot: e.durable.record(s).append(nil),
+			SetTimers: []persistence.Timer{{ID: alarmMark, At: s.saved.alarm}},
+		})
+		if err != nil {
 			s.mu.Lock()
 			s.begin.at = before
 			s.mu.Unlock()

@@ -40,6 +40,21 @@ type Options struct {
 	// of it; default 15 s.
 	Lease time.Duration
 
+	// IdleTime is how long a stored session that has nothing to do stays in memory.
+	// After that it is in the store alone (it is passivated), at the cost of some 300
+	// bytes, until an event or one of its delayed sends comes. Default 5 min; negative:
+	// no session is passivated for its age.
+	IdleTime time.Duration
+
+	// Resident is the number of stored sessions in memory beyond which those that have
+	// rested longest are passivated before their time; default 100,000. Negative: every
+	// one is passivated as soon as it has nothing to do.
+	Resident int
+
+	// RecoverParallel is the number of sessions that Recover brings back into memory at
+	// the same time, while others are at work; default 4 times runtime.GOMAXPROCS(0).
+	RecoverParallel int
+
 	// Documents bounds the cache of compiled documents.
 	Documents CacheLimits
 
@@ -47,8 +62,9 @@ type Options struct {
 	Machine scxml.Limits
 
 	// Workers is the number of macrosteps that run at the same time; default
-	// runtime.GOMAXPROCS(0), with a store, for which they wait, 32 times as many. With 1 and a VirtualClock the order of everything
-	// that happens inside the engine is the same in every run.
+	// runtime.GOMAXPROCS(0), with a store, for which they wait, 32 times as many. With 1
+	// and a VirtualClock the order of everything that happens inside the engine is the
+	// same in every run.
 	Workers int
 
 	// Inbox is the number of events that may wait in one session; default 1,000.
@@ -141,6 +157,8 @@ const storeWorkers = 32
 
 const (
 	defaultLease           = 15 * time.Second
+	defaultIdleTime        = 5 * time.Minute
+	defaultResident        = 100_000
 	defaultInbox           = 1000
 	defaultMaxSessions     = 1_000_000
 	defaultScheduled       = 10_000
@@ -166,6 +184,13 @@ func (o *Options) withDefaults() Options {
 	}
 	positive(&r.Lease, defaultLease)
 	positive(&r.Inbox, defaultInbox)
+	positive(&r.RecoverParallel, 4*runtime.GOMAXPROCS(0))
+	if r.IdleTime == 0 {
+		r.IdleTime = defaultIdleTime
+	}
+	if r.Resident == 0 {
+		r.Resident = defaultResident
+	}
 	positive(&r.MaxSessions, defaultMaxSessions)
 	positive(&r.Scheduled, defaultScheduled)
 	positive(&r.MaxDepth, defaultMaxDepth)
@@ -226,6 +251,14 @@ type Info struct {
 
 	// Scheduled is when a session is to begin that waits for it; else zero.
 	Scheduled time.Time
+
+	// Passive is true for a session that is in the store alone. Engine.Sessions tells
+	// no more of it than ID and Err.
+	Passive bool
+
+	// Err is why a session that is in the store cannot be brought back, an
+	// *UnreadableError; nil for others.
+	Err error
 }
 
 // StartRequest says what to start. One of Document and URL is required.

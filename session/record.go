@@ -14,9 +14,10 @@ import (
 // This file is the form in which a session stands in a store. Each piece begins
 // with recordVersion; every later version of this package reads it. Version 2 has
 // also the value, the times and the position of the <invoke> in a session's record,
-// and the position of the element in an errand.
+// and the position of the element in an errand. Version 3 has up to where the inbox
+// counts of invoked sessions that are over.
 
-const recordVersion = 2
+const recordVersion = 3
 
 // ErrRecord: a store holds bytes that are no record of a session, are damaged,
 // or were written by a newer version.
@@ -73,6 +74,11 @@ func (r *record) append(dst []byte) []byte {
 		dst = appendText(dst, c.invokeID)
 		dst = binary.AppendUvarint(dst, c.serial)
 		dst = appendText(dst, c.id)
+		until := uint64(0)
+		if c.over {
+			until = c.until + 1
+		}
+		dst = binary.AppendUvarint(dst, until)
 	}
 	dst = binary.AppendUvarint(dst, r.macrosteps)
 	dst = appendObject(dst, r.params)
@@ -107,7 +113,13 @@ func readRecord(b []byte) (*record, error) {
 		r.lineage = &lineage{parent: d.text(), root: d.text(), invokeID: d.text(), serial: d.number(), depth: int(d.number()), pos: d.position()}
 	}
 	for range d.count() {
-		r.children = append(r.children, child{d.text(), d.number(), d.text()})
+		c := child{invokeID: d.text(), serial: d.number(), id: d.text()}
+		if d.version > 2 {
+			if until := d.number(); until > 0 {
+				c.over, c.until = true, until-1
+			}
+		}
+		r.children = append(r.children, c)
 	}
 	r.macrosteps = d.number()
 	r.params, r.x = d.object(), d.object()

@@ -1,32 +1,29 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"time"
 
 	"github.com/seed-ff723688/ors/persistence"
-	"github.com/seed-ff723688/ors/scxml"
 )
 
-// revival is what a session that was loaded from a store begins with.
-type revival struct {
-	machine []byte // snapshot; nil when the session had not begun or has ended
-	outbox  []errand
-	ended   *Result // the session has ended; what is left are the errands
-}
-
 // Recover takes hold of all buckets of Options.Store that no other engine
-// holds, and brings the sessions in them back: each goes on after its last
+// holds, and with them of the sessions in them: each goes on after its last
 // committed macrostep, with the events and delayed sends that were accepted.
 // Effects that had not been confirmed are carried out, perhaps a second time. It
 // is called once, after New, and returns the number of sessions; after an error
 // it may be called again.
 //
-// A session that cannot be brought back, as when
-// its document does not compile any more, is logged and stays in the store.
+// Recover lists the sessions and loads none. Those that have something to do are brought
+// back after it has returned, Options.RecoverParallel at a time: a delayed send is due,
+// an event has not been handled or an effect not been confirmed, it has not begun, or a
+// module needs it in memory (scxml.Resident). The others stay in the store until
+// something happens to them, like sessions that are passivated.
+//
+// A session that cannot be brought back, as when its record is damaged, is logged, listed
+// by Sessions with Info.Err, and stays in the store; see UnreadableError.
 func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
 	if d == nil {
@@ -38,52 +35,100 @@ func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	if e.recovered.Swap(true) {
 		return 0, errors.New("session: Recover was called before")
 	}
-	var sessions []*session
 	defer func() {
 		if err != nil { // it may be tried again
-			for _, s := range sessions {
-				e.forget(s, err)
-			}
+			e.sessions.abandon(func(string) bool { return true }, e.timers.take)
 			e.recovered.Store(false)
 		}
 	}()
 	if err := d.acquire(ctx); err != nil {
 		return 0, err
 	}
+	var backlog []string
 	for bucket := range d.epochs {
 		if d.epochs[bucket].Load() == 0 {
 			continue
 		}
-		for info, err := range d.store.List(ctx, bucket, "") {
-			if err != nil {
-				return 0, fmt.Errorf("session: listing the store: %w", err)
-			}
-			s, err := d.load(ctx, info.ID)
-			if err != nil {
-				if ctx.Err() != nil {
-					return 0, err
-				}
-				e.logger.Error("session not recovered", "session", info.ID, "error", err)
-				continue
-			}
-			sessions = append(sessions, s)
+		sessions, pressing, err := d.list(ctx, bucket)
+		if err != nil {
+			return 0, fmt.Errorf("session: listing the store: %w", err)
+		}
+		n += sessions
+		backlog = append(backlog, pressing...)
+	}
+	d.mu.Lock()
+	d.backlog = backlog
+	d.mu.Unlock()
+	for range e.opts.RecoverParallel {
+		d.next()
+	}
+	return n, nil
+}
+
+// list makes the sessions of a bucket known, and returns their number and those that
+// have something to do.
+func (d *durable) list(ctx context.Context, bucket int) (n int, pressing []string, err error) {
+	e := d.engine
+	timed := make(map[string]*sleeper) // without a time so far
+	for info, err := range d.store.List(ctx, bucket, "") {
+		if err != nil {
+			return 0, nil, err
+		}
+		sl := &sleeper{id: info.ID}
+		if !e.sessions.enlist(sl) {
+			continue
+		}
+		n++
+		switch {
+		case info.Rev == 1 || info.Tail > info.Acked || info.Effects > 0:
+			pressing = append(pressing, info.ID)
+		case info.Timers > 0:
+			timed[info.ID] = sl
 		}
 	}
-	// An <invoke> whose session is there has been carried out. This has to be
-	// settled before any of them runs.
-	for _, s := range sessions {
-		s.revival.outbox = slices.DeleteFunc(s.revival.outbox, func(x errand) bool {
-			if _, ok := x.effect.(*scxml.Invoke); !ok || e.sessions.get(x.to) == nil {
-				return false
-			}
-			s.confirm(x.id)
-			return true
-		})
+	if len(timed) == 0 {
+		return n, pressing, nil
 	}
-	for _, s := range sessions {
-		d.wake(s)
+	now := e.clock.Now()
+	for due, err := range d.store.Due(ctx, bucket, endOfTime) {
+		if err != nil {
+			return 0, nil, err
+		}
+		sl := timed[due.Session]
+		if sl == nil {
+			continue
+		}
+		delete(timed, due.Session)
+		if due.At.After(now) {
+			e.timers.rouse(sl, due.At)
+		} else {
+			pressing = append(pressing, due.Session)
+		}
 	}
-	return len(sessions), nil
+	return n, pressing, nil
+}
+
+// endOfTime is later than all timers.
+var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+// next brings back the next session of the backlog.
+func (d *durable) next() {
+	e := d.engine
+	for {
+		d.mu.Lock()
+		if len(d.backlog) == 0 {
+			d.backlog = nil
+			d.mu.Unlock()
+			return
+		}
+		s := newSession(e, d.backlog[0])
+		d.backlog = d.backlog[1:]
+		d.mu.Unlock()
+		s.saved = &saved{backlog: true}
+		if d.epoch(s.id) != 0 && !e.closed.Load() && e.rouse(s) {
+			return
+		}
+	}
 }
 
 // acquire takes the buckets and keeps them from now on.
@@ -127,6 +172,10 @@ func (d *durable) hold(leases []persistence.Lease) {
 			d.engine.stopSession(s, Lost)
 		}
 	}
+	d.engine.sessions.abandon(func(id string) bool { return d.epoch(id) == 0 }, func(sl *sleeper) {
+		d.engine.timers.take(sl)
+		sl.ending.tell(&Result{Reason: Lost, Err: ErrNotOwner})
+	})
 }
 
 func (d *durable) scheduleRenewal() {
@@ -138,6 +187,7 @@ func (d *durable) scheduleRenewal() {
 	d.stopRenew = d.engine.clock.AfterFunc(d.engine.opts.Lease/3, func() {
 		d.engine.perform(d.engine.opts.Lease, func(ctx context.Context) {
 			d.renew(ctx)
+			d.sweep(ctx)
 			d.scheduleRenewal()
 		})
 	})
@@ -157,6 +207,38 @@ func (d *durable) renew(ctx context.Context) {
 	d.hold(renewed)
 }
 
+// sweep looks for what the engine was not told of: entries that another engine has put
+// into an inbox.
+func (d *durable) sweep(ctx context.Context) {
+	for bucket := range d.epochs {
+		if d.epochs[bucket].Load() == 0 {
+			continue
+		}
+		for info, err := range d.store.Ready(ctx, bucket) {
+			if err != nil {
+				d.engine.logger.Warn("store not looked through for events", "bucket", bucket, "error", err)
+				return
+			}
+			d.attend(&info)
+		}
+	}
+}
+
+// attend sees to a session that has something to do.
+func (d *durable) attend(info *persistence.Info) {
+	s := d.engine.sessions.getLive(info.ID)
+	if s == nil || s.saved == nil {
+		d.engine.wake(info.ID)
+		return
+	}
+	s.mu.Lock()
+	after, late := s.saved.tail, !s.cold && info.Tail > s.saved.tail
+	s.mu.Unlock()
+	if late {
+		s.fetch(after)
+	}
+}
+
 // release gives the buckets up.
 func (d *durable) release() error {
 	d.mu.Lock()
@@ -174,185 +256,4 @@ func (d *durable) release() error {
 		return fmt.Errorf("session: releasing buckets: %w", err)
 	}
 	return nil
-}
-
-// load brings a session from the store into memory, where it waits for wake.
-func (d *durable) load(ctx context.Context, id string) (*session, error) {
-	e := d.engine
-	stored, err := d.store.Load(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := readRecord(stored.Snapshot)
-	if err != nil {
-		return nil, err
-	}
-	s := newSession(e, stored.ID)
-	s.phase = loading
-	s.lineage, s.children, s.step, s.x = rec.lineage, rec.children, rec.macrosteps, rec.x
-	s.value, s.born = rec.value, rec.born
-	s.saved = &saved{
-		url: rec.url, digest: rec.digest, content: rec.content,
-		rev: stored.Rev, handled: stored.Acked, tail: stored.Acked,
-	}
-	s.revival = &revival{machine: rec.machine}
-	switch {
-	case rec.ended:
-		s.revival.ended = &rec.result
-	case !rec.begun:
-		s.begin = &beginning{params: rec.params, at: rec.at, url: rec.url}
-	}
-	for _, o := range stored.Outbox {
-		x, err := readErrand(o.Data)
-		if err != nil {
-			return nil, err
-		}
-		if x.id, err = effectID(s.id, o.ID); err != nil {
-			return nil, err
-		}
-		s.revival.outbox = append(s.revival.outbox, x)
-	}
-	if err := sortTimers(stored); err != nil {
-		return nil, err
-	}
-	for _, t := range stored.Timers {
-		x, err := readErrand(t.Data)
-		if err != nil {
-			return nil, err
-		}
-		send, ok := x.effect.(*scxml.Send)
-		if !ok {
-			return nil, fmt.Errorf("%w: timer %q is no send", ErrRecord, t.ID)
-		}
-		if x.id, err = effectID(s.id, t.ID); err != nil {
-			return nil, err
-		}
-		e.timers.restore(s, send, x.id, t.At)
-	}
-	if !rec.ended && (rec.content != "" || rec.digest != (persistence.Digest{})) {
-		doc, err := d.document(ctx, rec)
-		if err != nil {
-			e.timers.removeAll(s)
-			return nil, err
-		}
-		s.setDocument(doc)
-	}
-	if err := e.admit(s); err != nil {
-		e.timers.removeAll(s)
-		return nil, err
-	}
-	s.known = true
-	if err := s.acceptAll(stored.Inbox); err != nil {
-		e.forget(s, err)
-		return nil, err
-	}
-	return s, nil
-}
-
-// sortTimers brings delayed sends into the order of their times and, where these
-// are the same, that in which they were executed.
-func sortTimers(stored *persistence.Session) (err error) {
-	slices.SortFunc(stored.Timers, func(a, b persistence.Timer) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		x, err1 := effectID(stored.ID, a.ID)
-		y, err2 := effectID(stored.ID, b.ID)
-		err = errors.Join(err, err1, err2)
-		return cmp.Or(cmp.Compare(x.Macrostep, y.Macrostep), cmp.Compare(x.Index, y.Index))
-	})
-	return err
-}
-
-// document compiles the document of a stored session.
-func (d *durable) document(ctx context.Context, rec *record) (*scxml.Document, error) {
-	source := rec.content
-	if source == "" {
-		body, err := d.store.Document(ctx, rec.digest)
-		if err != nil {
-			return nil, fmt.Errorf("session: document %s: %w", rec.url, err)
-		}
-		source = string(body)
-	}
-	r := d.engine.documents.request(rec.url, source)
-	if doc := r.cached(); doc != nil {
-		return doc, nil
-	}
-	return r.get(ctx)
-}
-
-// wake lets a loaded session go on.
-func (d *durable) wake(s *session) {
-	if s.begin != nil && !s.begin.at.IsZero() {
-		s.revival = nil
-		d.engine.await(s)
-		return
-	}
-	if s.doc == nil && s.revival.ended == nil {
-		// It was invoked by URL and has not begun.
-		s.revival = nil
-		d.engine.loadInvoked(s, d.engine.documents.request(s.saved.url, ""), errand{id: EffectID{Session: s.id}})
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.phase = idle
-	d.engine.schedule(s)
-}
-
-// reload brings a session that is in the store alone back into memory, now or
-// when the store can be reached.
-func (d *durable) reload(id string) {
-	e := d.engine
-	e.perform(loadTimeout, func(ctx context.Context) {
-		s, err := d.load(ctx, id)
-		switch {
-		case err == nil:
-			d.wake(s)
-		case errors.Is(err, persistence.ErrNotFound), errors.Is(err, ErrExists), e.closed.Load(), d.epoch(id) == 0:
-		default:
-			e.logger.Error("session not loaded; it will be tried again", "session", id, "error", err)
-			e.clock.AfterFunc(reloadPause, func() { d.reload(id) })
-		}
-	})
-}
-
-// resume lets a loaded session do first what it had left.
-func (e *Engine) resume(s *session, r *revival) {
-	if r.machine != nil && r.ended == nil && s.begin == nil {
-		m, err := scxml.RestoreMachine(s.doc, r.machine, s.machineOptions())
-		s.tracePersist(true, len(r.machine), err)
-		if err != nil {
-			e.logger.Error("session not restored; it stays in the store", "session", s.id, "error", err)
-			e.forget(s, err)
-			return
-		}
-		s.setMachine(m)
-		e.live(s)
-	}
-	for _, x := range r.outbox {
-		e.carryOut(s, x)
-	}
-	if r.ended != nil {
-		e.end(s, *r.ended)
-		e.durable.delete(s)
-	}
-}
-
-// lose takes a session out of memory because the store cannot be written. What
-// it did since the last commit is forgotten, and is done again when it has been
-// loaded again, by this engine or by the one that has taken its bucket.
-func (e *Engine) lose(s *session, err error) {
-	e.forget(s, err)
-	if e.durable == nil || errors.Is(err, persistence.ErrNotFound) || errors.Is(err, persistence.ErrFenced) || errors.Is(err, ErrNotOwner) {
-		return
-	}
-	id := s.id
-	e.clock.AfterFunc(reloadPause, func() { e.durable.reload(id) })
-}
-
-// forget takes a session out of memory as if the engine had never had it.
-func (e *Engine) forget(s *session, err error) {
-	e.logger.Warn("session taken out of memory", "session", s.id, "error", err)
-	e.end(s, Result{Reason: Lost, Err: err})
 }

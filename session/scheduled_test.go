@@ -204,5 +204,8 @@ func TestPersistTrace(t *testing.T) {
 	lines.Reset()
 	b = b.restart(store, 0, opts)
 	require.NoError(t, b.Settle(deadline(t)))
-	assert.Regexp(t, `^METRIC <persist_restore sid='`+id+`' bytes='\d+' />\n$`, lines.String())
+	assert.Empty(t, lines.String(), "nothing has happened to it")
+	b.send(id, "unknown")
+	require.NoError(t, b.Settle(deadline(t)))
+	assert.Regexp(t, `^METRIC <persist_restore sid='`+id+`' bytes='\d+' />\nMETRIC <persist_store sid='`+id+`' bytes='\d+' />\n$`, lines.String())
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,20 +29,22 @@ type session struct {
 
 	chain chain // of the macrostep at hand; used by the worker alone
 
-	timers     *timer // delayed sends; guarded by timers.mu
-	timerCount int    // likewise
-	alarm      *timer // when it is to begin, or when its life ends; likewise
+	timers     *delayedSend // guarded by timers.mu
+	timerCount int          // likewise
+	alarm      *timer       // when it is to begin, or when its life ends; likewise
 	trace      *scxml.Trace
 	born       int64 // when it began, in nanoseconds since 1970; used by the worker alone
 
 	finishing atomic.Bool // it has come to its end by itself, and is telling so
 	urgent    atomic.Bool // stopping is set
-	ended     atomic.Bool // set with mu held
+	ended     atomic.Bool // it is no longer in memory; set with mu held
+	gone      atomic.Bool // it has ended in memory alone and lives on, or never was there; set before ended
 
 	// What follows is guarded by mu. machine, step and drained are used without it
 	// by whoever has set phase to running.
 	mu       sync.Mutex
 	drained  bool // by Shutdown: no event is handled any more
+	cold     bool // it has yet to be loaded from the store
 	phase    phase
 	stopping EndReason // a stop was asked for; 0: no
 	children []child
@@ -90,18 +93,37 @@ type lineage struct {
 }
 
 // child is an entry in a session's list of invoked sessions. It stays until the
-// child's last event has been put into the inbox, or the child was cancelled.
+// child's last event has been put into the inbox, or the child was cancelled. In a
+// stored session it is then marked, until the entries of the inbox that were accepted
+// before have been handled: when these are read from the store once more, they
+// still count.
 type child struct {
 	invokeID string
 	serial   uint64
 	id       string
+	over     bool
+	until    uint64 // number of the last entry of the inbox that counts, when over
 }
 
 // watch holds the channels of those who wait. Each is made when it is needed
 // and closed once.
 type watch struct {
-	idle chan struct{} // closed when the present turn is over
-	done chan struct{} // closed when the session has ended
+	idle   chan struct{} // closed when the present turn is over
+	ending *ending
+}
+
+// ending is what those have who wait for the end of a session, also while it is not
+// in memory.
+type ending struct {
+	done   chan struct{}
+	result Result // set before done is closed
+}
+
+func (x *ending) tell(r *Result) {
+	if x != nil {
+		x.result = *r
+		close(x.done)
+	}
 }
 
 const sessionTarget = "#_scxml_"
@@ -117,7 +139,11 @@ func (s *session) setDocument(doc *scxml.Document) {
 	s.most = s.engine.inboxLimit(doc)
 }
 
+// info describes s. s.mu is held, or nobody else knows s.
 func (s *session) info() Info {
+	if s.cold {
+		return Info{ID: s.id, Passive: true}
+	}
 	i := Info{ID: s.id, Root: s.id, Value: s.value}
 	switch {
 	case s.doc != nil:
@@ -190,11 +216,19 @@ func (s *session) watching() *watch {
 	return s.watch
 }
 
+// tellEnd tells those who wait for the end, as s.result has it. s.mu is held.
+func (s *session) tellEnd() {
+	if s.watch != nil {
+		s.watch.ending.tell(s.result)
+		s.watch.ending = nil
+	}
+}
+
 // childByInvoke returns the id of an invoked session, or "". With serial 0 it is
 // the one that was invoked last. s.mu is held.
 func (s *session) childByInvoke(invokeID string, serial uint64) string {
 	for i := len(s.children) - 1; i >= 0; i-- {
-		if c := &s.children[i]; c.invokeID == invokeID && (serial == 0 || c.serial == serial) {
+		if c := &s.children[i]; !c.over && c.invokeID == invokeID && (serial == 0 || c.serial == serial) {
 			return c.id
 		}
 	}
@@ -205,22 +239,41 @@ func (s *session) childByInvoke(invokeID string, serial uint64) string {
 func (s *session) addChild(inv *scxml.Invoke, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.children = append(s.children, child{inv.ID, inv.Serial, id})
+	s.children = append(s.children, child{invokeID: inv.ID, serial: inv.Serial, id: id})
 }
 
-// childList returns a copy of the list of invoked sessions.
-func (s *session) childList() []child {
+// childIDs returns the ids of the invoked sessions.
+func (s *session) childIDs() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]child(nil), s.children...)
+	var ids []string
+	for i := range s.children {
+		if !s.children[i].over {
+			ids = append(ids, s.children[i].id)
+		}
+	}
+	return ids
 }
 
-// hasChild reports whether the session with this id was invoked and has not been
-// cancelled. s.mu is held.
-func (s *session) hasChild(id string) bool {
+// savedChildren returns a copy of the list of invoked sessions for the store. What
+// counts no more, since the inbox has been handled up to there, is dropped.
+func (s *session) savedChildren() []child {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.children = slices.DeleteFunc(s.children, func(c child) bool { return c.over && c.until <= s.saved.handled })
+	if len(s.children) == 0 {
+		s.children = nil
+	}
+	return slices.Clone(s.children)
+}
+
+// hears reports whether an entry of the inbox that comes from the session with the
+// given id counts: that was invoked, and had not been cancelled when the entry came.
+// s.mu is held.
+func (s *session) hears(q *queuedEvent) bool {
 	for i := range s.children {
-		if s.children[i].id == id {
-			return true
+		if c := &s.children[i]; c.id == q.from {
+			return !c.over || q.number != 0 && q.number <= c.until
 		}
 	}
 	return false
@@ -246,13 +299,14 @@ func (s *session) uncouple(c *scxml.CancelInvoke) string {
 // removeChild takes a session off the list. s.mu is held.
 func (s *session) removeChild(id string) {
 	for i := range s.children {
-		if s.children[i].id == id {
-			s.children = append(s.children[:i], s.children[i+1:]...)
-			break
+		if c := &s.children[i]; c.id != id || c.over {
+			continue
+		} else if s.saved != nil {
+			c.over, c.until = true, s.saved.tail
+		} else if s.children = append(s.children[:i], s.children[i+1:]...); len(s.children) == 0 {
+			s.children = nil
 		}
-	}
-	if len(s.children) == 0 {
-		s.children = nil
+		return
 	}
 }
 
@@ -260,7 +314,7 @@ func (s *session) removeChild(id string) {
 func (s *session) status() Status {
 	st := Status{Info: s.info(), Queued: s.inbox.len(), Macrosteps: s.step}
 	for _, c := range s.children {
-		if s.engine.sessions.getLive(c.id) != nil {
+		if !c.over && s.engine.sessions.alive(c.id) {
 			st.Children = append(st.Children, c.id)
 		}
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // timers holds the delayed sends of all sessions, the times when they are to begin
-// and when their life ends, and has one alarm of the clock set, for the earliest.
+// and when their life ends, the times when those that are not in memory are needed
+// next, and has one alarm of the clock set, for the earliest.
 type timers struct {
 	clock  Clock
 	limit  int // of one session
@@ -33,18 +34,17 @@ type timer struct {
 	seq     uint64
 	index   int // in the heap; -1 outside
 	session *session
-
-	// Of a delayed send. One that has none is session.alarm.
-	send       *delayedSend
-	prev, next *timer // of the same session
+	send    *delayedSend // whose timer it is; nil: it is session.alarm
+	sleeper *sleeper     // whose timer it is, in place of a session
 }
 
 // delayedSend is a timer with its send.
 type delayedSend struct {
 	timer
-	effect EffectID
-	send   scxml.Send
-	event  scxml.Event
+	prev, next *delayedSend // of the same session
+	effect     EffectID
+	send       scxml.Send
+	event      scxml.Event
 }
 
 func (t *timer) before(u *timer) bool {
@@ -123,15 +123,18 @@ func (ts *timers) link(t *timer) {
 	ts.seq++
 	t.seq = ts.seq
 	ts.heap.push(t)
-	if t.send == nil {
+	switch {
+	case t.sleeper != nil:
+	case t.send == nil:
 		s.alarm = t
-	} else {
+	default:
 		s.timerCount++
-		t.next = s.timers
-		if t.next != nil {
-			t.next.prev = t
+		x := t.send
+		x.next = s.timers
+		if x.next != nil {
+			x.next.prev = x
 		}
-		s.timers = t
+		s.timers = x
 	}
 	ts.arm()
 }
@@ -149,9 +152,9 @@ func (ts *timers) ids(s *session, sendID string) []string {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	var list []string
-	for t := s.timers; t != nil; t = t.next {
-		if t.send.send.ID == sendID {
-			list = append(list, t.send.effect.local())
+	for x := s.timers; x != nil; x = x.next {
+		if x.send.ID == sendID {
+			list = append(list, x.effect.local())
 		}
 	}
 	return list
@@ -202,19 +205,22 @@ func (ts *timers) ring() {
 // unlink takes t out of the heap and out of its session's list. ts.mu is held.
 func (ts *timers) unlink(t *timer) {
 	ts.heap.remove(t.index, t)
-	if t.send == nil {
-		t.session.alarm = nil
+	x := t.send
+	if x == nil {
+		if t.sleeper == nil {
+			t.session.alarm = nil
+		}
 		return
 	}
-	if t.prev != nil {
-		t.prev.next = t.next
+	if x.prev != nil {
+		x.prev.next = x.next
 	} else {
-		t.session.timers = t.next
+		t.session.timers = x.next
 	}
-	if t.next != nil {
-		t.next.prev = t.prev
+	if x.next != nil {
+		x.next.prev = x.prev
 	}
-	t.prev, t.next = nil, nil
+	x.prev, x.next = nil, nil
 	t.session.timerCount--
 }
 
@@ -223,13 +229,13 @@ func (ts *timers) unlink(t *timer) {
 func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	for t := s.timers; t != nil; {
-		next := t.next
-		if t.send.send.ID == sendID {
-			ts.unlink(t)
+	for x := s.timers; x != nil; {
+		next := x.next
+		if x.send.ID == sendID {
+			ts.unlink(&x.timer)
 			dropped = true
 		}
-		t = next
+		x = next
 	}
 	return dropped
 }
@@ -238,11 +244,60 @@ func (ts *timers) cancel(s *session, sendID string) (dropped bool) {
 func (ts *timers) removeAll(s *session) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
+	ts.unlinkAll(s)
+}
+
+// unlinkAll is removeAll; ts.mu is held.
+func (ts *timers) unlinkAll(s *session) {
 	for s.timers != nil {
-		ts.unlink(s.timers)
+		ts.unlink(&s.timers.timer)
 	}
 	if s.alarm != nil {
 		ts.unlink(s.alarm)
+	}
+}
+
+// hand takes the timers of a session that leaves memory; in their place sl gets one, for
+// the earliest of them.
+func (ts *timers) hand(s *session, sl *sleeper) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	first := s.alarm
+	for x := s.timers; x != nil; x = x.next {
+		if first == nil || x.before(first) {
+			first = &x.timer
+		}
+	}
+	ts.unlinkAll(s)
+	if first != nil {
+		ts.set(sl, first.due)
+	}
+}
+
+// rouse sets the time when a session that is not in memory is needed next.
+func (ts *timers) rouse(sl *sleeper, at time.Time) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.set(sl, at.Sub(ts.epoch))
+}
+
+// set is rouse; ts.mu is held.
+func (ts *timers) set(sl *sleeper, due time.Duration) {
+	if sl.timer.sleeper != nil {
+		ts.heap.remove(sl.timer.index, &sl.timer)
+	}
+	if !ts.closed {
+		sl.timer = timer{sleeper: sl, due: due}
+		ts.link(&sl.timer)
+	}
+}
+
+// take drops the timer of a session that is about to be in memory again.
+func (ts *timers) take(sl *sleeper) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if sl.timer.sleeper != nil {
+		ts.heap.remove(sl.timer.index, &sl.timer)
 	}
 }
 
@@ -250,19 +305,14 @@ func (ts *timers) removeAll(s *session) {
 func (ts *timers) pending(s *session) []PendingTimer {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	var list []*timer
-	for t := s.timers; t != nil; t = t.next {
-		list = append(list, t)
+	var list []*delayedSend
+	for x := s.timers; x != nil; x = x.next {
+		list = append(list, x)
 	}
-	sort.Slice(list, func(i, j int) bool { return list[i].before(list[j]) })
+	sort.Slice(list, func(i, j int) bool { return list[i].before(&list[j].timer) })
 	var out []PendingTimer
-	for _, t := range list {
-		out = append(out, PendingTimer{
-			SendID: t.send.send.ID,
-			Event:  t.send.event.Name,
-			Target: t.send.send.Target,
-			Due:    ts.epoch.Add(t.due),
-		})
+	for _, x := range list {
+		out = append(out, PendingTimer{SendID: x.send.ID, Event: x.event.Name, Target: x.send.Target, Due: ts.epoch.Add(x.due)})
 	}
 	return out
 }

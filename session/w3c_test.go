@@ -20,6 +20,7 @@ import (
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/otto"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
@@ -97,6 +98,8 @@ type irpRun struct {
 	ended    bool
 	logs     []irpLog
 	trace    []string
+	traces   map[string][]string // by session
+	restores int                 // from a store
 }
 
 type irpLog struct{ session, label, text string }
@@ -105,14 +108,25 @@ type irpLog struct{ session, label, text string }
 // suite is 30 s.
 const irpTime = 10 * time.Minute
 
-func runIRP(t *testing.T, dir string, test irpTest, language datamodel.Language, workers int, restore, stored bool) irpRun {
+// irpMode is how a test is run.
+type irpMode struct {
+	workers   int
+	restore   bool              // a restored Machine after every macrostep
+	store     persistence.Store // nil: in memory
+	passivate bool              // out of memory after every macrostep
+}
+
+func runIRP(t *testing.T, dir string, test irpTest, language datamodel.Language, mode irpMode) irpRun {
 	t.Helper()
-	var run irpRun
+	run := irpRun{traces: make(map[string][]string)}
 	var mu sync.Mutex
 	trace := func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		run.trace = append(run.trace, fmt.Sprintf(format, args...))
+		line := fmt.Sprintf(format, args...)
+		run.trace = append(run.trace, line)
+		id := args[0].(string)
+		run.traces[id] = append(run.traces[id], line)
 	}
 	loader := newLoader(t, &session.LoaderOptions{Allow: []string{fileURL(t, filepath.Join(dir, "ecma"))}})
 	http, err := session.NewBasicHTTP(&session.BasicHTTPOptions{URL: "http://scxml.example/"})
@@ -124,7 +138,7 @@ func runIRP(t *testing.T, dir string, test irpTest, language datamodel.Language,
 		Loader:     loader,
 		Processors: []session.IOProcessor{http},
 		Clock:      clock,
-		Workers:    workers,
+		Workers:    mode.workers,
 		NewID: func() string {
 			mu.Lock()
 			defer mu.Unlock()
@@ -143,23 +157,32 @@ func runIRP(t *testing.T, dir string, test irpTest, language datamodel.Language,
 				Transition: func(tr scxml.TransitionTrace) { trace("%s %s -> %s", id, tr.Source, strings.Join(tr.Targets, " ")) },
 				Exit:       func(state string) { trace("%s exit %s", id, state) },
 				Enter:      func(state string) { trace("%s enter %s", id, state) },
-				Error:      func(ev *scxml.Event, err error) { trace("%s %s: %v", id, ev.Name, err) },
+				Persist: func(p scxml.PersistTrace) {
+					if p.Restored {
+						mu.Lock()
+						run.restores++
+						mu.Unlock()
+					}
+				},
+				Error: func(ev *scxml.Event, err error) { trace("%s %s: %v", id, ev.Name, err) },
 			}
 		},
 	}
-	if stored {
-		opts.Store, err = memstore.New(&memstore.Options{Buckets: 1})
-		require.NoError(t, err)
+	if mode.store != nil {
+		opts.Store = mode.store
 		opts.Lease = 1000 * time.Hour // so that renewals stay out of the way
 	}
 	e, err := session.New(opts)
 	require.NoError(t, err)
-	if stored {
+	if mode.store != nil {
 		_, err := e.Recover(deadline(t))
 		require.NoError(t, err)
 	}
-	if restore {
+	if mode.restore {
 		session.RestoreEachStep(e)
+	}
+	if mode.passivate {
+		session.PassivateEachStep(e)
 	}
 	defer func() { require.NoError(t, e.Shutdown(deadline(t))) }()
 
@@ -310,10 +333,11 @@ func TestW3C(t *testing.T) {
 					// TestBasicHTTPEndToEnd does that.
 					TestBasicHTTPEndToEnd(t)
 				} else {
-					run := runIRP(t, dir, test, l.language, 1, false, false)
-					restored := runIRP(t, dir, test, l.language, 1, true, false)
-					parallel := runIRP(t, dir, test, l.language, 4, false, false)
-					stored := runIRP(t, dir, test, l.language, 1, false, true)
+					run := runIRP(t, dir, test, l.language, irpMode{workers: 1})
+					restored := runIRP(t, dir, test, l.language, irpMode{workers: 1, restore: true})
+					parallel := runIRP(t, dir, test, l.language, irpMode{workers: 4})
+					stored := runIRP(t, dir, test, l.language, irpMode{workers: 1, store: irpStore(t)})
+					passive := runIRP(t, dir, test, l.language, irpMode{workers: 1, store: irpStore(t), passivate: true})
 					if problem = run.problem(test); problem != "" {
 						problem += "\n" + strings.Join(run.trace, "\n")
 					} else {
@@ -322,6 +346,8 @@ func TestW3C(t *testing.T) {
 						assert.Empty(t, parallel.problem(test), "with several workers")
 						assert.Equal(t, run.trace, stored.trace, "with a store")
 						assert.Empty(t, stored.problem(test), "with a store")
+						assert.Equal(t, run.traces, passive.traces, "out of memory after every macrostep, by session")
+						assert.Empty(t, passive.problem(test), "out of memory after every macrostep")
 					}
 				}
 				problems[name] = problem
@@ -341,6 +367,12 @@ func TestW3C(t *testing.T) {
 		}
 	}
 	checkConformance(t, tests, languages, problems)
+}
+
+func irpStore(t *testing.T) persistence.Store {
+	store, err := memstore.New(&memstore.Options{Buckets: 1})
+	require.NoError(t, err)
+	return store
 }
 
 // irpScore counts passes by kind.

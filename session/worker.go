@@ -22,6 +22,11 @@ func (e *Engine) schedule(s *session) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.enqueue(s)
+	e.hire()
+}
+
+// hire starts a worker, if there may be one more. e.mu is held.
+func (e *Engine) hire() {
 	if e.workers < e.opts.Workers && !e.aborted {
 		e.workers++
 		go e.work()
@@ -65,12 +70,13 @@ func (e *Engine) turn(s *session) {
 	s.mu.Lock()
 	s.phase = running
 	for left := turnEvents; !s.ended.Load(); {
-		t := task{stopping: s.stopping, begin: s.begin, resume: s.revival}
+		t := task{stopping: s.stopping, begin: s.begin, resume: s.revival, cold: s.cold}
 		if t.begin != nil && t.begin.never {
 			t.begin = nil
 		}
 		switch {
 		case t.stopping == ShutDown || t.stopping == Failed || t.stopping == Lost:
+		case t.cold:
 		case t.resume != nil:
 			s.revival = nil
 		case t.begin != nil:
@@ -79,9 +85,13 @@ func (e *Engine) turn(s *session) {
 			s.begin = nil
 		case t.stopping != 0:
 		case s.inbox.len() == 0:
-			if s.saved == nil || len(s.saved.confirmed) == 0 {
+			if s.saved == nil {
 				s.release(idle)
 				s.mu.Unlock()
+				return
+			}
+			if len(s.saved.confirmed) == 0 {
+				e.endStoredTurn(s)
 				return
 			}
 			t.flush = true
@@ -95,11 +105,16 @@ func (e *Engine) turn(s *session) {
 		default:
 			// Several at once, so that senders and the worker seldom meet.
 			var n int
-			t.entries, n = s.inbox.take(left)
+			t.entries, n = s.inbox.take(min(left, e.atOnce))
 			left -= n
 		}
 		s.mu.Unlock()
-		e.do(s, t)
+		if e.do(s, t) {
+			return
+		}
+		if e.passivateEachStep && (t.entries != nil || t.begin != nil) {
+			e.passivateNow(s)
+		}
 		s.mu.Lock()
 	}
 	s.inbox = inbox{}
@@ -107,9 +122,44 @@ func (e *Engine) turn(s *session) {
 	s.mu.Unlock()
 }
 
+// endStoredTurn is the end of a turn of a stored session that has nothing left to do.
+// s.mu is held, and let go.
+func (e *Engine) endStoredTurn(s *session) {
+	leaves := e.opts.Resident < 0 || s.machine != nil && s.machine.Residence() == scxml.MustLeave
+	s.release(idle)
+	s.mu.Unlock()
+	if leaves {
+		e.passivate(s)
+	} else {
+		e.rested(s)
+	}
+}
+
+// passivateNow takes a session out of memory in the middle of a turn, with all that
+// waits for it, and brings it back. It is for tests.
+func (e *Engine) passivateNow(s *session) {
+	if s.saved == nil || s.ended.Load() {
+		return
+	}
+	e.durable.flush(s)
+	s.mu.Lock()
+	if !s.canLeave() {
+		s.mu.Unlock()
+		return
+	}
+	waiting := s.inbox.len() > 0
+	machine := s.fallAsleep()
+	s.mu.Unlock()
+	e.left(s, machine)
+	if waiting {
+		e.wake(s.id)
+	}
+}
+
 // task is one thing that a turn does: the first of these that is set, but that
-// a session which is to end begins or resumes first.
+// a session which is to end is loaded, begins or resumes first.
 type task struct {
+	cold     bool
 	resume   *revival
 	begin    *beginning
 	stopping EndReason
@@ -126,8 +176,9 @@ func (s *session) release(next phase) {
 	}
 }
 
-// do does one thing of a turn. A panic ends the session.
-func (e *Engine) do(s *session, t task) {
+// do does one thing of a turn. It reports whether the session is in other hands now. A
+// panic ends the session.
+func (e *Engine) do(s *session, t task) (left bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			e.fail(s, &PanicError{Where: "session " + s.id, Value: v, Stack: debug.Stack()})
@@ -144,8 +195,10 @@ func (e *Engine) do(s *session, t task) {
 		e.lose(s, ErrNotOwner)
 	case t.stopping == ShutDown:
 		e.stop(s, ShutDown)
+	case t.cold:
+		e.thaw(s)
 	case t.resume != nil:
-		e.resume(s, t.resume)
+		return e.resume(s, t.resume)
 	case t.begin != nil:
 		e.start(s, t.begin)
 	case t.stopping != 0:
@@ -161,6 +214,7 @@ func (e *Engine) do(s *session, t task) {
 			q = next
 		}
 	}
+	return false
 }
 
 // start makes the Machine and runs the initial macrostep.
@@ -362,8 +416,8 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 		x.chain = s.chain
 		errands = append(errands, x)
 	}
-	for _, c := range s.childList() {
-		add(errand{to: c.id})
+	for _, id := range s.childIDs() {
+		add(errand{to: id})
 	}
 	if s.lineage == nil {
 		return errands
@@ -396,17 +450,19 @@ func (e *Engine) tell(s *session, x errand) {
 func (e *Engine) end(s *session, r Result) {
 	e.timers.removeAll(s)
 	s.mu.Lock()
-	machine, watch := s.machine, s.watch
-	known := s.begin == nil || !s.begin.at.IsZero() && s.phase == running
+	machine := s.machine
+	known := !s.cold && (s.begin == nil || !s.begin.at.IsZero() && s.phase == running)
 	info := s.info()
 	s.machine, s.children, s.begin, s.inbox = nil, nil, nil, inbox{}
 	s.result = &r
 	s.ended.Store(true)
-	if watch != nil && watch.done != nil {
-		close(watch.done)
-		watch.done = nil
-	}
+	s.tellEnd()
 	s.mu.Unlock()
+	if s.saved != nil {
+		e.idlers.mu.Lock()
+		e.idlers.remove(s)
+		e.idlers.mu.Unlock()
+	}
 	if machine != nil {
 		if err := machine.Close(); err != nil {
 			e.logger.Warn("closing the data model failed", "session", s.id, "error", err)
@@ -477,7 +533,7 @@ func (s *session) halt(reason EndReason) {
 // stand in the queue already are handled (section 6.4.3). s.mu is held.
 func (s *session) insert(q *queuedEvent) {
 	if q.from != "" {
-		if !s.hasChild(q.from) {
+		if !s.hears(q) {
 			return
 		}
 		if q.last {

@@ -51,7 +51,7 @@ type centre struct {
 	start     time.Time
 	sw        *sim.Switch
 	router    *router.Router
-	link      *sim.Link
+	link      *telephony.Client
 	mail      *sim.InteractionServer
 	crm       *crm
 	connector *fm.Connector
@@ -167,7 +167,7 @@ func (c *centre) hire() error {
 	for name, members := range map[string][]string{
 		"Agents_Sales": {"ann"}, "Agents_Service": {"bob", "dan"}, "Agents_Overflow": {"cyd"},
 	} {
-		if err := c.router.SetGroup(router.Group{Name: name, Agents: members}); err != nil {
+		if err := c.router.SetGroup(router.Group{Name: name, Members: members}); err != nil {
 			return err
 		}
 	}

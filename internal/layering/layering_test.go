@@ -40,11 +40,13 @@ var rules = []rule{
 	{"session", []string{"datamodel", "scxml", "persistence"}, nil},
 	{"session/rest", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"session/cluster", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"session/crashtest", []string{"datamodel", "datamodel/ecmascript/goja", "persistence", "scxml", "session"}, nil},
 	{"session/basichttp", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"telephony", nil, nil},
 	{"telephony/fm", []string{"datamodel", "scxml", "session", "telephony", "telephony/router"}, nil},
 	{"telephony/router", []string{"telephony"}, nil},
 	{"telephony/sim", []string{"telephony"}, nil},
+	{"telephony/linktest", []string{"telephony", "telephony/sim"}, nil},
 	// Wires the whole contact centre for tests of strategies: no program imports it.
 	{"telephony/strategytest", []string{"config", "datamodel", "datamodel/ecmascript/goja", "scxml", "scxml/scxmltest", "session", "telephony", "telephony/fm", "telephony/router", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, nil},
