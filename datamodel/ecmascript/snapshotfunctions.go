@@ -9,47 +9,43 @@ import (
 )
 
 // declarations finds out which variables are as function statements declared them.
-// The others remain, and except has the functions that are not there.
+// The others remain, those that have been declared so before those that have not, in
+// the order of their declarations. except has the functions that are not there.
 func (w *snapshotWriter) declarations(all []Binding) (names []Binding, except []defined) {
 	ran := &w.m.ran
 	if len(ran.declaring) == 0 {
 		return all, nil
 	}
 	w.implied = map[Value]defined{}
-	there := make(map[string]bool, len(all))
+	made := map[string]bool{}
+	others := make([]Binding, 0, len(all))
 	for _, b := range all {
-		there[b.Name] = true
-		d := ran.declaration(b.Name)
-		if d.in != nil && b.Kind == VarBinding {
-			v, _ := w.rt.Global(b.Name)
-			if w.isStill(v, d.f) {
-				w.implied[v] = d
-				continue
-			}
-			except = append(except, d)
+		if b.Kind == VarBinding && ran.declaration(b.Name).in != nil {
+			made[b.Name] = true
+		} else {
+			others = append(others, b)
 		}
-		names = append(names, b)
 	}
 	for _, in := range ran.declaring {
 		for i := range in.list {
 			f := &in.list[i]
-			if f.Name == "" || w.rt.Unmade(f.Name) || there[f.Name] || ran.declaration(f.Name).f != f {
+			if f.Name == "" || !made[f.Name] && w.rt.Unmade(f.Name) || ran.declaration(f.Name).f != f {
 				continue
 			}
-			// It has not come to be, or it is not enumerable since it is that of a built-in.
 			d := defined{in, f}
-			switch v, ok := w.rt.Global(f.Name); {
-			case ok && w.isStill(v, f):
+			v, ok := w.rt.Global(f.Name)
+			if ok && w.isStill(v, f) {
 				w.implied[v] = d
-			case ok && w.canBe(v):
+				continue
+			}
+			except = append(except, d)
+			// What has the name of a built-in may not be enumerable.
+			if ok && (made[f.Name] || w.canBe(v)) {
 				names = append(names, Binding{Name: f.Name})
-				fallthrough
-			default:
-				except = append(except, d)
 			}
 		}
 	}
-	return names, except
+	return append(names, others...), except
 }
 
 // isStill reports whether a value is what a function statement makes.
