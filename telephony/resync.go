@@ -116,11 +116,13 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 	part := c.beginResync()
 	defer c.endResync(part)
 	c.ask(h, dn, confirmed.Extensions)
+	c.compareAgent(h, dn, confirmed.Extensions)
 }
 
 // unregistered is the end of a registration. c.mu is held.
 func (c *Client) unregistered(dn string) {
 	c.wanted.remove(dn)
+	delete(c.seats, dn)
 	for _, s := range c.slots {
 		if s.conn == nil {
 			continue
@@ -208,6 +210,7 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 		if calls, ok := CallsAt(info.Extensions); ok {
 			c.compare(h, dn, calls)
 		}
+		c.compareAgent(h, dn, info.Extensions)
 	})
 }
 

@@ -144,6 +144,9 @@ func (a *analyzer) declare(name string) {
 		*s = scope{}
 	}
 	(*s)[name] = true
+	if a.names != nil {
+		a.names.Inner = append(a.names.Inner, name)
+	}
 }
 
 // use notes that a name is read or written.
