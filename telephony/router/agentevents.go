@@ -79,7 +79,7 @@ func (r *Router) loggedInAt(sw string, a *telephony.AgentAttributes) {
 	if at.DN == "" {
 		at.DN = res.dn
 	}
-	if at.Switch = sw; sw == "" {
+	if at.Switch = sw; sw == "" || a.ThisDN == "" {
 		at.Switch = res.sw
 	}
 	if q := a.ThisQueue + "@" + at.Switch; a.ThisQueue != "" && !slices.Contains(at.Queues, q) {
