@@ -80,7 +80,8 @@ type Scoper interface {
 	// Rename compiles a program anew with other names for its variables: to has
 	// the new name for an old one, or a literal for one that is only read. What
 	// the program declares with let, const and class becomes a var, so that it can
-	// be declared again. A program that has none of the names is returned as it
+	// be declared again. Text that the program itself gives to eval is treated alike
+	// when it is run. A program that has none of the names is returned as it
 	// is. The program was compiled from a Source with Statements.
 	Rename(p Program, to map[string]string) (Program, error)
 

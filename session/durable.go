@@ -108,6 +108,20 @@ func final(err error) bool {
 	return false
 }
 
+// awayError says that the store could not do what it was asked to, and may later.
+type awayError struct{ err error }
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
+
+// away marks an error of try as an awayError, unless it would stay the same for ever.
+func away(err error) error {
+	if final(err) && !errors.Is(err, persistence.ErrClosed) {
+		return err
+	}
+	return &awayError{err}
+}
+
 // create stores a new session.
 func (d *durable) create(s *session) error {
 	epoch := d.epoch(s.id)
@@ -183,7 +197,7 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		err = nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("session: storing invoked session: %w", err)
+		return false, fmt.Errorf("session: storing invoked session: %w", away(err))
 	}
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
@@ -244,7 +258,7 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 	case errors.Is(err, persistence.ErrFull):
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil:
-		return err
+		return away(err)
 	}
 	for {
 		if s = d.engine.sessions.getLive(id); s == nil {
@@ -538,7 +552,7 @@ func (d *durable) flush(s *session) {
 // way any more.
 func (d *durable) delete(s *session) {
 	s.mu.Lock()
-	wait := s.out != nil || s.result != nil && (s.result.Reason == Lost || s.result.Reason == ShutDown)
+	wait := s.out != nil || s.undone.Load() || s.result != nil && (s.result.Reason == Lost || s.result.Reason == ShutDown)
 	s.mu.Unlock()
 	if wait {
 		return

@@ -543,7 +543,7 @@ func (e *Engine) stopByID(s *session, id string, reason EndReason, effect Effect
 	t := e.sessions.getLive(id)
 	if e.durable != nil && (t == nil || t.saved != nil) {
 		err := e.durable.append(id, &queuedEvent{stop: reason}, true, s.key(effect))
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		if err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
 		}
 		return

@@ -257,7 +257,7 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 			e.logPanic(s, err)
 			e.raise(s, sendFailure(errorCommunication, next.message.Send, err), e.later(next.message))
 		}
-		if s.saved != nil {
+		if s.saved != nil && (err == nil || !s.undone.Load()) {
 			s.confirm(next.message.Effect)
 			e.durable.flush(s)
 		}

@@ -17,6 +17,9 @@ type revival struct {
 	ended  *Result // the session has ended; what is left are the errands
 }
 
+// errAway: the store could not be reached when it was needed.
+var errAway = errors.New("session: the store is away; what could not be done is done when the session has been loaded again")
+
 // errNotStored: the session has gone from the store.
 var errNotStored = fmt.Errorf("session: not in the store any more: %w", persistence.ErrNotFound)
 
@@ -204,6 +207,8 @@ func (e *Engine) resume(s *session, r *revival) (left bool) {
 		e.carryOut(s, x)
 	}
 	switch {
+	case s.undone.Load():
+		e.lose(s, errAway)
 	case r.ended != nil:
 		e.end(s, *r.ended)
 		e.durable.delete(s)

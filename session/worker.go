@@ -191,8 +191,10 @@ func (e *Engine) do(s *session, t task) (left bool) {
 			err = e.virtual.endless(s)
 		}
 		e.fail(s, err)
-	case t.stopping == Lost:
+	case t.stopping == Lost && e.durable.epoch(s.id) == 0:
 		e.lose(s, ErrNotOwner)
+	case t.stopping == Lost:
+		e.lose(s, errAway)
 	case t.stopping == ShutDown:
 		e.stop(s, ShutDown)
 	case t.cold:
@@ -335,6 +337,10 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 	for _, x := range errands {
 		e.carryOut(s, x)
 	}
+	if s.undone.Load() {
+		e.lose(s, errAway) // its end is stored, and so is what is left to do
+		return
+	}
 	e.end(s, r)
 	if s.saved != nil {
 		e.durable.delete(s)
@@ -441,7 +447,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }

@@ -97,6 +97,9 @@ type Config struct {
 	// Look may be called, by a running script, before something that takes much
 	// memory at once. It may call Pause and Interrupt.
 	Look func()
+
+	// Eval returns what eval runs in place of a text; nil: every text as it is.
+	Eval func(text string) string
 }
 
 // Scope is the read-only part of the global scope: _event, In and the like. A

@@ -85,6 +85,8 @@ type program struct {
 	sources *sources // for Rename; nil without Source.Statements
 
 	needs needs // what it may ask for beside the standard (datamodel.Legacy)
+
+	renamed map[string]string // for text that it gives to eval: the new names of variables
 }
 
 // Name is "ecmascript".
@@ -353,6 +355,7 @@ func (l *language) New(host datamodel.Host) (datamodel.Model, error) {
 		In:        host.In,
 		Arm:       m.arm,
 		Look:      m.look,
+		Eval:      m.evalText,
 	})
 	if err != nil {
 		return nil, err

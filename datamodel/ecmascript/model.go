@@ -24,6 +24,8 @@ type model struct {
 	dead   error // matches ErrLimit: nothing is evaluated any more
 	staged Value // what Assign assigns
 
+	renamed map[string]string // program.renamed of the one that runs
+
 	offered needs // what has been made of it
 }
 
@@ -92,6 +94,7 @@ func (m *model) prog(p datamodel.Program, foreach bool) (*program, error) {
 			return nil, m.failed(q.text, err)
 		}
 	}
+	m.renamed = q.renamed
 	return q, nil
 }
 

@@ -121,8 +121,9 @@ type Connector struct {
 	closed   bool
 	linked   bool // the link is connected
 	calls    map[telephony.ConnID]*call
-	ids      map[string]*call   // interactions of every kind that are followed
-	sessions map[string][]*call // by session, in the order in which it got them
+	former   map[telephony.ConnID]*call // by the ConnIDs that they had before a merge
+	ids      map[string]*call           // interactions of every kind that are followed
+	sessions map[string][]*call         // by session, in the order in which it got them
 	starting map[string]*startup
 	recent   map[string]*recent        // by session
 	hops     map[string]int            // by interaction: how often it was routed lately
@@ -166,7 +167,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
 		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
+		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
 	}
@@ -317,6 +318,7 @@ func (c *Connector) Close() error {
 		c.dropSession(id)
 	}
 	clear(c.calls)
+	clear(c.former)
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
@@ -479,6 +481,9 @@ func (c *Connector) forget(k *call) {
 	k.found()
 	if c.calls[k.conn] == k {
 		delete(c.calls, k.conn)
+	}
+	for _, id := range k.former {
+		delete(c.former, id)
 	}
 	if c.ids[k.id] == k {
 		delete(c.ids, k.id)

@@ -179,6 +179,16 @@ func TestLegacyEvent(t *testing.T) {
 	})
 }
 
+// TestLegacyGlobals: so do the objects of modules.
+func TestLegacyGlobals(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		s.run("_genesys.n = 8; _genesys['fresh'] = 9; delete _genesys.n")
+		assert.Equal(t, 7.0, s.eval("_genesys.n"))
+		assert.Equal(t, "undefined", s.eval("typeof _genesys.fresh"))
+	})
+}
+
 func TestToSource(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
 		s := newLegacy(t, engine)

@@ -13,7 +13,7 @@ import (
 
 // facts is what the tree of a program tells about it.
 type facts struct {
-	system uint16  // the lazy system variables that it mentions
+	system uint32  // the lazy system variables that it mentions
 	shapes bool    // it may make accessors, change attributes or prototypes
 	limits limited // the built-ins that it mentions and that need a limit
 	bigInt bool    // it has a BigInt literal
@@ -32,13 +32,15 @@ type functionFact struct {
 }
 
 // The system variables that are defined when a program that mentions one runs
-// for the first time. Names of modules are defined from the start.
-var lazyNames = [...]string{"_event", "_sessionid", "_name", "_ioprocessors", "_x", "In", "_assigned"}
+// for the first time, where the Scope has them: the last ones belong to the ORS
+// dialect. Names of modules are defined from the start.
+var lazyNames = [...]string{"_event", "_sessionid", "_name", "_ioprocessors", "_x", "In", "_assigned", "__GetCurrentStates",
+	"__GetDocumentBaseURL", "__GetDocumentType", "__GetDocumentURL", "__GetQueuedEvents", "__Log", "__Raise"}
 
 const allLazy = 1<<len(lazyNames) - 1
 
-var lazyBits = func() map[string]uint16 {
-	m := map[string]uint16{}
+var lazyBits = func() map[string]uint32 {
+	m := map[string]uint32{}
 	for i, n := range lazyNames {
 		m[n] = 1 << i
 	}
@@ -126,6 +128,9 @@ func (a *analyzer) declare(name string) {
 		*s = scope{}
 	}
 	(*s)[name] = true
+	if a.names != nil {
+		a.names.Inner = append(a.names.Inner, name)
+	}
 }
 
 // use notes that a name is read or written.
@@ -151,6 +156,9 @@ func (a *analyzer) use(id *ast.Identifier) {
 // mention notes a name, of a variable or of a member.
 func (a *analyzer) mention(name string) {
 	a.system |= lazyBits[name]
+	if name == "getOwnPropertyNames" { // of the global object, perhaps
+		a.system |= allLazy
+	}
 	a.limits |= limitOf[name]
 	a.shapes = a.shapes || shapeNames[name]
 	a.reach = a.reach || reachNames[name]
@@ -291,10 +299,11 @@ func (a *analyzer) node(n any) bool {
 		visit(a, n.Statement)
 	case *ast.BranchStatement:
 	case *ast.ThisExpression:
-		// At the top level, and in a function called without an object, this is the
-		// global object.
-		a.system |= allLazy
 		a.captureThis()
+	case *ast.StringLiteral:
+		// "_event" in this: at the top level, and in a function called without an object,
+		// this is the global object.
+		a.system |= lazyBits[n.Value.String()]
 	case *ast.AssignExpression:
 		a.target(n.Left)
 		return false

@@ -18,7 +18,7 @@ import (
 const keyFunction = "[[key]]"
 
 // keyBit is its bit beside those of the system variables.
-const keyBit = 1 << 15
+const keyBit = 1 << 31
 
 // guardKey puts the call around the key of a member access.
 func guardKey(n *ast.BracketExpression) {

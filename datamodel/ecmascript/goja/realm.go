@@ -21,7 +21,7 @@ type realm struct {
 	vm     *goja.Runtime
 	cfg    ecmascript.Config
 
-	system  uint16  // the lazy system variables that are defined
+	system  uint32  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
 	shapes  bool    // a program that has run may have made accessors and the like
 	throws  goja.Value
@@ -40,6 +40,9 @@ type realm struct {
 	cause  atomic.Pointer[error]  // of the interruption
 }
 
+// firstName is no name that a program can have.
+const firstName = "[[first]]"
+
 // NewRuntime makes an empty global scope.
 func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
 	r := &realm{engine: e, vm: goja.New(), cfg: cfg}
@@ -49,6 +52,14 @@ func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
 	r.vm.SetTimeSource(cfg.Now)
 	r.vm.SetRandSource(cfg.Random)
 	r.vm.SetParserOptions(parser.WithDisableSourceMaps)
+	// What a program declares first would be all that the engine lists of the global
+	// object, without the built-ins that have been overwritten; this property goes before.
+	if err := r.vm.GlobalObject().DefineDataProperty(firstName, goja.Undefined(), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+		return nil, err
+	}
+	if err := r.vm.GlobalObject().Delete(firstName); err != nil {
+		return nil, err
+	}
 	for _, name := range cfg.Scope.Names() {
 		if _, lazy := lazyBits[name]; lazy {
 			continue
