@@ -52,6 +52,8 @@ func TestAgentsSpeakAtTheirTelephones(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "p2 7001", s.Place+" "+s.DN)
 
+	f.Receive(&telephony.EventAgentLogout{AgentAttributes: telephony.AgentAttributes{ThisDN: "7002", AgentID: "ann"}})
+	state(router.AfterCallWork) // that was before he came here
 	f.Receive(&telephony.EventAgentLogout{AgentAttributes: at})
 	state(router.LoggedOut)
 	f.Receive(&telephony.EventAgentLogout{AgentAttributes: telephony.AgentAttributes{PlaceID: "p2"}})
