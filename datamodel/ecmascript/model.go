@@ -27,6 +27,7 @@ type model struct {
 	renamed map[string]string // program.renamed of the one that runs
 
 	offered needs // what has been made of it
+	ran     history
 }
 
 // BeginStep begins a macrostep.
@@ -88,6 +89,9 @@ func (m *model) prog(p datamodel.Program, foreach bool) (*program, error) {
 	q, ok := p.(*program)
 	if !ok || q.foreach != foreach || q.code == nil {
 		return nil, &datamodel.EvalError{Text: "program", Message: "not a program of this kind and data model"}
+	}
+	if q.defines != nil {
+		m.ran.note(q.defines)
 	}
 	if q.needs&^m.offered != 0 {
 		if err := m.offer(q.needs); err != nil {

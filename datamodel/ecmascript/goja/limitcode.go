@@ -205,7 +205,7 @@ func (r *realm) judge(text string) error {
 }
 
 // everything is what is known of text that nobody has understood.
-var everything = facts{system: allLazy, shapes: true, limits: allLimits}
+var everything = facts{system: allLazy, shapes: true, hides: true, limits: allLimits}
 
 // enclose puts what eval declares with let, const and class into a block, since it
 // is the text's own.
