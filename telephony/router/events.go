@@ -29,7 +29,8 @@ type Switch struct {
 }
 
 // AtSwitch returns the router as the switch of this name, that of Agent.Switch and of
-// targets, sees it.
+// targets, sees it. The link to an Interaction Server of its own is given one too, under the name of that
+// server, so that agents can log in there: link.Subscribe(r.AtSwitch("IxnServer").Receive).
 func (r *Router) AtSwitch(name string) *Switch { return &Switch{r, name} }
 
 // Receive takes the events of the link to the switch; see Router.Receive.
