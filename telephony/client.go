@@ -150,7 +150,9 @@ func (o *LinkOptions) setDefaults() error {
 //     established; changed user data is told. What is as it was is not told again: what a program
 //     knows of calls goes on to hold after EventLinkConnected. Where the server cannot tell, a
 //     synthetic EventPartyInfo with PartyStateNull follows for each party of which it is not known
-//     any more whether it is still there. States of agents and DNs are not asked for.
+//     any more whether it is still there. Of agents it tells likewise who is logged in at
+//     registered DNs and how, when a DN is registered and after a reconnect, where the server says so
+//     (AgentAt). Do-not-disturb and out-of-service are not asked for.
 //   - It drops events that come twice, and those that tell of a state that is over,
 //     by EventHeader.Sequence where the server counts and by the state of
 //     the party where it does not. A route request is handed over once, whichever server repeats it.

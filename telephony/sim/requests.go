@@ -171,7 +171,10 @@ func (s *Switch) status(dn string) telephony.KVList {
 			at = append(at, l.call.conn)
 		}
 		if a := e.agent; a != nil {
-			status.Add("AgentStatus", telephony.Int(int32(a.state)))
+			status.Add(telephony.AgentStatusKey, telephony.Int(int32(a.state)))
+			status.Add(telephony.AgentIDKey, telephony.String(a.ID))
+		} else {
+			status.Add(telephony.AgentStatusKey, telephony.Int(int32(telephony.AgentStatusLoggedOut)))
 		}
 	}
 	if p := s.points[dn]; p != nil {
