@@ -139,6 +139,7 @@ func (s *storm) run() {
 		srv.SetFate(nil)
 	}
 	s.clock.Advance(time.Minute)
+	s.agree()
 	for i, id := range s.c.agents {
 		s.mail.AddAgent(id, sim.InteractionAgent{AcceptAfter: time.Second, HandleTime: time.Minute})
 		s.restore(i)
@@ -269,6 +270,21 @@ func (s *storm) agent() {
 		}
 	default:
 		s.restore(i)
+	}
+}
+
+// agree: the router knows of each agent what the switch knows, whatever was lost on the way.
+func (s *storm) agree() {
+	states := map[sim.AgentState]router.AgentState{sim.AgentLoggedOut: router.LoggedOut, sim.AgentNotReady: router.NotReady,
+		sim.AgentAfterCallWork: router.AfterCallWork, sim.AgentReady: router.Ready}
+	for _, id := range s.c.agents {
+		known, err := s.c.router.AgentState(id)
+		if err != nil {
+			continue // he was removed
+		}
+		is, err := s.c.sw.Agent(id)
+		require.NoError(s, err)
+		assert.Equal(s, states[is.State].String(), known.String(), id)
 	}
 }
 
