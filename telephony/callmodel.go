@@ -13,9 +13,8 @@ type callModel struct {
 	parties map[partyKey]*party
 	at      map[string]map[ConnID]*party // the same, by DN
 	calls   map[ConnID]*callState
-	seats   map[string]seated // agents, by DN
-	latest  uint64            // the greatest EventHeader.Sequence
-	ended   recent            // parties, agents and interactions: the sequence of the last event
+	latest  uint64 // the greatest EventHeader.Sequence
+	ended   recent // parties, agents and interactions: the sequence of the last event
 }
 
 type partyKey struct {
@@ -43,7 +42,7 @@ type callState struct {
 }
 
 func (m *callModel) init(limit int) {
-	*m = callModel{max: limit, parties: map[partyKey]*party{}, at: map[string]map[ConnID]*party{}, calls: map[ConnID]*callState{}, seats: map[string]seated{}}
+	*m = callModel{max: limit, parties: map[partyKey]*party{}, at: map[string]map[ConnID]*party{}, calls: map[ConnID]*callState{}}
 }
 
 // recent remembers numbers under the keys that were used last.
@@ -117,11 +116,7 @@ func (m *callModel) admit(e Event) (Event, bool) {
 		return e, true
 	}
 	if !ok {
-		if seq > 0 && !m.inOrder(e, seq) {
-			return e, false
-		}
-		m.sit(e, seq)
-		return e, true
+		return e, seq == 0 || m.inOrder(e, seq)
 	}
 	key := partyKey{a.ConnID, a.ThisDN}
 	if _, changed := e.(*EventPartyChanged); changed && a.PreviousConnID != 0 && a.PreviousConnID != a.ConnID {

@@ -115,14 +115,14 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 	}
 	part := c.beginResync()
 	defer c.endResync(part)
-	c.compareAgent(h, dn, confirmed.Header(), confirmed.Extensions)
 	c.ask(h, dn, confirmed.Extensions)
+	c.compareAgent(h, dn, confirmed.Extensions)
 }
 
 // unregistered is the end of a registration. c.mu is held.
 func (c *Client) unregistered(dn string) {
 	c.wanted.remove(dn)
-	delete(c.calls.seats, dn)
+	delete(c.seats, dn)
 	for _, s := range c.slots {
 		if s.conn == nil {
 			continue
@@ -208,10 +208,10 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 			c.doubt(h, dn)
 			return
 		}
-		c.compareAgent(h, dn, info.Header(), info.Extensions)
 		if calls, ok := CallsAt(info.Extensions); ok {
 			c.compare(h, dn, calls)
 		}
+		c.compareAgent(h, dn, info.Extensions)
 	})
 }
 

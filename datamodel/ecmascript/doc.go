@@ -104,14 +104,24 @@
 // # Snapshots
 //
 // A snapshot holds the variables of a session with shared and cyclic references,
-// dates, regular expressions, errors, collections, typed arrays, nodes, and
-// functions by their source. It is the same on every engine, equal data gives
-// equal bytes, and every later version reads it. What it cannot hold is an error
-// that names the path and matches datamodel.ErrNotSerializable: accessors,
-// frozen objects, classes, symbols, proxies, promises, running generators,
-// built-ins, functions that use variables of a function or block around them and,
-// without Features.Instances, objects made by new. An object made by new is saved
-// with its constructor, and that with what its prototype has, whoever made it its
-// prototype.
+// dates, regular expressions, errors, collections, typed arrays, nodes and
+// functions. It is the same on every engine, equal data gives equal bytes, and every
+// later version reads it. What it cannot hold is an error that names the path and
+// matches datamodel.ErrNotSerializable: accessors, frozen objects, classes, symbols,
+// proxies, promises, running generators, built-ins, functions that use variables of
+// a function or block around them, functions made by eval and Function and, without
+// Features.Instances, objects made by new. An object made by new is saved with its
+// constructor, and that with what its prototype has, whoever made it its prototype.
+//
+// A function is saved as its place in a program of the document, by the digest of
+// what the author wrote. What function statements at the top level of scripts
+// declared is not saved at all as long as nobody has changed it, nor is it made for
+// a snapshot or by restoring one where an engine makes it when it is called first.
+// So the programs of the document must have been compiled by the language that
+// restores a session, and be in use: a [datamodel.Program] that nobody refers to is
+// forgotten. Without, Restore gives an error that matches
+// datamodel.ErrProgramMissing and names the path of the function. Snapshots of
+// version 1 have the source of functions.
+//
 // _event is not part of it.
 package ecmascript
