@@ -116,7 +116,7 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 	part := c.beginResync()
 	defer c.endResync(part)
 	c.ask(h, dn, confirmed.Extensions)
-	c.compareAgent(h, dn, confirmed.Extensions)
+	c.compareAgent(h, dn, confirmed.Header(), confirmed.Extensions)
 }
 
 // unregistered is the end of a registration. c.mu is held.
@@ -211,7 +211,7 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 		if calls, ok := CallsAt(info.Extensions); ok {
 			c.compare(h, dn, calls)
 		}
-		c.compareAgent(h, dn, info.Extensions)
+		c.compareAgent(h, dn, info.Header(), info.Extensions)
 	})
 }
 
