@@ -83,7 +83,7 @@ func (r *Router) atLine(l *line, e telephony.Event, a *telephony.CallAttributes)
 		}
 		l.arrive(r, a)
 	case *telephony.EventPartyInfo:
-		if v == nil || x.PartyState != telephony.PartyStateNull {
+		if v == nil || !x.Synthetic || x.PartyState != telephony.PartyStateNull {
 			return
 		}
 		delete(l.calls, a.ConnID)
@@ -259,7 +259,7 @@ func (r *Router) atQueue(d *device, e telephony.Event, a *telephony.CallAttribut
 			r.count(&d.counters, abandoned)
 		}
 	case *telephony.EventPartyInfo:
-		if e.PartyState == telephony.PartyStateNull {
+		if e.Synthetic && e.PartyState == telephony.PartyStateNull {
 			delete(d.calls, a.ConnID)
 		}
 	}
