@@ -215,7 +215,7 @@ func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand
 	}
 	switch {
 	case e.durable != nil && (t == nil || t.saved != nil):
-		return e.durable.append(to, q, must, s.key(x.id)+suffix)
+		return e.durable.append(context.Background(), to, q, must, s.key(x.id)+suffix)
 	case t == nil:
 		return ErrNotFound
 	}

@@ -27,6 +27,9 @@ type durable struct {
 	stopRenew func() bool
 	released  bool
 	backlog   []string // sessions that Recover has yet to bring back
+	dead      []string // sessions that ended while the store did not answer
+
+	lost atomic.Bool // the store does not answer
 }
 
 // saved is what a session needs beside the Machine to be stored.
@@ -43,6 +46,7 @@ type saved struct {
 
 	// Guarded by session.mu.
 	tail      uint64 // number of the last entry put into the inbox
+	away      *away  // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64 // number of an entry of which it was told while it was cold
 	confirmed []string
 
@@ -53,7 +57,7 @@ type saved struct {
 // without it: storeTries times, with a pause that doubles each time. After that
 // the session is taken out of memory and loaded again after reloadPause.
 const (
-	storeTimeout = 5 * time.Second
+	storeTimeout = 15 * time.Second
 	storeTries   = 5
 	storePause   = 20 * time.Millisecond
 	reloadPause  = time.Second
@@ -84,15 +88,30 @@ func (d *durable) epoch(id string) uint64 {
 
 // try carries out an operation that may be repeated.
 func (d *durable) try(op func(ctx context.Context) error) error {
+	return d.tryFor(context.Background(), op)
+}
+
+// tryFor is try for a caller who may give up.
+func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error) error {
 	pause := storePause
 	for n := 1; ; n++ {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		err := op(ctx)
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := op(once)
 		cancel()
-		if err == nil || n == storeTries || final(err) {
+		if err == nil || final(err) || ctx.Err() != nil || d.offline() {
 			return err
 		}
-		time.Sleep(pause)
+		if n == storeTries {
+			d.fault(err)
+			return err
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return err
+		}
 		pause *= 2
 	}
 }
@@ -114,8 +133,8 @@ type awayError struct{ err error }
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
 
-// away marks an error of try as an awayError, unless it would stay the same for ever.
-func away(err error) error {
+// markAway marks an error of try as an awayError, unless it would stay the same for ever.
+func markAway(err error) error {
 	if final(err) && !errors.Is(err, persistence.ErrClosed) {
 		return err
 	}
@@ -123,13 +142,21 @@ func away(err error) error {
 }
 
 // create stores a new session.
-func (d *durable) create(s *session) error {
+func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
 	}
+	if d.offline() {
+		s.stray().absent = true
+		return nil
+	}
 	if s.doc != nil {
 		if err := d.keepDocument(s); err != nil {
+			if !final(err) && ctx.Err() == nil && d.offline() {
+				s.stray().absent = true
+				return nil
+			}
 			return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
 		}
 	}
@@ -139,7 +166,7 @@ func (d *durable) create(s *session) error {
 		stored.Timers = []persistence.Timer{{ID: alarmMark, At: s.saved.alarm}}
 	}
 	unknown := false
-	err := d.try(func(ctx context.Context) error {
+	err := d.tryFor(ctx, func(ctx context.Context) error {
 		err := d.store.Create(ctx, epoch, stored)
 		if unknown && errors.Is(err, persistence.ErrExists) {
 			return nil // an earlier try took effect
@@ -149,6 +176,10 @@ func (d *durable) create(s *session) error {
 	})
 	if errors.Is(err, persistence.ErrExists) {
 		return fmt.Errorf("%w: %q", ErrExists, s.id)
+	}
+	if err != nil && !final(err) && ctx.Err() == nil && d.offline() {
+		s.stray().absent = true
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("session: storing session %q: %w", s.id, err)
@@ -188,6 +219,10 @@ func (d *durable) keepDocument(s *session) error {
 // createInvoked stores a session that s has invoked and confirms the effect;
 // only then may it begin. created is false when the store had it already.
 func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, err error) {
+	if d.strays(s) {
+		c.stray().absent = true
+		return true, nil
+	}
 	rec := d.record(c)
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Create(ctx, d.epoch(c.id), &persistence.Session{ID: c.id, Snapshot: rec.append(nil)})
@@ -196,13 +231,17 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		// The answer to an earlier try was lost.
 		err = nil
 	}
+	if err != nil && !final(err) && d.offline() {
+		c.stray().absent = true
+		return true, nil
+	}
 	if err != nil {
-		return false, fmt.Errorf("session: storing invoked session: %w", away(err))
+		return false, fmt.Errorf("session: storing invoked session: %w", markAway(err))
 	}
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
 	})
-	if err != nil {
+	if err = d.strayed(s, err); err != nil {
 		d.engine.lose(c, err)
 		return false, nil
 	}
@@ -231,7 +270,7 @@ func (d *durable) record(s *session) *record {
 }
 
 // append puts an entry into a session's stored inbox, and then into memory.
-func (d *durable) append(id string, q *queuedEvent, must bool, key string) error {
+func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
 		return ErrNotOwner
 	}
@@ -247,8 +286,11 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 			return fmt.Errorf("%w: %d events wait", ErrInboxFull, n)
 		}
 	}
+	if d.offline() || s != nil && s.saved != nil && !s.ended.Load() && d.strays(s) {
+		return d.acceptOffline(id, q, must, key, false)
+	}
 	data := appendItem(nil, q)
-	err := d.try(func(ctx context.Context) (err error) {
+	err := d.tryFor(ctx, func(ctx context.Context) (err error) {
 		q.number, err = d.store.Append(ctx, id, persistence.Event{Key: key, Data: data})
 		return err
 	})
@@ -257,8 +299,10 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
+	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
+		return d.acceptOffline(id, q, must, key, true)
 	case err != nil:
-		return away(err)
+		return markAway(err)
 	}
 	for {
 		if s = d.engine.sessions.getLive(id); s == nil {
@@ -306,7 +350,9 @@ func (s *session) fetch(after uint64) {
 	if err == nil {
 		err = s.acceptAll(events)
 	}
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+	if err != nil && !final(err) && d.offline() {
+		s.stray() // they are read when it catches up
+	} else if err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		d.engine.logger.Warn("inbox not read; the session is loaded again", "session", s.id, "error", err)
 		d.engine.stopSession(s, Lost)
 	}
@@ -347,14 +393,20 @@ func (e *snapshotError) Unwrap() error { return e.err }
 
 // commit writes the outcome of a macrostep.
 func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err error) {
+	if d.strays(s) {
+		return d.planOffline(s, effects), nil
+	}
 	machine, err := s.machine.Snapshot(s.saved.revision[:0])
 	if err != nil {
 		return nil, &snapshotError{err}
 	}
 	s.saved.revision = machine
 	if s.saved.digest == (persistence.Digest{}) {
-		if err := d.keepDocument(s); err != nil {
+		switch err := d.strayed(s, d.keepDocument(s)); {
+		case err != nil:
 			return nil, err
+		case d.strays(s):
+			return d.planOffline(s, effects), nil
 		}
 	}
 	c := d.newCommit(s)
@@ -363,7 +415,7 @@ func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err e
 	rec := d.record(s)
 	rec.begun, rec.machine = true, machine
 	c.Snapshot = rec.append(nil)
-	return to, d.write(s, c)
+	return to, d.strayed(s, d.write(s, c))
 }
 
 // mark brings the marks of a session up to date.
@@ -411,7 +463,11 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 	rec := d.record(s)
 	rec.ended, rec.result = true, *r
 	c.Snapshot = rec.append(nil)
-	return to, errands, d.write(s, c)
+	if d.strays(s) {
+		s.stray()
+		return to, errands, nil
+	}
+	return to, errands, d.strayed(s, d.write(s, c))
 }
 
 // fireStored is the step that takes a delayed send, whose time has come, off
@@ -426,7 +482,9 @@ func (e *Engine) fireStored(s *session, t *delayedSend) {
 	c := d.newCommit(s)
 	c.ClearTimers = []string{t.effect.local()}
 	c.Effects = []persistence.Effect{{ID: t.effect.local(), Data: appendErrand(nil, &x)}}
-	if err := d.write(s, c); err != nil {
+	if d.strays(s) {
+		s.stray()
+	} else if err := d.strayed(s, d.write(s, c)); err != nil {
 		e.lose(s, err)
 		return
 	}
@@ -541,9 +599,14 @@ func (d *durable) flush(s *session) {
 	s.mu.Lock()
 	ids := s.saved.confirmed
 	s.saved.confirmed = nil
+	if s.saved.away != nil || d.offline() {
+		s.astray()
+		s.mu.Unlock()
+		return
+	}
 	s.mu.Unlock()
 	err := d.try(func(ctx context.Context) error { return d.store.Confirm(ctx, d.epoch(s.id), s.id, ids...) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+	if err = d.strayed(s, err); err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		d.engine.logger.Warn("effects not confirmed; they may be repeated", "session", s.id, "effects", ids, "error", err)
 	}
 }
@@ -557,8 +620,22 @@ func (d *durable) delete(s *session) {
 	if wait {
 		return
 	}
-	err := d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(s.id), s.id) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
-		d.engine.logger.Warn("ended session not removed from the store", "session", s.id, "error", err)
+	d.remove(s.id)
+}
+
+// remove deletes a session from the store, now or when that answers again.
+func (d *durable) remove(id string) {
+	err := persistence.ErrOutcomeUnknown
+	if !d.offline() {
+		err = d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(id), id) })
+	}
+	switch {
+	case err == nil, errors.Is(err, persistence.ErrNotFound):
+	case !final(err) && d.lost.Load():
+		d.mu.Lock()
+		d.dead = append(d.dead, id)
+		d.mu.Unlock()
+	default:
+		d.engine.logger.Warn("ended session not removed from the store", "session", id, "error", err)
 	}
 }

@@ -181,7 +181,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	}
 	s.known = true
 	if s.saved != nil {
-		if err := e.durable.create(s); err != nil {
+		if err := e.durable.create(ctx, s); err != nil {
 			e.end(s, Result{Reason: Lost, Err: err})
 			return "", err
 		}
@@ -274,7 +274,7 @@ func (e *Engine) send(ctx context.Context, id string, ev *scxml.Event, key strin
 		if key == "" {
 			key = randomID()
 		}
-		err = e.durable.append(id, q, false, key)
+		err = e.durable.append(ctx, id, q, false, key)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)
@@ -291,7 +291,7 @@ func (e *Engine) Terminate(ctx context.Context, id string) error {
 	}
 	s := e.sessions.getLive(id)
 	if e.durable != nil && (s == nil || s.saved != nil) {
-		if err := e.durable.append(id, &queuedEvent{stop: Terminated}, true, randomID()); err != nil {
+		if err := e.durable.append(ctx, id, &queuedEvent{stop: Terminated}, true, randomID()); err != nil {
 			return fmt.Errorf("%w: %q", err, id)
 		}
 		return nil
@@ -542,7 +542,7 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) {
 	t := e.sessions.getLive(id)
 	if e.durable != nil && (t == nil || t.saved != nil) {
-		err := e.durable.append(id, &queuedEvent{stop: reason}, true, s.key(effect))
+		err := e.durable.append(context.Background(), id, &queuedEvent{stop: reason}, true, s.key(effect))
 		if err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
 		}

@@ -240,6 +240,9 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 		if len(s.out.queue) == 0 {
 			s.out = nil
 			ended := s.ended.Load()
+			if s.mayCatchUp() {
+				e.schedule(s)
+			}
 			s.mu.Unlock()
 			if s.saved != nil && ended {
 				e.durable.delete(s)

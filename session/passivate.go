@@ -164,7 +164,7 @@ func (e *Engine) passivate(s *session) {
 // worker has s.
 func (s *session) canLeave() bool {
 	return s.saved != nil && !s.ended.Load() && s.stopping == 0 && !s.drained && !s.cold &&
-		s.begin == nil && s.revival == nil && s.machine != nil && s.out == nil && len(s.saved.confirmed) == 0 &&
+		s.begin == nil && s.revival == nil && s.machine != nil && s.out == nil && len(s.saved.confirmed) == 0 && s.saved.away == nil &&
 		s.machine.Residence() != scxml.MustStay
 }
 

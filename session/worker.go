@@ -84,6 +84,8 @@ func (e *Engine) turn(s *session) {
 			// onexit handlers run.
 			s.begin = nil
 		case t.stopping != 0:
+		case s.mayCatchUp():
+			t.catchUp = true
 		case s.inbox.len() == 0:
 			if s.saved == nil {
 				s.release(idle)
@@ -163,6 +165,7 @@ type task struct {
 	resume   *revival
 	begin    *beginning
 	stopping EndReason
+	catchUp  bool
 	flush    bool
 	entries  *queuedEvent // linked
 }
@@ -205,6 +208,8 @@ func (e *Engine) do(s *session, t task) (left bool) {
 		e.start(s, t.begin)
 	case t.stopping != 0:
 		e.stop(s, t.stopping)
+	case t.catchUp:
+		e.catchUp(s)
 	case t.flush:
 		e.durable.flush(s)
 	default:
@@ -246,6 +251,11 @@ func (e *Engine) start(s *session, begin *beginning) {
 func (e *Engine) handle(s *session, q *queuedEvent) {
 	if q.number != 0 {
 		s.saved.handled = q.number
+		if q.void {
+			return
+		}
+	} else if s.saved != nil {
+		s.handledOffline(q)
 	}
 	s.chain = q.chain
 	if q.stop != 0 {
@@ -377,6 +387,9 @@ func (s *session) setMachine(m *scxml.Machine) {
 func (e *Engine) stop(s *session, reason EndReason) {
 	var effects []scxml.Effect
 	if s.saved != nil && reason == ShutDown {
+		if s.saved.away != nil {
+			e.logger.Error("session ended in memory without having caught up with the store", "session", s.id)
+		}
 		e.end(s, Result{Reason: reason}) // it lives on in the store
 		return
 	}

@@ -187,20 +187,20 @@ func (*RequestAlternateCall) Name() string { return "RequestAlternateCall" }
 // Name returns "RequestMergeCalls".
 func (*RequestMergeCalls) Name() string { return "RequestMergeCalls" }
 
-func (r *RequestMakeCall) String() string             { return render(r.Name(), r) }
-func (r *RequestAnswerCall) String() string           { return render(r.Name(), r) }
-func (r *RequestReleaseCall) String() string          { return render(r.Name(), r) }
-func (r *RequestHoldCall) String() string             { return render(r.Name(), r) }
-func (r *RequestRetrieveCall) String() string         { return render(r.Name(), r) }
-func (r *RequestSendDTMF) String() string             { return render(r.Name(), r) }
-func (r *RequestInitiateTransfer) String() string     { return render(r.Name(), r) }
-func (r *RequestInitiateConference) String() string   { return render(r.Name(), r) }
-func (r *RequestCompleteTransfer) String() string     { return render(r.Name(), r) }
-func (r *RequestCompleteConference) String() string   { return render(r.Name(), r) }
-func (r *RequestSingleStepTransfer) String() string   { return render(r.Name(), r) }
-func (r *RequestSingleStepConference) String() string { return render(r.Name(), r) }
-func (r *RequestAlternateCall) String() string        { return render(r.Name(), r) }
-func (r *RequestMergeCalls) String() string           { return render(r.Name(), r) }
+func (r *RequestMakeCall) String() string             { return render(r) }
+func (r *RequestAnswerCall) String() string           { return render(r) }
+func (r *RequestReleaseCall) String() string          { return render(r) }
+func (r *RequestHoldCall) String() string             { return render(r) }
+func (r *RequestRetrieveCall) String() string         { return render(r) }
+func (r *RequestSendDTMF) String() string             { return render(r) }
+func (r *RequestInitiateTransfer) String() string     { return render(r) }
+func (r *RequestInitiateConference) String() string   { return render(r) }
+func (r *RequestCompleteTransfer) String() string     { return render(r) }
+func (r *RequestCompleteConference) String() string   { return render(r) }
+func (r *RequestSingleStepTransfer) String() string   { return render(r) }
+func (r *RequestSingleStepConference) String() string { return render(r) }
+func (r *RequestAlternateCall) String() string        { return render(r) }
+func (r *RequestMergeCalls) String() string           { return render(r) }
 
 func (*RequestMakeCall) request()             {}
 func (*RequestAnswerCall) request()           {}

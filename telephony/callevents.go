@@ -66,13 +66,13 @@ func (*EventPartyChanged) Name() string { return "EventPartyChanged" }
 // Name returns "EventDTMFSent".
 func (*EventDTMFSent) Name() string { return "EventDTMFSent" }
 
-func (e *EventDialing) String() string      { return render(e.Name(), e) }
-func (e *EventHeld) String() string         { return render(e.Name(), e) }
-func (e *EventRetrieved) String() string    { return render(e.Name(), e) }
-func (e *EventPartyAdded) String() string   { return render(e.Name(), e) }
-func (e *EventPartyDeleted) String() string { return render(e.Name(), e) }
-func (e *EventPartyChanged) String() string { return render(e.Name(), e) }
-func (e *EventDTMFSent) String() string     { return render(e.Name(), e) }
+func (e *EventDialing) String() string      { return render(e) }
+func (e *EventHeld) String() string         { return render(e) }
+func (e *EventRetrieved) String() string    { return render(e) }
+func (e *EventPartyAdded) String() string   { return render(e) }
+func (e *EventPartyDeleted) String() string { return render(e) }
+func (e *EventPartyChanged) String() string { return render(e) }
+func (e *EventDTMFSent) String() string     { return render(e) }
 
 // Validate implements Message.
 func (e *EventDialing) Validate() error { return e.validateCall(e.Name()) }
@@ -94,3 +94,46 @@ func (e *EventPartyChanged) Validate() error { return e.validateCall(e.Name()) }
 
 // Validate implements Message.
 func (e *EventDTMFSent) Validate() error { return e.validateCall(e.Name()) }
+
+// EventTreatmentRequired asks for a treatment of the call that waits at ThisDN.
+type EventTreatmentRequired struct {
+	EventHeader
+	CallAttributes
+}
+
+// Name returns "EventTreatmentRequired".
+func (*EventTreatmentRequired) Name() string { return "EventTreatmentRequired" }
+
+func (e *EventTreatmentRequired) String() string { return render(e) }
+
+// Validate implements Message.
+func (e *EventTreatmentRequired) Validate() error { return e.validateQueued(e.Name()) }
+
+// EventNetworkReached says that a call that ThisDN has dialled has left the switch: what
+// follows is not seen.
+type EventNetworkReached struct {
+	EventHeader
+	CallAttributes
+}
+
+// Name returns "EventNetworkReached".
+func (*EventNetworkReached) Name() string { return "EventNetworkReached" }
+
+func (e *EventNetworkReached) String() string { return render(e) }
+
+// Validate implements Message.
+func (e *EventNetworkReached) Validate() error { return e.validateCall(e.Name()) }
+
+// EventDestinationBusy says that OtherDN, which ThisDN has dialled, is busy.
+type EventDestinationBusy struct {
+	EventHeader
+	CallAttributes
+}
+
+// Name returns "EventDestinationBusy".
+func (*EventDestinationBusy) Name() string { return "EventDestinationBusy" }
+
+func (e *EventDestinationBusy) String() string { return render(e) }
+
+// Validate implements Message.
+func (e *EventDestinationBusy) Validate() error { return e.validateCall(e.Name()) }

@@ -4,6 +4,10 @@ package telephony
 // begin after it.
 type EventLinkConnected struct {
 	EventHeader
+	ApplicationName string // of the server; may be empty
+	SessionID       string // of our connection to the server; may be empty
+	CustomerID      string // the tenant; may be empty
+	Extensions      KVList
 }
 
 // EventLinkDisconnected says that the connection to the switch is lost. Registrations are
@@ -17,7 +21,7 @@ type EventRegistered struct {
 	EventHeader
 	ThisDN      string
 	AddressType AddressType
-	Extensions  KVList // state of the DN
+	Extensions  KVList // state of the DN: the calls that are there (CallsAt), who is logged in (AgentAt)
 }
 
 // EventUnregistered confirms RequestUnregisterAddress. Without a reference id the
@@ -45,6 +49,7 @@ type EventRouteRequest struct {
 type EventRouteUsed struct {
 	EventHeader
 	CallAttributes
+	RouteType RouteType // that of the request; RouteTypeUnknown where the server does not tell
 }
 
 // EventDiverted says that a call has left the queue or routing point ThisDN.
@@ -169,33 +174,35 @@ func (*EventAttachedDataChanged) Name() string { return "EventAttachedDataChange
 // Name returns "EventError".
 func (*EventError) Name() string { return "EventError" }
 
-func (e *EventLinkConnected) String() string       { return render(e.Name(), e) }
-func (e *EventLinkDisconnected) String() string    { return render(e.Name(), e) }
-func (e *EventRegistered) String() string          { return render(e.Name(), e) }
-func (e *EventUnregistered) String() string        { return render(e.Name(), e) }
-func (e *EventQueued) String() string              { return render(e.Name(), e) }
-func (e *EventRouteRequest) String() string        { return render(e.Name(), e) }
-func (e *EventRouteUsed) String() string           { return render(e.Name(), e) }
-func (e *EventDiverted) String() string            { return render(e.Name(), e) }
-func (e *EventTreatmentApplied) String() string    { return render(e.Name(), e) }
-func (e *EventTreatmentNotApplied) String() string { return render(e.Name(), e) }
-func (e *EventTreatmentEnd) String() string        { return render(e.Name(), e) }
-func (e *EventRinging) String() string             { return render(e.Name(), e) }
-func (e *EventEstablished) String() string         { return render(e.Name(), e) }
-func (e *EventReleased) String() string            { return render(e.Name(), e) }
-func (e *EventAbandoned) String() string           { return render(e.Name(), e) }
-func (e *EventAttachedDataChanged) String() string { return render(e.Name(), e) }
-func (e *EventError) String() string               { return render(e.Name(), e) }
+func (e *EventLinkConnected) String() string       { return render(e) }
+func (e *EventLinkDisconnected) String() string    { return render(e) }
+func (e *EventRegistered) String() string          { return render(e) }
+func (e *EventUnregistered) String() string        { return render(e) }
+func (e *EventQueued) String() string              { return render(e) }
+func (e *EventRouteRequest) String() string        { return render(e) }
+func (e *EventRouteUsed) String() string           { return render(e) }
+func (e *EventDiverted) String() string            { return render(e) }
+func (e *EventTreatmentApplied) String() string    { return render(e) }
+func (e *EventTreatmentNotApplied) String() string { return render(e) }
+func (e *EventTreatmentEnd) String() string        { return render(e) }
+func (e *EventRinging) String() string             { return render(e) }
+func (e *EventEstablished) String() string         { return render(e) }
+func (e *EventReleased) String() string            { return render(e) }
+func (e *EventAbandoned) String() string           { return render(e) }
+func (e *EventAttachedDataChanged) String() string { return render(e) }
+func (e *EventError) String() string               { return render(e) }
 
 // Validate implements Message.
-func (*EventLinkConnected) Validate() error { return nil }
+func (e *EventLinkConnected) Validate() error {
+	return validate(e.Name(), list("Extensions", e.Extensions))
+}
 
 // Validate implements Message.
 func (*EventLinkDisconnected) Validate() error { return nil }
 
 // Validate implements Message.
 func (e *EventRegistered) Validate() error {
-	return validate(e.Name(), required("ThisDN", e.ThisDN != ""))
+	return aboutDN(e.Name(), e.ThisDN, e.Extensions)
 }
 
 // Validate implements Message.

@@ -64,6 +64,11 @@ func (t InteractionEventType) String() string {
 	return enumString(interactionEventNames, "InteractionEventType", int(t))
 }
 
+// ParseInteractionEventType reads a type: "Present", "InteractionPresent" or "1".
+func ParseInteractionEventType(s string) (InteractionEventType, error) {
+	return enumParse[InteractionEventType](interactionEventNames, "type of interaction event", "Interaction", s)
+}
+
 // String prints the event on one line.
 func (e InteractionEvent) String() string {
 	s := fmt.Sprintf("Interaction%s ID=%s", e.Type, e.Interaction.ID)
@@ -76,10 +81,10 @@ func (e InteractionEvent) String() string {
 	return s
 }
 
-// InteractionRequest is a message to an InteractionServer: one of the types
-// below, by pointer.
+// InteractionRequest is a Request to an Interaction Server: one of the types
+// below, by pointer. Confirmed by EventAck.
 type InteractionRequest interface {
-	Message
+	Request
 	interactionRequest()
 }
 
@@ -166,14 +171,14 @@ func (*RequestSubmit) Name() string { return "RequestSubmit" }
 // Name returns "RequestSendMessage".
 func (*RequestSendMessage) Name() string { return "RequestSendMessage" }
 
-func (r *RequestPull) String() string             { return render(r.Name(), r) }
-func (r *RequestPlaceInQueue) String() string     { return render(r.Name(), r) }
-func (r *RequestPlaceInWorkbin) String() string   { return render(r.Name(), r) }
-func (r *RequestDeliver) String() string          { return render(r.Name(), r) }
-func (r *RequestStopProcessing) String() string   { return render(r.Name(), r) }
-func (r *RequestChangeProperties) String() string { return render(r.Name(), r) }
-func (r *RequestSubmit) String() string           { return render(r.Name(), r) }
-func (r *RequestSendMessage) String() string      { return render(r.Name(), r) }
+func (r *RequestPull) String() string             { return render(r) }
+func (r *RequestPlaceInQueue) String() string     { return render(r) }
+func (r *RequestPlaceInWorkbin) String() string   { return render(r) }
+func (r *RequestDeliver) String() string          { return render(r) }
+func (r *RequestStopProcessing) String() string   { return render(r) }
+func (r *RequestChangeProperties) String() string { return render(r) }
+func (r *RequestSubmit) String() string           { return render(r) }
+func (r *RequestSendMessage) String() string      { return render(r) }
 
 func (*RequestPull) interactionRequest()             {}
 func (*RequestPlaceInQueue) interactionRequest()     {}
@@ -183,6 +188,15 @@ func (*RequestStopProcessing) interactionRequest()   {}
 func (*RequestChangeProperties) interactionRequest() {}
 func (*RequestSubmit) interactionRequest()           {}
 func (*RequestSendMessage) interactionRequest()      {}
+
+func (*RequestPull) request()             {}
+func (*RequestPlaceInQueue) request()     {}
+func (*RequestPlaceInWorkbin) request()   {}
+func (*RequestDeliver) request()          {}
+func (*RequestStopProcessing) request()   {}
+func (*RequestChangeProperties) request() {}
+func (*RequestSubmit) request()           {}
+func (*RequestSendMessage) request()      {}
 
 // Validate implements Message.
 func (r *RequestPull) Validate() error { return onInteraction(r.Name(), r.InteractionID) }
@@ -224,4 +238,37 @@ func (r *RequestSendMessage) Validate() error {
 
 func onInteraction(name, id string, more ...check) error {
 	return validate(name, append([]check{required("InteractionID", id != "")}, more...)...)
+}
+
+// Interactions is the InteractionServer at the other end of a Link that can
+// interact (CanInteract).
+func Interactions(l Link) InteractionServer { return interactions{l} }
+
+type interactions struct{ link Link }
+
+// Send implements InteractionServer.
+func (i interactions) Send(req InteractionRequest, outcome func(Interaction, error)) {
+	i.link.Send(req, func(e Event, err error) {
+		if outcome == nil {
+			return
+		}
+		ack, ok := e.(*EventAck)
+		switch {
+		case err != nil:
+			outcome(Interaction{}, err)
+		case !ok:
+			outcome(Interaction{}, fmt.Errorf("telephony: %s was answered with %s, want EventAck", req.Name(), e.Name()))
+		default:
+			outcome(ack.Interaction, nil)
+		}
+	})
+}
+
+// Subscribe implements InteractionServer.
+func (i interactions) Subscribe(receive func(InteractionEvent)) (cancel func()) {
+	return i.link.Subscribe(func(e Event) {
+		if e, ok := e.(*EventInteraction); ok {
+			receive(e.InteractionEvent)
+		}
+	})
 }

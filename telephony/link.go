@@ -7,16 +7,18 @@ import (
 	"strings"
 )
 
-// Link is one connection to a switch, implemented by a driver. It is safe for
-// concurrent use.
+// Link is the connection of a program to a switch or an Interaction Server, or to
+// a pair of them, kept up over disturbances. Open makes one from a Driver. It is
+// safe for concurrent use.
 type Link interface {
 	// Send sends a request and does not wait. outcome is called once, in its place
-	// in the stream of events and never before Send has returned: with the event that
+	// in the stream of events and never inside Send: with the event that
 	// confirms the request, or with an error. A refusal by the switch is a *RequestError,
 	// an incomplete request an *AttributeError, a request beyond Capabilities an
-	// error that matches ErrUnsupported. ErrLinkDown and ErrClosed mean that the
-	// request was not carried out, or that its outcome is not known. What holds
-	// for receivers (Subscribe) holds for outcome.
+	// error that matches ErrUnsupported; ErrOverload means that too many requests wait.
+	// ErrLinkDown, ErrTimeout and ErrClosed mean that the request was not carried out, or that
+	// its outcome is not known. What holds for receivers (Subscribe) holds for outcome,
+	// which may be nil.
 	Send(req Request, outcome func(Event, error))
 
 	// Subscribe adds a receiver of events: those of DNs registered on this link,
@@ -28,13 +30,39 @@ type Link interface {
 	// is handed over, apart from one that is being received.
 	Subscribe(receive func(Event)) (cancel func())
 
-	// Capabilities tells what Send can carry out. It does not change.
+	// State tells how far the connection is up. It may be ahead of the events that
+	// tell of it.
+	State() LinkState
+
+	// Capabilities tells what Send can carry out. Before the first connection it is
+	// what the driver can do at most, then what the server can do.
 	Capabilities() Capabilities
 
-	// Close gives the connection up. Requests under way fail with ErrClosed. It
-	// may be called more than once.
+	// Close gives the connection up. Requests under way fail with ErrClosed; nothing
+	// else is handed over any more. It may be called more than once.
 	Close() error
 }
+
+// LinkState is how far a Link is up.
+type LinkState int
+
+// The states of a Link.
+const (
+	// LinkClosed: Close has been called.
+	LinkClosed LinkState = iota
+	// LinkConnecting: no server can be reached; the Link keeps trying.
+	// EventServerDisconnected has told so, unless none was reached yet.
+	LinkConnecting
+	// LinkServerConnected: the server is reached, and has lost its switch, or has
+	// not told yet. Told by EventServerConnected and EventLinkDisconnected.
+	LinkServerConnected
+	// LinkConnected: requests reach the switch. Told by EventLinkConnected.
+	LinkConnected
+)
+
+var linkStateNames = []string{"Closed", "Connecting", "ServerConnected", "Connected"}
+
+func (s LinkState) String() string { return enumString(linkStateNames, "LinkState", int(s)) }
 
 // Do sends a request and waits for its outcome, as described at Link.Send. When
 // ctx ends first its error is returned and the outcome is not known.
@@ -70,11 +98,15 @@ const (
 	CanControl                             // RequestAnswerCall, …ReleaseCall, …HoldCall, …RetrieveCall, …AlternateCall, …SendDTMF
 	CanTransfer                            // RequestInitiateTransfer, …CompleteTransfer, …SingleStepTransfer, …MergeCalls
 	CanConference                          // RequestInitiateConference, …CompleteConference, …SingleStepConference
+	CanQuery                               // RequestQueryAddress, …QueryCall, …QueryServer
+	CanAgent                               // RequestAgentLogin, …AgentLogout, …AgentReady, …AgentNotReady
+	CanNotify                              // RequestDistributeEvent, …SendUserEvent, …PrivateService
+	CanInteract                            // the requests of interactions (InteractionRequest)
 	capabilities  = iota
 )
 
 var capabilityNames = [capabilities]string{"Monitor", "Route", "Treat", "Attach", "MakeCall", "Control", "Transfer",
-	"Conference"}
+	"Conference", "Query", "Agent", "Notify", "Interact"}
 
 // Has reports whether all of want are there.
 func (c Capabilities) Has(want Capabilities) bool { return c&want == want }
@@ -100,6 +132,13 @@ var (
 
 	// ErrLinkDown: the connection to the switch is lost at the moment.
 	ErrLinkDown = errors.New("telephony: link to the switch is down")
+
+	// ErrTimeout: the switch has not answered in time. It may still carry the
+	// request out; an answer that comes later is an event without a reference id.
+	ErrTimeout = errors.New("telephony: the switch has not answered in time")
+
+	// ErrOverload: LinkOptions.MaxQueued requests wait to be sent.
+	ErrOverload = errors.New("telephony: too many requests wait to be sent")
 
 	// ErrUnsupported: the driver has no such request.
 	ErrUnsupported = errors.New("telephony: request is not supported by the link")

@@ -2,8 +2,6 @@ package telephony
 
 import (
 	"fmt"
-	"reflect"
-	"strconv"
 	"time"
 )
 
@@ -15,7 +13,7 @@ type Message interface {
 	// cannot be, as an *AttributeError.
 	Validate() error
 	// String prints the message on one line: its name and the attributes that are
-	// set, as Name=value.
+	// set, as Name=value. ParseMessage reads it, and tells the grammar.
 	String() string
 }
 
@@ -41,6 +39,13 @@ type EventHeader struct {
 	// ReferenceID is the number of the request that the event answers; 0 when it
 	// answers none, or a request of somebody else.
 	ReferenceID int
+	// Sequence is the number of the event as the server counts them, the same on
+	// both servers of a pair; 0 where it does not count. Later events have greater
+	// numbers, also after a restart of the server; there may be gaps.
+	Sequence uint64
+	// Synthetic: no server has sent the event; the Link found out, when it was
+	// connected again, that the thing has happened meanwhile.
+	Synthetic bool
 }
 
 // Header returns the header itself.
@@ -49,26 +54,54 @@ func (h *EventHeader) Header() *EventHeader { return h }
 // CallAttributes is what the events of a call tell of it. Attributes that do
 // not apply are zero.
 type CallAttributes struct {
-	ConnID         ConnID
-	PreviousConnID ConnID // the call that this one came from or was merged with
-	CallID         int    // the switch's own number of the call; 0 when unknown
-	CallUUID       CallUUID
-	CallType       CallType
-	CallState      CallState
+	ConnID           ConnID
+	PreviousConnID   ConnID // the call that this one came from or was merged with
+	TransferConnID   ConnID // of a call that is being transferred: the other one
+	CallID           int    // the switch's own number of the call; 0 when unknown
+	CallUUID         CallUUID
+	CallType         CallType
+	CallState        CallState
+	Cause            string // why, in the words of who sends the event; may be empty
+	NetworkCallState NetworkCallState
+	NetworkCallID    int    // the call, as the network numbers it
+	NetworkNodeID    int    // the node of the network that numbers it
+	NodeID           int    // the node of the switch; 0 when unknown
+	CallThreadID     string // the same for all calls that came from one another
 
-	ThisDN         string // the DN that the event is about
-	ThisQueue      string // the queue or routing point that the call is at or came through
-	ThisDNRole     DNRole
-	OtherDN        string // the other side of the call
-	OtherDNRole    DNRole
-	ThirdPartyDN   string // the DN that acts on the two others, or the destination of a diverted call
-	ThirdPartyRole DNRole
+	// The network's numbers of the call from which this one was transferred.
+	TransferredNetworkCallID int
+	TransferredNetworkNodeID int
+
+	// How the call comes from another switch, or is to be sent there.
+	XReferenceID int    // of the transaction between the two servers
+	XRouteType   int    // how the call is taken from one to the other, as the server numbers it
+	AccessNumber string // what is dialled to reach the other switch
+	LocationInfo string // the other switch or server
+
+	CustomerID   string // the tenant
+	HomeLocation string // the switch where the call began
+
+	ThisDN          string // the DN that the event is about
+	ThisQueue       string // the queue or routing point that the call is at or came through
+	ThisTrunk       int
+	ThisDNRole      DNRole
+	OtherDN         string // the other side of the call
+	OtherQueue      string
+	OtherTrunk      int
+	OtherDNRole     DNRole
+	ThirdPartyDN    string // the DN that acts on the two others, or the destination of a diverted call
+	ThirdPartyQueue string
+	ThirdPartyRole  DNRole
 
 	DNIS                string // the number that was dialled
 	ANI                 string // the number of the caller
 	AgentID             string
+	WorkMode            AgentWorkMode
+	PlaceID             string
+	MediaType           string // of a call that is none, on the router link of an Interaction Server
 	CollectedDigits     string
 	LastCollectedDigit  string
+	CallHistory         KVList // where the call has been, as the server keeps it
 	UserData            KVList
 	Reasons, Extensions KVList
 }
@@ -122,58 +155,21 @@ func (a *CallAttributes) validateCall(name string, more ...check) error {
 		list("UserData", a.UserData),
 		list("Reasons", a.Reasons),
 		list("Extensions", a.Extensions),
+		list("CallHistory", a.CallHistory),
 	}, more...)...)
 }
 
 // validateQueued checks the events of routing points, whose ThisDN and ThisQueue
 // are equal.
 func (a *CallAttributes) validateQueued(name string) error {
+	differs := ""
+	if a.ThisQueue != a.ThisDN {
+		differs = fmt.Sprintf("is %q, must equal ThisDN %q", a.ThisQueue, a.ThisDN)
+	}
 	return a.validateCall(name,
 		required("CallType", a.CallType != CallTypeUnknown),
 		required("ThisQueue", a.ThisQueue != ""),
-		check{"ThisQueue", a.ThisQueue == a.ThisDN, fmt.Sprintf("is %q, must equal ThisDN %q", a.ThisQueue, a.ThisDN)},
+		check{"ThisQueue", differs == "", differs},
 		check{"PreviousConnID", a.CallType != CallTypeConsult || a.PreviousConnID != 0, "is missing in a consult call"},
 	)
-}
-
-// render prints a message: the fields of its struct in order, those of embedded
-// structs in their place, zero ones left out.
-func render(name string, message any) string {
-	return string(appendFields([]byte(name), reflect.ValueOf(message).Elem()))
-}
-
-func appendFields(dst []byte, v reflect.Value) []byte {
-	t := v.Type()
-	for i := range t.NumField() {
-		f := v.Field(i)
-		switch {
-		case t.Field(i).Anonymous:
-			dst = appendFields(dst, f)
-			continue
-		case f.IsZero():
-			continue
-		}
-		dst = append(dst, ' ')
-		dst = append(dst, t.Field(i).Name...)
-		dst = append(dst, '=')
-		switch x := f.Interface().(type) {
-		case string:
-			dst = appendText(dst, x)
-		case time.Time:
-			dst = x.AppendFormat(dst, time.RFC3339Nano)
-		default:
-			dst = fmt.Append(dst, x)
-		}
-	}
-	return dst
-}
-
-// appendText appends s, quoted unless it is a plain word.
-func appendText(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c == '"' || c == '=' || c == '{' || c >= 0x7f {
-			return strconv.AppendQuote(dst, s)
-		}
-	}
-	return append(dst, s...)
 }

@@ -1,10 +1,11 @@
 package telephony
 
 // RequestRegisterAddress asks for the events of a DN. Confirmed by
-// EventRegistered.
+// EventRegistered. A Client registers the DN again after every reconnect.
 type RequestRegisterAddress struct {
-	ThisDN       string // mandatory
-	RegisterMode RegisterMode
+	ThisDN       string       // mandatory
+	RegisterMode RegisterMode // what it does is the switch's affair; package sim ignores it, and ControlMode
+	ControlMode  ControlMode
 	AddressType  AddressType
 	Extensions   KVList
 }
@@ -12,7 +13,8 @@ type RequestRegisterAddress struct {
 // RequestUnregisterAddress ends what RequestRegisterAddress began. Confirmed by
 // EventUnregistered.
 type RequestUnregisterAddress struct {
-	ThisDN string // mandatory
+	ThisDN      string // mandatory
+	ControlMode ControlMode
 }
 
 // RequestRouteCall tells the switch where a call goes that waits at a routing
@@ -96,14 +98,14 @@ func (*RequestDeletePair) Name() string { return "RequestDeletePair" }
 // Name returns "RequestDeleteUserData".
 func (*RequestDeleteUserData) Name() string { return "RequestDeleteUserData" }
 
-func (r *RequestRegisterAddress) String() string   { return render(r.Name(), r) }
-func (r *RequestUnregisterAddress) String() string { return render(r.Name(), r) }
-func (r *RequestRouteCall) String() string         { return render(r.Name(), r) }
-func (r *RequestApplyTreatment) String() string    { return render(r.Name(), r) }
-func (r *RequestAttachUserData) String() string    { return render(r.Name(), r) }
-func (r *RequestUpdateUserData) String() string    { return render(r.Name(), r) }
-func (r *RequestDeletePair) String() string        { return render(r.Name(), r) }
-func (r *RequestDeleteUserData) String() string    { return render(r.Name(), r) }
+func (r *RequestRegisterAddress) String() string   { return render(r) }
+func (r *RequestUnregisterAddress) String() string { return render(r) }
+func (r *RequestRouteCall) String() string         { return render(r) }
+func (r *RequestApplyTreatment) String() string    { return render(r) }
+func (r *RequestAttachUserData) String() string    { return render(r) }
+func (r *RequestUpdateUserData) String() string    { return render(r) }
+func (r *RequestDeletePair) String() string        { return render(r) }
+func (r *RequestDeleteUserData) String() string    { return render(r) }
 
 func (*RequestRegisterAddress) request()   {}
 func (*RequestUnregisterAddress) request() {}

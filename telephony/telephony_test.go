@@ -2,7 +2,7 @@ package telephony_test
 
 import (
 	"errors"
-	"reflect"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +104,25 @@ func TestEnumerationsHaveTheDocumentedNumbers(t *testing.T) {
 
 	roundTrip(t, ParseMakeCallType, "MakeCall", MakeCallDirectPriority)
 	roundTrip(t, ParseMergeType, "Merge", MergeForConference)
+	assert.EqualValues(t, 7, WorkModeReturnBack)
+	assert.EqualValues(t, 4, WorkModeAuxWork)
+	assert.EqualValues(t, 7, NetworkCallNull)
+	assert.EqualValues(t, 2, RegisterLocal)
+	roundTrip(t, ParseAgentWorkMode, "WorkMode", WorkModeReturnBack)
+	roundTrip(t, ParseNetworkCallState, "NetworkCall", NetworkCallNull)
+	roundTrip(t, ParseControlMode, "Register", RegisterLocal)
+	roundTrip(t, ParsePartyState, "PartyState", PartyStateHeld)
+	roundTrip(t, ParseServerRole, "ServerRole", ServerRoleBackup)
+	roundTrip(t, ParseClientType, "ClientType", ClientTypeProxy)
+	roundTrip(t, ParseInteractionEventType, "Interaction", InteractionPartyRemoved)
+	roundTrip(t, ParseStandby, "Standby", StandbyHot)
+	for s, want := range map[string]ADDPTrace{"": ADDPTraceOff, "No": ADDPTraceOff, "on": ADDPTraceLocal, "LOCAL": ADDPTraceLocal, "remote": ADDPTraceRemote,
+		"both": ADDPTraceFull, ADDPTraceFull.String(): ADDPTraceFull} {
+		got, err := ParseADDPTrace(s)
+		require.NoError(t, err)
+		assert.Equal(t, want, got, s)
+	}
+	assert.Equal(t, "Closed Connecting ServerConnected Connected", fmt.Sprint(LinkClosed, LinkConnecting, LinkServerConnected, LinkConnected))
 	assert.Equal(t, "CallState(34)", CallState(34).String())
 	assert.Equal(t, "RouteType(-1)", RouteType(-1).String())
 	_, err := ParseTreatmentType("Musik")
@@ -198,6 +217,70 @@ func TestValidate(t *testing.T) {
 		{&RequestMergeCalls{HeldConnID: 1, CurrentConnID: 2}, "ThisDN"},
 		{&EventDialing{CallAttributes: CallAttributes{ConnID: 1}}, "ThisDN"},
 		{&EventPartyChanged{CallAttributes: call}, ""},
+		{&RequestRegisterAddress{ThisDN: "1", Extensions: KVList{{}}}, "Extensions"},
+		{&RequestQueryAddress{}, "ThisDN"},
+		{&RequestQueryCall{ThisDN: "1"}, "ConnID"},
+		{&RequestQueryServer{}, ""},
+		{&EventRegistered{ThisDN: "1", Extensions: KVList{{}}}, "Extensions"},
+		{&EventAddressInfo{}, "ThisDN"},
+		{&EventPartyInfo{}, "ConnID"},
+		{&EventPartyInfo{CallAttributes: call}, ""},
+		{&EventServerInfo{Extensions: KVList{{}}}, "Extensions"},
+		{&EventLinkConnected{Extensions: KVList{{}}}, "Extensions"},
+		{&EventServerConnected{}, ""},
+		{&EventServerDisconnected{}, ""},
+		{&EventPrimaryChanged{}, ""},
+		{&RequestMakePredictiveCall{ThisDN: "6000"}, "Destination"},
+		{&RequestMakePredictiveCall{ThisDN: "6000", Destination: "1", Timeout: -1}, "Timeout"},
+		{&RequestRedirectCall{ThisDN: "7001", ConnID: 1}, "Destination"},
+		{&RequestClearCall{ThisDN: "7001"}, "ConnID"},
+		{&RequestDeleteFromConference{ThisDN: "7001", ConnID: 1}, "OtherDN"},
+		{&RequestMuteTransfer{ThisDN: "7001", ConnID: 1}, "Destination"},
+		{&RequestReconnectCall{ThisDN: "7001", CurrentConnID: 1}, "HeldConnID"},
+		{&RequestAgentLogin{ThisDN: "7001"}, "AgentID"},
+		{&RequestAgentLogin{AgentID: "a"}, "ThisDN or PlaceID"},
+		{&RequestAgentLogin{AgentID: "a", PlaceID: "p", Media: KVList{{Key: "chat", Value: Int(1)}}}, ""},
+		{&RequestAgentLogout{}, "ThisDN or PlaceID"},
+		{&RequestAgentReady{PlaceID: "p"}, ""},
+		{&RequestAgentNotReady{ThisDN: "7001", Reasons: KVList{{}}}, "Reasons"},
+		{&EventAgentLogin{}, "ThisDN or PlaceID"},
+		{&EventAgentLogout{AgentAttributes: AgentAttributes{ThisDN: "1"}}, ""},
+		{&EventAgentReady{AgentAttributes: AgentAttributes{ThisDN: "1", Extensions: KVList{{}}}}, "Extensions"},
+		{&EventAgentNotReady{}, "ThisDN or PlaceID"},
+		{&EventAgentAfterCallWork{}, "ThisDN or PlaceID"},
+		{&EventDNDOn{}, "ThisDN"},
+		{&EventDNDOff{}, "ThisDN"},
+		{&EventDNOutOfService{}, "ThisDN"},
+		{&EventDNBackInService{ThisDN: "1"}, ""},
+		{&EventTreatmentRequired{CallAttributes: elsewhere}, "ThisQueue"},
+		{&EventNetworkReached{}, "ConnID"},
+		{&EventDestinationBusy{}, "ConnID"},
+		{&RequestDistributeEvent{CallAttributes: call}, "EventName"},
+		{&RequestDistributeEvent{CallAttributes: call, EventName: "EventLinkConnected"}, "EventName"},
+		{&RequestDistributeEvent{CallAttributes: call, EventName: "EventUserEvent"}, ""},
+		{&RequestSendUserEvent{}, "ThisDN"},
+		{&RequestPrivateService{UserData: KVList{{}}}, "UserData"},
+		{&EventUserEvent{}, "ThisDN"},
+		{&EventPrivateInfo{}, ""},
+		{&RequestRegisterClient{}, "ClientType"},
+		{&RequestRegisterClient{ClientType: ClientTypeRouter}, "ClientName"},
+		{&RequestUnregisterClient{}, "ClientName"},
+		{&RequestNotReadyForMedia{PlaceID: "p"}, "MediaType"},
+		{&RequestCancelNotReadyForMedia{MediaType: "chat"}, "PlaceID"},
+		{&RequestAddMedia{PlaceID: "p", MediaType: "chat"}, ""},
+		{&RequestRemoveMedia{PlaceID: "p", MediaType: "chat", Reasons: KVList{{}}}, "Reasons"},
+		{&RequestAccept{InteractionID: "i"}, "PlaceID"},
+		{&RequestReject{PlaceID: "p"}, "InteractionID"},
+		{&RequestLeaveInteraction{InteractionID: "i", PlaceID: "p"}, ""},
+		{&RequestTransferInteraction{InteractionID: "i", PlaceID: "p"}, "AgentID or ToPlaceID"},
+		{&RequestConferenceInteraction{InteractionID: "i", PlaceID: "p", AgentID: "a"}, ""},
+		{&EventAck{Interaction: Interaction{UserData: KVList{{}}}}, "Interaction.UserData"},
+		{&EventInteraction{}, "Type"},
+		{&EventInteraction{InteractionEvent: InteractionEvent{Type: InteractionStopped}}, "Interaction.ID"},
+		{&EventInvite{Interaction: Interaction{ID: "i"}}, "PlaceID"},
+		{&EventRevoked{}, "InteractionID"},
+		{&EventCurrentAgentStatus{}, "PlaceID"},
+		{&EventForcedAgentStateChange{PlaceID: "p", Media: KVList{{}}}, "Media"},
 		{&RequestPull{}, "InteractionID"},
 		{&RequestPlaceInQueue{InteractionID: "i"}, "Queue"},
 		{&RequestPlaceInWorkbin{InteractionID: "i"}, "Workbin"},
@@ -219,27 +302,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestMessageNamesAreThoseOfTheirTypes(t *testing.T) {
-	for _, m := range []Message{
-		&RequestRegisterAddress{}, &RequestUnregisterAddress{}, &RequestRouteCall{}, &RequestApplyTreatment{},
-		&RequestAttachUserData{}, &RequestUpdateUserData{}, &RequestDeletePair{}, &RequestDeleteUserData{},
-		&EventLinkConnected{}, &EventLinkDisconnected{}, &EventRegistered{}, &EventUnregistered{}, &EventQueued{},
-		&EventRouteRequest{}, &EventRouteUsed{}, &EventDiverted{}, &EventTreatmentApplied{}, &EventTreatmentNotApplied{},
-		&EventTreatmentEnd{}, &EventRinging{}, &EventEstablished{}, &EventReleased{}, &EventAbandoned{},
-		&EventAttachedDataChanged{}, &EventError{},
-		&RequestMakeCall{}, &RequestAnswerCall{}, &RequestReleaseCall{}, &RequestHoldCall{}, &RequestRetrieveCall{}, &RequestSendDTMF{}, &RequestInitiateTransfer{},
-		&RequestInitiateConference{}, &RequestCompleteTransfer{}, &RequestCompleteConference{}, &RequestSingleStepTransfer{}, &RequestSingleStepConference{}, &RequestAlternateCall{}, &RequestMergeCalls{},
-		&EventDialing{}, &EventHeld{}, &EventRetrieved{}, &EventPartyAdded{}, &EventPartyDeleted{}, &EventPartyChanged{}, &EventDTMFSent{},
-		&RequestPull{}, &RequestPlaceInQueue{}, &RequestPlaceInWorkbin{}, &RequestDeliver{}, &RequestStopProcessing{},
-		&RequestChangeProperties{}, &RequestSubmit{}, &RequestSendMessage{},
-	} {
-		assert.Equal(t, reflect.TypeOf(m).Elem().Name(), m.Name())
-		assert.Equal(t, m.Name(), m.String(), "an empty message prints its name only")
-		if e, ok := m.(Event); ok {
-			e.Header().ReferenceID = 7
-			assert.Contains(t, m.String(), "ReferenceID=7")
-		}
-	}
+func TestCallOf(t *testing.T) {
 	_, isCall := CallOf(&EventLinkConnected{})
 	assert.False(t, isCall)
 	call, isCall := CallOf(&EventRinging{CallAttributes: CallAttributes{ConnID: 5}})
@@ -260,4 +323,35 @@ func TestErrorsNameWhatFailed(t *testing.T) {
 	assert.EqualError(t, err, "telephony: RequestRouteCall refused: no such DN 7009 (code 4)")
 	var re *RequestError
 	assert.True(t, errors.As(err, &re))
+}
+
+func TestParseADDP(t *testing.T) {
+	a, err := ParseADDP(map[string]string{"protocol": "addp", "addp-timeout": "10", "addp-remote-timeout": " 15 ", "addp-trace": "both", "tls": "1"})
+	require.NoError(t, err)
+	assert.Equal(t, ADDP{Timeout: 10 * time.Second, RemoteTimeout: 15 * time.Second, Trace: ADDPTraceFull}, a)
+	a, err = ParseADDP(map[string]string{"addp-timeout": "10"})
+	require.NoError(t, err)
+	assert.Zero(t, a, "without protocol=addp there is no keep-alive")
+	for want, o := range map[string]map[string]string{
+		`option addp-timeout: "-1" is no number of seconds`: {"addp-timeout": "-1"},
+		`"loud" is not a value of addp-trace`:               {"addp-trace": "loud"},
+		`option protocol: "tcp" is not known`:               {"protocol": "tcp"},
+	} {
+		_, err := ParseADDP(o)
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+func TestCallsAt(t *testing.T) {
+	calls := []ConnID{3, 1, 2}
+	got, ok := CallsAt(KVList{{Key: CallsKey, Value: CallsValue(calls)}})
+	assert.True(t, ok)
+	assert.Equal(t, calls, got)
+	got, ok = CallsAt(KVList{{Key: CallsKey, Value: CallsValue(nil)}})
+	assert.True(t, ok, "there are none, and we know")
+	assert.Empty(t, got)
+	_, ok = CallsAt(nil)
+	assert.False(t, ok)
+	_, ok = CallsAt(KVList{{Key: CallsKey, Value: String("1")}})
+	assert.False(t, ok)
 }

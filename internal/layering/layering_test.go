@@ -47,6 +47,7 @@ var rules = []rule{
 	{"telephony/fm", []string{"datamodel", "scxml", "session", "telephony", "telephony/router"}, nil},
 	{"telephony/router", []string{"telephony"}, nil},
 	{"telephony/sim", []string{"telephony"}, nil},
+	{"telephony/linktest", []string{"telephony", "telephony/sim"}, nil},
 	// Wires the whole contact centre for tests of strategies: no program imports it.
 	{"telephony/strategytest", []string{"config", "datamodel", "datamodel/ecmascript/goja", "scxml", "scxml/scxmltest", "session", "telephony", "telephony/fm", "telephony/router", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, nil},

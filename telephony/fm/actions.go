@@ -80,6 +80,7 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 	given, _ := args.Get("from")
 	from, _ := destination(given)
 	routeType, err := routeTypeOf(args)
+	circles := c.loops(k)
 	switch {
 	case k.waiting == "" || k.routing != nil:
 		c.fail(k, p, codeState+k.at(), "the call does not wait at a routing point")
@@ -89,12 +90,14 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 		c.fail(k, p, codeDestination, "attribute to names no DN")
 	case err != nil:
 		c.fail(k, p, codeUnknown, err.Error())
+	case circles != "":
+		c.fail(k, p, codeDestination, circles)
 	case !c.link.Capabilities().Has(telephony.CanRoute):
 		c.fail(k, p, codeUnknown, "the link cannot route calls")
 	default:
 		detach, _ := args.Get("detach")
 		c.route(k, p, &telephony.RequestRouteCall{
-			ThisDN: k.waiting, ConnID: k.conn, Destination: dest, Location: location, RouteType: routeType,
+			ThisDN: k.waiting, ConnID: k.conn, Destination: dest, Location: location, RouteType: routeType, DNIS: c.overwriteDNIS(k, p.session, routeType),
 			Reasons: reasons(args), Extensions: extensions(args),
 		}, truth(detach))
 	}
@@ -118,6 +121,7 @@ func (c *Connector) redirected(k *call, p *pending, detach bool, err error) {
 		return
 	}
 	k.waiting = ""
+	c.hop(k)
 	c.done(k, p)
 	c.routed(k)
 	if detach && k.session == p.session {

@@ -3,6 +3,7 @@ package fm
 import (
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/telephony"
@@ -24,18 +25,23 @@ type call struct {
 	due       string                   // the DN where it is queued and no route request has come yet
 	held      []func(*call)            // what has been asked for before the route request, in order
 	merged    *call                    // the call that this one has become part of
+	former    []telephony.ConnID       // of those that have become part of this one
+	moved     map[string]bool          // DNs that came with them, and of which nothing was heard since
 
 	media   *telephony.Interaction // nil for calls
 	present bool                   // it is in the hands of strategies
 	handed  bool                   // it has been given to somebody else; the news may still be on its way
 
 	session   string     // that it belongs to; empty: none
+	since     time.Time  // when it was seen first
 	attachAt  string     // the DN at which it was seen first
 	refused   string     // the DN at which there was no session for it; empty once it moves on
 	applied   float64    // the last change of user data by its session that has been carried out
 	own       int        // such changes that are not yet told of
 	treatment *treatment // that is running, or being applied
 	routing   *pending   // asked for and not answered
+	recalled  string     // the routing point of whose route request the session knows from before a restart
+	unsure    bool       // it comes from a snapshot, and the switch has not been asked
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -171,9 +177,14 @@ func (c *Connector) receive(e telephony.Event) {
 	}
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
+		c.linked = true
 		c.register()
+		c.verify()
 	case *telephony.EventLinkDisconnected:
-		c.logger.Warn("link to the switch is down")
+		if c.linked { // it was there before
+			c.logger.Warn("link to the switch is down")
+		}
+		c.linked = false
 	default:
 		if a, ok := telephony.CallOf(e); ok && a.ConnID != 0 {
 			c.callEvent(e, a)
@@ -184,6 +195,13 @@ func (c *Connector) receive(e telephony.Event) {
 func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	c.mergeCalls(e, a)
 	k := c.calls[a.ConnID]
+	if k == nil {
+		if e := c.late(e, a); e != nil {
+			a, _ := telephony.CallOf(e)
+			c.callEvent(e, a)
+			return
+		}
+	}
 	fresh := false
 	switch e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest, *telephony.EventRinging:
@@ -192,12 +210,16 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		case k == nil || k.session == "":
 			k, fresh = c.arrive(k, e, a)
 		}
+	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
+		delete(c.turned, a.ConnID)
 	}
 	if k == nil {
 		return
 	}
 	data := k.attrs.UserData
+	delete(k.moved, a.ThisDN)
 	k.merge(a)
+	k.unsure = false
 	moved := k.follow(e, a)
 	if fresh {
 		c.emit(k.session, k.event("interaction.added", focus(a.ThisDN)))
@@ -267,7 +289,7 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 	case len(urls) == 0:
 		return k, false
 	case k == nil && c.full():
-		c.logger.Error("call is left to the switch: too many calls", "connid", a.ConnID, "dn", a.ThisDN, "max", c.maxCalls)
+		c.turnAway(a)
 		return nil, false
 	}
 	if k == nil {
@@ -278,12 +300,27 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 	return k, true
 }
 
+// maxTurned bounds what is remembered of the calls that are not followed.
+const maxTurned = 1000
+
+// turnAway leaves a call to the switch for which there is no room, and tells of it
+// once in an arrival.
+func (c *Connector) turnAway(a *telephony.CallAttributes) {
+	if c.turned[a.ConnID] {
+		return
+	}
+	if len(c.turned) < maxTurned {
+		c.turned[a.ConnID] = true
+	}
+	c.logger.Error("call is left to the switch: too many calls", "connid", a.ConnID, "dn", a.ThisDN, "max", c.maxCalls)
+}
+
 // full reports whether no further interaction can be followed.
 func (c *Connector) full() bool { return len(c.ids) >= c.maxCalls }
 
 // newCall begins the following of a call.
 func (c *Connector) newCall(e telephony.Event, a *telephony.CallAttributes) *call {
-	k := &call{conn: a.ConnID, id: string(a.CallUUID), tenant: c.tenant, server: e.Header().Server, attachAt: a.ThisDN}
+	k := &call{conn: a.ConnID, id: string(a.CallUUID), tenant: c.tenant, server: e.Header().Server, attachAt: a.ThisDN, since: c.clock.Now()}
 	if k.id == "" {
 		k.id = a.ConnID.String()
 	}
@@ -328,7 +365,7 @@ func (k *call) follow(e telephony.Event, a *telephony.CallAttributes) bool {
 		return k.dropParty(a.OtherDN)
 	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
 		if k.waiting == a.ThisDN {
-			k.waiting = ""
+			k.waiting, k.recalled = "", ""
 		}
 		if k.due == a.ThisDN {
 			k.due = ""
@@ -358,7 +395,10 @@ func (c *Connector) tell(k *call, e telephony.Event, a *telephony.CallAttributes
 	case *telephony.EventPartyChanged:
 		c.emit(k.session, k.event(partyChanged, focus(a.ThisDN)))
 	case *telephony.EventRouteRequest:
-		c.emit(k.session, k.event("interaction.onrouterequest"))
+		if k.recalled != a.ThisDN { // the link tells of it again after a restart
+			c.emit(k.session, k.event("interaction.onrouterequest"))
+		}
+		k.recalled = ""
 	case *telephony.EventTreatmentEnd:
 		c.treatmentEnded(k, e)
 	case *telephony.EventRouteUsed:

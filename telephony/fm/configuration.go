@@ -33,6 +33,13 @@ type Configuration interface {
 	Zone(name string) *time.Location
 }
 
+// ServiceObjectives is a Configuration that has service objectives, for
+// _genesys.queue.findServiceObjective: in what time interactions of a media type, a service and a
+// segment of customers are to be served. Empty names mean that they do not matter.
+type ServiceObjectives interface {
+	ServiceObjective(tenant, media, service, segment string) (time.Duration, bool)
+}
+
 // LookupSequence says where the search for an option begins.
 type LookupSequence int
 
@@ -62,6 +69,25 @@ type ConfigurationTable struct {
 	Options     map[string]string                       // by key; wherever the search begins
 	SpecialDays map[string][]SpecialDay                 // by statistical table
 	Zones       map[string]*time.Location
+	Objectives  []ServiceObjective // the first that fits counts
+}
+
+// ServiceObjective is the time in which interactions are to be served. An empty name
+// fits all.
+type ServiceObjective struct {
+	Media, Service, Segment string
+	Within                  time.Duration
+}
+
+// ServiceObjective implements ServiceObjectives.
+func (c *ConfigurationTable) ServiceObjective(_, media, service, segment string) (time.Duration, bool) {
+	fits := func(entry, asked string) bool { return entry == "" || entry == asked }
+	for _, o := range c.Objectives {
+		if fits(o.Media, media) && fits(o.Service, service) && fits(o.Segment, segment) {
+			return o.Within, true
+		}
+	}
+	return 0, false
 }
 
 // SpecialDay is a day of a statistical table.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
@@ -49,6 +50,11 @@ type Options struct {
 	// 100,000. Further ones are left to the switch.
 	MaxCalls int
 
+	// MaxRedirects is how often an interaction may be routed, placed in a queue or delivered within 10 s;
+	// default 50. What is one more is refused with the code invaliddestination, and logged: strategies that
+	// send a call to a routing point of their own would go on for ever.
+	MaxRedirects int
+
 	// Services carry out the modules that need no telephony: session, statistic and
 	// others. The Connector installs, opens and closes them. Default: Services with
 	// Clock and Logger that reach nothing outside of the process.
@@ -61,6 +67,9 @@ type Options struct {
 	// Interactions keeps the multimedia interactions. nil: there are none, and the
 	// actions on them fail.
 	Interactions telephony.InteractionServer
+
+	// Transcripts reads what is said in chats, for <ixn:getcontent>. nil: that fails with the code unknown.
+	Transcripts Transcripts
 
 	// TenantID is the tenantid of calls; default 1. Multimedia interactions have
 	// their own.
@@ -75,6 +84,7 @@ const (
 	defaultStartTimeout  = 30 * time.Second
 	defaultOrphanTimeout = 10 * time.Second
 	defaultMaxCalls      = 100_000
+	defaultMaxRedirects  = 50
 )
 
 // SessionKey is the key under which the id of its session is attached to the
@@ -93,8 +103,10 @@ type Connector struct {
 	startTimeout time.Duration
 	orphanAfter  time.Duration
 	maxCalls     int
+	maxRedirects int
 	tenant       int
 	server       telephony.InteractionServer // nil without
+	transcripts  Transcripts                 // nil without
 	actions      map[string]ixnAction
 	targets      TargetSelector
 	logger       *slog.Logger
@@ -107,14 +119,18 @@ type Connector struct {
 	link     telephony.Link
 	cancel   func() // of the subscriptions
 	closed   bool
+	linked   bool // the link is connected
 	calls    map[telephony.ConnID]*call
-	ids      map[string]*call   // interactions of every kind that are followed
-	sessions map[string][]*call // by session, in the order in which it got them
+	former   map[telephony.ConnID]*call // by the ConnIDs that they had before a merge
+	ids      map[string]*call           // interactions of every kind that are followed
+	sessions map[string][]*call         // by session, in the order in which it got them
 	starting map[string]*startup
-	recent   map[string]*recent // by session
+	recent   map[string]*recent        // by session
+	hops     map[string]int            // by interaction: how often it was routed lately
+	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
 	submissions map[string]map[string]*submission // by session and request id
-	excluded    map[string][]string               // agents that a session does not want
+	settings    map[string]*datamodel.Object      // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
 	refused     error
@@ -139,6 +155,9 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	if o.MaxCalls <= 0 {
 		o.MaxCalls = defaultMaxCalls
 	}
+	if o.MaxRedirects <= 0 {
+		o.MaxRedirects = defaultMaxRedirects
+	}
 	if o.TenantID == 0 {
 		o.TenantID = 1
 	}
@@ -147,10 +166,10 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	}
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
-		maxCalls: o.MaxCalls, tenant: o.TenantID, server: o.Interactions, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
-		ids: map[string]*call{}, recent: map[string]*recent{},
-		submissions: map[string]map[string]*submission{}, excluded: map[string][]string{},
+		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
+		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
+		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
+		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -168,7 +187,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 func (c *Connector) Install(o *session.Options) {
 	c.services.Install(o) // which leaves the caller's slice and map alone
 	handlers := o.Modules
-	for _, p := range parts() {
+	for _, p := range parts(c) {
 		o.Parse.Modules = append(o.Parse.Modules, p.module)
 		for _, namespace := range p.spec.namespaces() {
 			handlers[namespace] = handler{c, p.perform}
@@ -299,6 +318,7 @@ func (c *Connector) Close() error {
 		c.dropSession(id)
 	}
 	clear(c.calls)
+	clear(c.former)
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
@@ -461,6 +481,9 @@ func (c *Connector) forget(k *call) {
 	k.found()
 	if c.calls[k.conn] == k {
 		delete(c.calls, k.conn)
+	}
+	for _, id := range k.former {
+		delete(c.former, id)
 	}
 	if c.ids[k.id] == k {
 		delete(c.ids, k.id)

@@ -111,7 +111,7 @@ func TestTreatments(t *testing.T) {
 		"createann": {
 			action:  `<dialog:createann requestid="req" userid="'u'"><dialog:input term_digits="'#'"/></dialog:createann>`,
 			request: `RecordUserAnnouncement {USER_ID="u", TERM_DIGITS="#"}`,
-			event:   `dialog.createann.done true {"id":""}`,
+			event:   `dialog.createann.done true {"id":"1"}`,
 		},
 		"deleteann": {
 			action:  `<dialog:deleteann requestid="req" userid="'u'" userannid="12"/>`,

@@ -161,6 +161,10 @@ func newBusyList(k *call, args *datamodel.Object) (*busyList, error) {
 	b := &busyList{k: k}
 	for _, run := range childrenOf(args, actionRun) {
 		for _, o := range childrenOf(run, "") {
+			if language, ok := args.Get("language"); ok && text(o, "language") == "" {
+				o = datamodel.NewObject(o.Members()...)
+				o.Set("language", language)
+			}
 			t, err := treatmentOf(text(o, argElement), o)
 			if err != nil {
 				return nil, fmt.Errorf("<%s> in <runtreatments>: %w", text(o, argElement), err)

@@ -100,6 +100,15 @@
 // and none of the data of the first. Options.Logger is told of each refused arrival once,
 // session.Options.Logger of each session that failed.
 //
+// # After a restart
+//
+// With a store, call Engine.Recover after Open. Sessions that come back have their interactions again, as their scripts
+// saw them last, and what the functions of _genesys.queue have set. The Connector asks the switch, and
+// the interaction server, whether each is still there, by writing the session id into its user data once more;
+// for one that is refused interaction.deleted comes. While the link is down, or where it cannot change user data, the
+// events of a call tell what became of it. A new session that has taken a call meanwhile keeps
+// it; the one that comes back then hears interaction.deleted with resultof associate.
+//
 // # Attributes
 //
 // MODULES.md, beside this file, lists every element with its attributes. An attribute is of one of three kinds:
@@ -144,7 +153,8 @@
 //	    invalidstate.ringing, .routed, .hold, .transferring
 //	                            the call does not wait at a routing point, or is being routed
 //	    invalidsource           attribute from is not the routing point where the call waits
-//	    invaliddestination      attribute to names no DN
+//	    invaliddestination      attribute to names no DN, or the interaction has been routed
+//	                            Options.MaxRedirects times within 10 s: in circles
 //	    remote                  the switch refused; description is its message
 //	    unknown                 anything else: the link is down or cannot do it
 //
@@ -205,6 +215,12 @@
 // begins. When the call ends, its requests end without an event: interaction.deleted
 // tells of it. A target that the switch refuses is given back, and the request goes on waiting.
 //
+// The functions of _genesys.queue set what the later submits of the session ask of the router: which agents
+// it passes over (excludeAgents, useCapacity, useCustomAgentType, checkAgentState, SetIdealAgent), for which
+// media (useMediaType), on what condition (setThreshold), who goes first (priorityTuning,
+// findServiceObjective, setVQPriority) and for how long a target is kept (reserveTargets). They change
+// requests that wait already only where MODULES.md says so, and are saved with the session.
+//
 // # Without telephony
 //
 // [Services] carry out the modules that need no call, and a Connector brings them
@@ -231,14 +247,9 @@
 // MODULES.md has every element, attribute, event and function with its status; it is
 // made from the tables that [Specs] returns. Beside that:
 //
-//   - <ixn:createcall type="predictive"> and <ixn:getcontent>, the transcript of a chat, are answered
-//     with their error events.
-//   - <activity> and <workbin> in <queue:submit>, and campaigns (C, GC) and groups of queues (GQ) as
-//     targets, are answered with error.queue.submit. Twelve functions of _genesys.queue throw. The
-//     attributes language and usecap are accepted and not looked at.
-//   - <session:fetch> keeps no cache of responses, goes through no proxy and sends no multipart bodies.
+//   - <session:fetch> keeps no cache of responses.
 //   - What is under way lives in memory, not in the store of the engine: requests to the
 //     switch, submits, treatments, fetches with guaranteed delivery,
 //     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
-//     so give their states a time-out; nor are calls linked to their sessions again.
+//     so give their states a time-out.
 package fm

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -32,8 +31,14 @@ type FetchOptions struct {
 
 	// Networks lists the networks that may be reached beside public ones, such as
 	// 10.0.0.0/8 or 127.0.0.0/8. It is looked at when a connection is made, after
-	// names have been resolved, for redirections as well. Proxies are not used.
+	// names have been resolved, for redirections as well.
 	Networks []netip.Prefix
+
+	// Proxy is an HTTP proxy that every fetch goes through; nil: none, whatever the environment says. It
+	// may name a user and a password, and may lie in any network. The proxy resolves the names then, so
+	// Networks is looked at for addresses in URLs only, and Allow should name hosts that the proxy finds where
+	// they belong.
+	Proxy *url.URL
 
 	// Bytes is the size of a response that is accepted, after decompression;
 	// default 4 MiB. Reading stops there.
@@ -46,7 +51,9 @@ type FetchOptions struct {
 	MaxTimeout time.Duration
 
 	// Redirects is the number of redirections that are followed; default 5,
-	// negative: none.
+	// negative: none. The headers that the document gave, username and password go to the server
+	// that it named, not to another one; a redirection that would pass the body on to another one (307, 308) ends
+	// the fetch with an error.
 	Redirects int
 
 	// Retries and RetryInterval are used for guaranteed delivery where the element
@@ -56,10 +63,11 @@ type FetchOptions struct {
 	RetryInterval time.Duration
 	MaxRetries    int
 
-	// TLS is used for https; nil is Go's default.
+	// TLS is used for https, to the proxy as well: RootCAs, Certificates of this client and so on; nil is
+	// Go's default.
 	TLS *tls.Config
 
-	// Transport takes the place of the network, in tests for example; Networks and
+	// Transport takes the place of the network, in tests for example; Networks, Proxy and
 	// TLS then have no meaning. nil: the network.
 	Transport http.RoundTripper
 }
@@ -107,11 +115,11 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 	if f.policy, err = newFetchPolicy(o); err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: fetchDialTimeout, Control: f.policy.control}
 	f.client = &http.Client{CheckRedirect: f.policy.checkRedirect, Transport: o.Transport}
 	if o.Transport == nil {
 		f.client.Transport = &http.Transport{
-			DialContext:            dialer.DialContext,
+			Proxy:                  f.policy.proxyFor,
+			DialContext:            f.policy.dial,
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    fetchDialTimeout,
 			ForceAttemptHTTP2:      true,
@@ -362,6 +370,8 @@ func (f *fetcher) web(r *fetchRequest, call *session.ModuleCall, src string, par
 		r.setContent(content, enctype)
 	case hasBody && strings.HasPrefix(enctype, "application/json"):
 		r.setContent(datamodel.NewObject(params...), enctype)
+	case hasBody && strings.HasPrefix(enctype, multipartType):
+		return errors.Join(r.setParts(params), r.setHeaders(call.Args))
 	case hasBody:
 		r.body = []byte(form(params))
 		r.header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -382,51 +392,6 @@ func (r *fetchRequest) cacheControl(args *datamodel.Object) {
 	}
 }
 
-func (r *fetchRequest) setContent(v datamodel.Value, enctype string) {
-	switch v := v.(type) {
-	case nil: // undefined: an empty body
-		if enctype == "" {
-			return
-		}
-	case string:
-		r.body = []byte(v)
-		if enctype == "" {
-			enctype = "text/plain; charset=utf-8"
-		}
-	case datamodel.XML:
-		r.body = []byte(v.Text)
-		if enctype == "" {
-			enctype = "application/xml"
-		}
-	case *datamodel.Object:
-		if strings.HasPrefix(enctype, "application/x-www-form-urlencoded") {
-			r.body = []byte(form(v.Members()))
-			break
-		}
-		r.body, enctype = datamodel.EncodeJSON(v), jsonType(enctype)
-	default:
-		r.body, enctype = datamodel.EncodeJSON(v), jsonType(enctype)
-	}
-	r.header.Set("Content-Type", enctype)
-}
-
-func jsonType(enctype string) string {
-	if strings.Contains(enctype, "json") {
-		return enctype
-	}
-	return "application/json"
-}
-
-func (r *fetchRequest) addQuery(params []datamodel.Member) {
-	if len(params) == 0 {
-		return
-	}
-	if r.url.RawQuery != "" {
-		r.url.RawQuery += "&"
-	}
-	r.url.RawQuery += form(params)
-}
-
 // setHeaders reads the attribute headers: an object, or text with a header a line.
 func (r *fetchRequest) setHeaders(args *datamodel.Object) error {
 	given, _ := args.Get("headers")
@@ -434,6 +399,9 @@ func (r *fetchRequest) setHeaders(args *datamodel.Object) error {
 	case nil, datamodel.Null:
 	case *datamodel.Object:
 		for _, m := range h.Members() {
+			if m.Value == nil {
+				continue // undefined
+			}
 			if err := r.setHeader(m.Name, contentText(m.Value)); err != nil {
 				return err
 			}
@@ -467,34 +435,4 @@ func (r *fetchRequest) setHeader(name, v string) error {
 	}
 	r.header.Set(name, v)
 	return nil
-}
-
-// form encodes parameters; an array gives its name several times.
-func form(params []datamodel.Member) string {
-	var b strings.Builder
-	field := func(name string, v datamodel.Value) {
-		if b.Len() > 0 {
-			b.WriteByte('&')
-		}
-		b.WriteString(url.QueryEscape(name) + "=" + url.QueryEscape(contentText(v)))
-	}
-	for _, p := range params {
-		if list, ok := p.Value.([]datamodel.Value); ok {
-			for _, item := range list {
-				field(p.Name, item)
-			}
-			continue
-		}
-		field(p.Name, p.Value)
-	}
-	return b.String()
-}
-
-// contentText is a value as text: scalars as they are, structured ones as JSON.
-func contentText(v datamodel.Value) string {
-	switch v.(type) {
-	case *datamodel.Object, []datamodel.Value:
-		return string(datamodel.EncodeJSON(v))
-	}
-	return asText(v)
 }

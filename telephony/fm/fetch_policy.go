@@ -1,8 +1,10 @@
 package fm
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -19,10 +21,14 @@ type fetchPolicy struct {
 	allow     []*url.URL
 	networks  []netip.Prefix
 	redirects int
+	proxy     *url.URL // nil: none
 }
 
 func newFetchPolicy(o *FetchOptions) (*fetchPolicy, error) {
-	p := &fetchPolicy{networks: o.Networks, redirects: o.Redirects}
+	p := &fetchPolicy{networks: o.Networks, redirects: o.Redirects, proxy: o.Proxy}
+	if u := p.proxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
+		return nil, fmt.Errorf("fm: FetchOptions.Proxy %q: want http://host:port or https://host:port", u.Redacted())
+	}
 	for _, entry := range o.Allow {
 		u, err := url.Parse(entry)
 		if err != nil {
@@ -51,6 +57,11 @@ func (p *fetchPolicy) check(u *url.URL) error {
 		return fmt.Errorf("%w: %q is no http: or https: URL", errDenied, u.Redacted())
 	case u.User != nil:
 		return fmt.Errorf("%w: credentials in a URL; use the attributes username and password", errDenied)
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && p.proxy != nil {
+		if err := p.checkAddress(ip); err != nil {
+			return err // no connection of ours will tell
+		}
 	}
 	for _, a := range p.allow {
 		if strings.EqualFold(a.Scheme, u.Scheme) && portOf(a) == portOf(u) && hostMatches(a.Hostname(), u.Hostname()) && pathMatches(a.Path, u) {
@@ -106,8 +117,11 @@ func (p *fetchPolicy) checkRedirect(req *http.Request, via []*http.Request) erro
 	if err := p.check(req.URL); err != nil {
 		return err
 	}
-	if first := via[0].URL; first.Scheme != req.URL.Scheme || first.Host != req.URL.Host {
+	if !sameOrigin(via[0].URL, req.URL) {
 		// What the document gave to the first server is not for another one.
+		if req.ContentLength != 0 {
+			return fmt.Errorf("%w: %s is to get the body of a request to %s", errDenied, req.URL.Host, via[0].URL.Host)
+		}
 		for name := range req.Header {
 			switch name {
 			case "Accept", "Cache-Control", "Content-Type", "Idempotency-Key":
@@ -119,6 +133,23 @@ func (p *fetchPolicy) checkRedirect(req *http.Request, via []*http.Request) erro
 	return nil
 }
 
+func sameOrigin(u, v *url.URL) bool {
+	return u.Scheme == v.Scheme && strings.EqualFold(u.Hostname(), v.Hostname()) && portOf(u) == portOf(v)
+}
+
+// proxyFor is http.Transport.Proxy.
+func (p *fetchPolicy) proxyFor(*http.Request) (*url.URL, error) { return p.proxy, nil }
+
+// dial is http.Transport.DialContext. Only the way to the proxy, which the host has chosen,
+// may lead anywhere.
+func (p *fetchPolicy) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	d := &net.Dialer{Timeout: fetchDialTimeout, Control: p.control}
+	if p.proxy != nil && address == net.JoinHostPort(p.proxy.Hostname(), portOf(p.proxy)) {
+		d.Control = nil
+	}
+	return d.DialContext(ctx, network, address)
+}
+
 // control is net.Dialer.Control: it judges the address that a name was resolved
 // to, so that no name and no redirection leads into a network that is not public.
 func (p *fetchPolicy) control(_, address string, _ syscall.RawConn) error {
@@ -126,7 +157,11 @@ func (p *fetchPolicy) control(_, address string, _ syscall.RawConn) error {
 	if err != nil {
 		return fmt.Errorf("%w: %q", errDenied, address)
 	}
-	ip := a.Addr().Unmap().WithZone("")
+	return p.checkAddress(a.Addr())
+}
+
+func (p *fetchPolicy) checkAddress(ip netip.Addr) error {
+	ip = ip.Unmap().WithZone("")
 	if isPublic(ip) {
 		return nil
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/otto"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
@@ -27,21 +28,24 @@ import (
 // time. Documents log what they see; log holds "session: text".
 type world struct {
 	testing.TB
-	clock  *session.VirtualClock
-	sw     *sim.Switch
-	link   *sim.Link
-	engine *session.Engine
-	conn   *fm.Connector
-	files  map[string]string // documents by URL
-	apps   map[string][]string
-	params map[string]string
-	log    []string
-	ids    int
-	lang   datamodel.Language
-	server *sim.InteractionServer // nil without
-	away   bool                   // the server cannot be reached
-	logger *slog.Logger           // of the connector
-	refuse error                  // that Application returns
+	clock     *session.VirtualClock
+	sw        *sim.Switch
+	link      *telephony.Client
+	engine    *session.Engine
+	conn      *fm.Connector
+	files     map[string]string // documents by URL
+	apps      map[string][]string
+	params    map[string]string
+	log       []string
+	ids       int
+	lang      datamodel.Language
+	server    *sim.InteractionServer // nil without
+	away      bool                   // the server cannot be reached
+	store     persistence.Store      // nil without
+	unplugged bool                   // the switch cannot be reached
+	recovered int                    // sessions
+	set       func(*fm.Options)      // changes the settings of the connector; nil without
+	refuse    error                  // that Application returns
 }
 
 // newWorld has a routing point 5000 with the document, an agent at 7001 who
@@ -65,7 +69,10 @@ func newWorldOn(t testing.TB, lang datamodel.Language, document string) *world {
 }
 
 func (w *world) open(link telephony.Link, dns ...string) {
-	settings := &fm.Options{DNs: dns, Clock: w.clock, Logger: w.logger}
+	settings := &fm.Options{DNs: dns, Clock: w.clock}
+	if w.set != nil {
+		w.set(settings)
+	}
 	if w.server != nil {
 		settings.Interactions = w.server
 		if w.away {
@@ -81,19 +88,33 @@ func (w *world) open(link telephony.Link, dns ...string) {
 			w.log = append(w.log, id+": "+e.Text)
 		},
 		Trace: witness(w),
+		Store: w.store,
 	}
 	w.conn.Install(opts)
 	var err error
 	w.engine, err = session.New(opts)
 	require.NoError(w, err)
 	require.NoError(w, w.conn.Open(w.engine, link))
+	if w.store != nil {
+		w.recovered, err = w.engine.Recover(w.Context())
+		require.NoError(w, err)
+	}
 	w.clock.Advance(0)
-	require.NoError(w, w.conn.Ready(w.Context()))
+	if !w.unplugged {
+		require.NoError(w, w.conn.Ready(w.Context()))
+	}
 	w.Cleanup(func() {
 		assert.NoError(w, w.conn.Close())
 		assert.NoError(w, w.engine.Shutdown(context.Background()))
 		assert.NoError(w, link.Close())
 	})
+}
+
+// reopen has another connector take the place of the first one, with other settings.
+func (w *world) reopen(set func(*fm.Options)) {
+	require.NoError(w, w.conn.Close())
+	w.set = set
+	w.open(w.link, "5000", "5001", "7001", "7002")
 }
 
 // Application implements fm.Applications.
@@ -125,7 +146,7 @@ func (w *world) expect(lines ...string) {
 
 // strategy wraps states into a document; its first state is the first one.
 func strategy(states string) string {
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+	return opening() + `
   xmlns:ixn="http://www.genesyslab.com/modules/interaction" xmlns:dialog="www.genesyslab.com/modules/dialog">
 <datamodel><data id="req"/><data id="ixn"/></datamodel>` + states + `</scxml>`
 }
@@ -238,7 +259,7 @@ func TestActionsFail(t *testing.T) {
 		{"no number", fmt.Sprintf(play, `intid="'seven'"`), "error.dialog.play", "invalidattribute", `prompt 1: intid "seven" is not an integer`},
 		{"empty text", fmt.Sprintf(play, `text="''"`), "error.dialog.play", "invalidattribute", "text is empty"},
 		{"replaced", fmt.Sprintf(play+play, `intid="1"`, `intid="2"`), "error.dialog.play", "cancelled", "another treatment"},
-		{"script error", `<ixn:redirect to="nobody.knows"/>`, "error.execution", "", ""},
+		{"script error", `<ixn:redirect to="nobody.knows"/>`, []string{"error.execution", "error.illegalvalue.ReferenceError"}[dialect], "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, strategy(`<state id="s"><transition event="interaction.onrouterequest">`+c.do+`</transition>
@@ -321,9 +342,7 @@ func TestDocumentCannotBeUsed(t *testing.T) {
 func TestRefusalIsToldOnce(t *testing.T) {
 	var log bytes.Buffer
 	w := newWorld(t, "<scxml")
-	require.NoError(t, w.conn.Close())
-	w.logger = slog.New(slog.NewTextHandler(&log, nil))
-	w.open(w.link, "5000", "7001", "7002")
+	w.reopen(func(o *fm.Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	w.call(sim.Caller{})
 	assert.Equal(t, 1, strings.Count(log.String(), "\n"), log.String())
 	assert.Contains(t, log.String(), "no session")
@@ -372,7 +391,7 @@ func TestUserDataChanges(t *testing.T) {
 func TestDefaultRouting(t *testing.T) {
 	w := newWorld(t, strategy(`<parallel>`+watch+`<state id="s">
   <transition event="late"><ixn:redirect to="'7001'"/></transition>
-  <transition event="interaction.onrouterequest"><send event="late" delay="10s"/></transition></state></parallel>`))
+  <transition event="interaction.onrouterequest">`+later("late", "10s")+`</transition></state></parallel>`))
 	require.NoError(t, w.sw.AddRoutePoint("5002", sim.RoutePoint{Timeout: 5 * time.Second, Default: "7002"}))
 	w.apps["5002"] = []string{"mem:a"}
 	_, err := telephonyDo(w, &telephony.RequestRegisterAddress{ThisDN: "5002"})
@@ -441,7 +460,7 @@ func TestManyCalls(t *testing.T) {
 	w := newWorld(t, strategy(`<state id="s">
   <transition event="interaction.onrouterequest"><dialog:play><dialog:prompts><dialog:prompt intid="1"/></dialog:prompts></dialog:play></transition>
   <transition event="dialog.play.done"><ixn:redirect to="'7001'"/></transition>
-  <transition event="error.interaction.redirect"><send event="dialog.play.done" delay="5s"/></transition>
+  <transition event="error.interaction.redirect">`+later("dialog.play.done", "5s")+`</transition>
   <transition event="interaction.deleted" target="end"/></state><final id="end"/>`))
 	for range 50 {
 		_, err := w.sw.Call("5000", sim.Caller{})

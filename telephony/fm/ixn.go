@@ -7,14 +7,17 @@ import "github.com/seed-ff723688/ors/scxml"
 const InteractionNamespace = "http://www.genesyslab.com/modules/interaction"
 
 // interactionModule is <ixn:…> and _genesys.ixn.
-type interactionModule struct{ spec *Spec }
+type interactionModule struct {
+	spec *Spec
+	c    *Connector // nil: only for parsing
+}
 
 // Namespaces implements scxml.Module.
 func (m interactionModule) Namespaces() []string { return m.spec.namespaces() }
 
 // NewState implements scxml.Module.
-func (interactionModule) NewState(c *scxml.ModuleContext) scxml.ModuleState {
-	return newInteractions(c)
+func (m interactionModule) NewState(c *scxml.ModuleContext) scxml.ModuleState {
+	return &interactions{c: c, connector: m.c}
 }
 
 // Compile implements scxml.Module.

@@ -2,6 +2,7 @@ package fm
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -11,7 +12,7 @@ import (
 // mediaElements are the actions on multimedia interactions.
 func mediaElements() []ElementSpec {
 	const prefix = "msgbased"
-	errs := []string{codeUnknown, codeState + "null", codeBadState, codeRemote}
+	errs := slices.Clip([]string{codeUnknown, codeState + "null", codeBadState, codeRemote})
 	content := optional("content", "an object: to, from, cc, subject, text and the like")
 	reason := optional("reason", "goes into the request")
 	createmessage := ixnElement("createmessage", prefix, "makes an outbound interaction, which becomes one of the session",
@@ -23,19 +24,17 @@ func mediaElements() []ElementSpec {
 		optional("to", ""), optional("from", ""), optional("cc", ""), optional("bcc", ""), optional("subject", ""), optional("text", ""),
 		content, optional("udata", "an object: user data of the new interaction"))
 	createmessage.Data = append(createmessage.Data, "srid")
-	getcontent := ixnElement("getcontent", "chat", "reads the transcript of a chat", []string{codeUnknown, codeState + "null"}, interactionID())
-	getcontent.Status, getcontent.Note = Unsupported, "no connected server has the transcript of a chat"
 	return []ElementSpec{
 		createmessage,
 		ixnElement("sendmessage", prefix, "sends the message of an outbound interaction", errs,
 			interactionID(), AttributeSpec{Name: "server", Status: Ignored, Note: "the interaction server knows it"}, content),
-		ixnElement("placeinqueue", prefix, "puts an interaction into a queue", errs,
+		ixnElement("placeinqueue", prefix, "puts an interaction into a queue", append(errs, codeDestination),
 			interactionID(), required("queue", "an expression that gives the queue"), reason),
-		ixnElement("placeinworkbin", prefix, "puts an interaction into a workbin", errs,
+		ixnElement("placeinworkbin", prefix, "puts an interaction into a workbin", append(errs, codeDestination),
 			interactionID(), required("workbin", "an expression that gives the workbin"),
 			optional("owner", "the agent, place or group whose it is"), reason),
 		ixnElement("stop", prefix, "ends the processing of an interaction", errs, interactionID(), reason),
-		getcontent,
+		getContentElement(),
 	}
 }
 
@@ -71,6 +70,9 @@ func messageKind(message string) (typ, subtype string) {
 
 // receiveInteraction takes the events of the interaction server, one at a time.
 func (c *Connector) receiveInteraction(e telephony.InteractionEvent) {
+	if c.targets != nil {
+		c.targets.ReceiveInteraction(e)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed || e.Interaction.ID == "" {
@@ -136,7 +138,7 @@ func (c *Connector) mediaPresent(k *call, m telephony.Interaction) {
 }
 
 func (c *Connector) newMedia(m telephony.Interaction) *call {
-	return &call{id: m.ID, parent: m.ParentID, tenant: m.TenantID, server: m.Server, media: &m, attachAt: m.Queue}
+	return &call{id: m.ID, parent: m.ParentID, tenant: m.TenantID, server: m.Server, media: &m, attachAt: m.Queue, since: c.clock.Now()}
 }
 
 // notControlled is the end of an interaction for its session: it goes on elsewhere.
@@ -150,8 +152,20 @@ func (c *Connector) notControlled(k *call) {
 	c.forget(k)
 }
 
+// place sends an interaction on its way, unless it has been sent in circles.
+func (c *Connector) place(k *call, p *pending, req telephony.InteractionRequest) {
+	if circles := c.loops(k); circles != "" {
+		c.fail(k, p, codeDestination, circles)
+		return
+	}
+	c.serve(k, p, req, func() {
+		k.handed = true // somebody else has it now
+		c.hop(k)
+	})
+}
+
 // serve sends a request about an interaction to the interaction server and
-// reports the outcome. done takes the place of the done event.
+// reports the outcome, after done.
 func (c *Connector) serve(k *call, p *pending, req telephony.InteractionRequest, done func()) {
 	switch {
 	case k.media == nil:
@@ -177,9 +191,6 @@ func (c *Connector) serve(k *call, p *pending, req telephony.InteractionRequest,
 	}
 }
 
-// handOver notes that somebody else has the interaction now.
-func (k *call) handOver() { k.handed = true }
-
 func (c *Connector) stopProcessing(k *call, p *pending, args *datamodel.Object) {
 	if k.handed {
 		// Strategies end their interactions when they are done, also after a redirect
@@ -192,13 +203,13 @@ func (c *Connector) stopProcessing(k *call, p *pending, args *datamodel.Object) 
 
 func (c *Connector) placeInQueue(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
-	c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why}, k.handOver)
+	c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(args, "queue"), Reasons: why})
 }
 
 func (c *Connector) placeInWorkbin(k *call, p *pending, args *datamodel.Object) {
 	why, _ := hinted(args)
-	c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(args, "workbin"),
-		Owner: text(args, "owner"), Reasons: why}, k.handOver)
+	c.place(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(args, "workbin"),
+		Owner: text(args, "owner"), Reasons: why})
 }
 
 // redirectMedia is <ixn:redirect> of a multimedia interaction: to a queue by its
@@ -214,17 +225,17 @@ func (c *Connector) redirectMedia(k *call, p *pending, args *datamodel.Object) {
 	o, isObject := to.(*datamodel.Object)
 	switch {
 	case !isObject && asText(to) != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: asText(to), Reasons: why})
 	case text(o, "workbin") != "":
 		owner := text(o, "agent")
 		if owner == "" {
 			owner = text(o, "place")
 		}
-		c.serve(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: text(o, "workbin"), Owner: owner, Reasons: why})
 	case text(o, "agent") != "" || text(o, "place") != "":
-		c.serve(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestDeliver{InteractionID: k.id, AgentID: text(o, "agent"), PlaceID: text(o, "place"), Reasons: why})
 	case text(o, "queue") != "":
-		c.serve(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why}, k.handOver)
+		c.place(k, p, &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: text(o, "queue"), Reasons: why})
 	default:
 		c.fail(k, p, codeDestination, "attribute to names no queue, workbin, agent or place")
 	}
@@ -305,9 +316,4 @@ func (c *Connector) refuseMessage(k *call, p *pending, err error) {
 // sendMessage is <ixn:sendmessage>.
 func (c *Connector) sendMessage(k *call, p *pending, args *datamodel.Object) {
 	c.serve(k, p, &telephony.RequestSendMessage{InteractionID: k.id, Content: listOf(args, "content")}, nil)
-}
-
-// getContent is <ixn:getcontent>, which no InteractionServer answers.
-func (c *Connector) getContent(k *call, p *pending, _ *datamodel.Object) {
-	c.fail(k, p, codeUnknown, "no connected server has the transcript of the chat")
 }

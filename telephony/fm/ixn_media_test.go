@@ -104,7 +104,7 @@ func TestWorkbinStopAndTerminate(t *testing.T) {
 	w.log = nil
 	w.says("s1", "from", `s1: error.i.redirect {"error":"invalidsource","description":"the interaction is not at elsewhere"}`)
 	w.says("s1", "nowhere", `s1: error.i.redirect {"error":"invaliddestination","description":"attribute to names no queue, workbin, agent or place"}`)
-	w.says("s1", "contents", `s1: error.chat.getcontent {"error":"unknown","description":"no connected server has the transcript of the chat"}`)
+	w.says("s1", "contents", `s1: error.chat.getcontent {"error":"invalidstate","description":"the interaction is no chat"}`)
 	w.says("s1", "accept", `s1: i.accept.done {"id":"m1"}`, `s1: i.present {"id":"m1"}`)
 	lines := w.does("s1", "workbin")
 	assert.Equal(t, `s1: msgbased.placeinworkbin.done {"id":"m1"}`, lines[0])

@@ -149,6 +149,7 @@ func TestCreateCall(t *testing.T) {
 		"nofrom":      `<ixn:createcall from="''" to="'7002'"/>`,
 		"noto":        `<ixn:createcall from="'7001'" to="undefined"/>`,
 		"predictive":  `<ixn:createcall from="'7001'" to="'7002'" type="predictive"/>`,
+		"bad":         `<ixn:createcall from="'5000'" to="'7002'" type="predictive" timeout="'soon'"/>`,
 		"nobody":      `<ixn:createcall from="'7001'" to="'4711'"/>`,
 		"show":        show(`[_genesys.ixn.interactions[0].udata.why, _genesys.ixn.interactions[0].udata.n, _genesys.ixn.interactions[0].voice.type, _genesys.ixn.interactions[0].tenantid, _genesys.ixn.interactions[0].location.media_server, _genesys.ixn.interactions[0].udata['OP-Session-ID']].join()`),
 		"interaction": "",
@@ -159,7 +160,8 @@ func TestCreateCall(t *testing.T) {
 	const failed = `rest: error.voice.createcall {"error":`
 	w.says("rest", "nofrom", failed+`"invalidsource","description":"attribute from names no DN"}`)
 	w.says("rest", "noto", failed+`"invaliddestination","description":"attribute to names no DN"}`)
-	w.says("rest", "predictive", failed+`"unknown","description":"calls of type predictive cannot be made"}`)
+	w.says("rest", "predictive", failed+`"unknown","description":"no such routing point or ACD queue 7001"}`)
+	w.says("rest", "bad", failed+`"unknown","description":"attribute timeout: \"soon\" is no number"}`)
 	w.says("rest", "nobody", failed+`"unknown","description":"no such DN 4711"}`)
 	lines := w.does("rest", "call")
 	require.GreaterOrEqual(t, len(lines), 4)
@@ -169,6 +171,35 @@ func TestCreateCall(t *testing.T) {
 	require.NoError(t, w.sw.HangUp(0x0001000000000001))
 	w.clock.Advance(0)
 	assert.Contains(t, strings.Join(w.said("x"), "\n"), `rest: i.deleted {"id":"ONE"}`)
+}
+
+// A predictive call comes to the routing point when it is answered, for the
+// session that has made it.
+func TestPredictiveCall(t *testing.T) {
+	w := newCenter(t, map[string]string{
+		"call":   `<ixn:createcall requestid="req" from="'5000'" to="'030'" type="predictive" timeout="5" udata="({n: 5})"/>`,
+		"other":  `<ixn:createcall requestid="req" from="'5000'" to="'031'" type="predictive" timeout="5"/>`,
+		"nobody": `<ixn:createcall from="'5000'" to="'039'" type="predictive"/>`,
+		"route":  route7001, "show": show("_genesys.ixn.interactions[0].udata.n"),
+	})
+	require.NoError(t, w.sw.AddOutside("030", sim.Outside{AnswerAfter: 2 * time.Second, TalkTime: time.Minute}))
+	require.NoError(t, w.sw.AddOutside("031", sim.Outside{AnswerAfter: -1}))
+	_, err := w.engine.Start(t.Context(), session.StartRequest{URL: "mem:a", SessionID: "rest"})
+	require.NoError(t, err)
+	w.clock.Advance(0)
+	w.says("rest", "call", `rest: i.added {"id":"ONE","focusdeviceid":"5000"}`, `rest: voice.createcall.done {"id":"ONE"}`)
+	w.says("rest", "show", "rest: 5")
+	w.clock.Advance(2 * time.Second)
+	assert.Contains(t, w.said(""), `rest: i.onrouterequest {"id":"ONE"}`)
+	assert.Equal(t, `rest: i.redirect.done {"id":"ONE"}`, w.does("rest", "route")[0])
+	require.NoError(t, w.sw.HangUp(0x0001000000000001))
+	w.clock.Advance(0)
+	assert.Contains(t, w.said(""), `rest: i.deleted {"id":"ONE"}`)
+	assert.Contains(t, w.does("rest", "other"), `rest: voice.createcall.done {"id":"TWO"}`)
+	w.clock.Advance(15 * time.Second) // it rings for 5; OrphanTimeout is 10
+	assert.Contains(t, w.said(""), `rest: i.deleted {"id":"TWO"}`)
+	w.says("rest", "nobody", `rest: error.voice.createcall {"error":"unknown","description":"nobody outside has the number 039"}`)
+	assert.Zero(t, w.ids, "no session was started for the calls")
 }
 
 // talking is a call of the first session, connected at 7001.
@@ -426,7 +457,7 @@ func TestUserDataFunctions(t *testing.T) {
 	for _, name := range []string{"bad", "none"} {
 		lines := w.does("s1", name)
 		require.Len(t, lines, 1)
-		assert.Contains(t, lines[0], "error.execution")
+		assert.Contains(t, lines[0], []string{"error.execution", "error.script.Error"}[dialect])
 	}
 	// A change that the switch refuses is taken back.
 	require.NoError(t, w.engine.Send(t.Context(), "s1", &scxml.Event{Name: "again"}))

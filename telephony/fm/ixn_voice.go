@@ -24,13 +24,13 @@ func voiceElements() []ElementSpec {
 		e.Data = append(e.Data, "consultid")
 		return e
 	}
-	createcall := ixnElement("createcall", prefix, "makes a call, which becomes one of the session",
+	createcall := ixnElement("createcall", prefix, "makes a call, which becomes one of the session; a predictive one comes to from when it is answered",
 		[]string{codeSource, codeDestination, codeServer, codeUnknown},
-		required("from", "the DN that calls, or a resource object"), to,
-		AttributeSpec{Name: "type", Kind: TokenKind, Default: "regular", Note: "predictive calls are not made",
-			Values: []string{"regular", "agent", "supervisor", "priority", "agentpriority", "predictive"}},
+		required("from", "the DN that calls, or a resource object; for type predictive the queue or routing point"), to,
+		AttributeSpec{Name: "type", Kind: TokenKind, Default: "regular",
+			Values: []string{"regular", "agent", "supervisor", "priority", "agentpriority", typePredictive}},
+		AttributeSpec{Name: "timeout", Default: "as the switch has it", Note: "seconds for which to ring, for type predictive"},
 		udata, reason, hints)
-	createcall.Status, createcall.Note = Partial, createcall.Note+"; type predictive fails"
 	return []ElementSpec{
 		createcall,
 		ixnElement("hold", prefix, "puts a call on hold", states, interactionID(), device, reason, hints),
@@ -313,12 +313,16 @@ func (c *Connector) createCall(_ *call, p *pending, args *datamodel.Object) {
 	given, _ = args.Get("to")
 	to, location := destination(given)
 	typ, ok := makeCallTypes()[text(args, "type")]
+	predictive := text(args, "type") == typePredictive
+	seconds, _, err := number(args, "timeout")
 	switch {
 	case from == "":
 		c.fail(nil, p, codeSource, "attribute from names no DN")
 	case to == "":
 		c.fail(nil, p, codeDestination, "attribute to names no DN")
-	case !ok:
+	case err != nil:
+		c.fail(nil, p, codeUnknown, err.Error())
+	case !ok && !predictive:
 		c.fail(nil, p, codeUnknown, "calls of type "+text(args, "type")+" cannot be made")
 	case !c.link.Capabilities().Has(telephony.CanMakeCall):
 		c.fail(nil, p, codeServer, "the link cannot make calls")
@@ -326,8 +330,13 @@ func (c *Connector) createCall(_ *call, p *pending, args *datamodel.Object) {
 		c.fail(nil, p, codeUnknown, "there are too many interactions")
 	default:
 		why, ext := hinted(args)
-		c.link.Send(&telephony.RequestMakeCall{ThisDN: from, Destination: to, Location: location, MakeCallType: typ,
-			UserData: listOf(args, "udata"), Reasons: why, Extensions: ext}, func(e telephony.Event, err error) {
+		var req telephony.Request = &telephony.RequestMakeCall{ThisDN: from, Destination: to, Location: location, MakeCallType: typ,
+			UserData: listOf(args, "udata"), Reasons: why, Extensions: ext}
+		if predictive {
+			req = &telephony.RequestMakePredictiveCall{ThisDN: from, Destination: to, Location: location, Timeout: duration(seconds),
+				UserData: listOf(args, "udata"), Reasons: why, Extensions: ext}
+		}
+		c.link.Send(req, func(e telephony.Event, err error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			if err != nil {
@@ -344,6 +353,10 @@ func (c *Connector) createCall(_ *call, p *pending, args *datamodel.Object) {
 	}
 }
 
+// typePredictive is the type of calls that the switch makes for a queue or a routing
+// point. Not every link can: it answers with ErrUnsupported.
+const typePredictive = "predictive"
+
 // refuseNew reports why something new could not be made: those actions have no
 // code for what the switch refuses.
 func (c *Connector) refuseNew(p *pending, err error) {
@@ -352,7 +365,7 @@ func (c *Connector) refuseNew(p *pending, err error) {
 	switch {
 	case errors.As(err, &re):
 		description = re.Message
-	case errors.Is(err, telephony.ErrLinkDown), errors.Is(err, telephony.ErrClosed):
+	case errors.Is(err, telephony.ErrLinkDown), errors.Is(err, telephony.ErrUnsupported), errors.Is(err, telephony.ErrClosed):
 		code = codeServer
 	}
 	c.fail(nil, p, code, description)

@@ -13,12 +13,13 @@ type part struct {
 	perform func(c *Connector, effect *session.ModuleCall) error
 }
 
-func parts() []part {
+// parts returns the modules of a Connector; c is nil for parsing only.
+func parts(c *Connector) []part {
 	ixn, dialog, queue := interactionSpec(), dialogSpec(), queueSpec()
 	return []part{
-		{ixn, interactionModule{ixn}, (*Connector).interaction},
+		{ixn, interactionModule{ixn, c}, (*Connector).interaction},
 		{dialog, dialogModule{dialog}, (*Connector).dialog},
-		{queue, queueModule{queue}, (*Connector).queue},
+		{queue, queueModule{queue, c}, (*Connector).queue},
 	}
 }
 
@@ -27,7 +28,7 @@ func parts() []part {
 // the functions of _genesys.session and _genesys.statistic something to ask.
 func Modules() []scxml.Module {
 	var modules []scxml.Module
-	for _, p := range parts() {
+	for _, p := range parts(nil) {
 		modules = append(modules, p.module)
 	}
 	for _, p := range serviceParts(nil) {
@@ -39,7 +40,7 @@ func Modules() []scxml.Module {
 // Specs returns the tables of the modules, in the order of Modules.
 func Specs() []*Spec {
 	var specs []*Spec
-	for _, p := range parts() {
+	for _, p := range parts(nil) {
 		specs = append(specs, p.spec)
 	}
 	for _, p := range serviceParts(nil) {

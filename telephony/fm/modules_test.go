@@ -85,7 +85,7 @@ func tabled(action string, bare bool) string {
 		}
 		fmt.Fprintf(&ns, ` xmlns:%s="%s"`, spec.Prefix, namespace)
 	}
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"` + ns.String() + `>
+	return opening() + ns.String() + `>
 <datamodel><data id="req"/><data id="place"/></datamodel>
 <state id="s"><onentry>` + action + `</onentry>
 <transition event="*"><log expr="_event.name + ' ' + (_event.data.requestid !== undefined &amp;&amp; (req === undefined || req == _event.data.requestid))"/></transition>
@@ -148,6 +148,20 @@ var memberSamples = map[string]string{
 	"_genesys.queue.usecapcond.Only":                                       "1",
 	"_genesys.queue.excludeAgents('ann,bob')":                              "",
 	"_genesys.queue.priorityTuning(true, false, false) === undefined":      "true",
+	"_genesys.queue.findServiceObjective('voice', 'sales', 'gold')":        "90",
+	"_genesys.queue.useMediaType('TMediaVoice')":                           "",
+	"_genesys.queue.useCapacity(_genesys.queue.usecapcond.Never)":          "1",
+	"_genesys.queue.useCustomAgentType('Place')":                           "",
+	"_genesys.queue.checkAgentState(false)":                                "true",
+	"_genesys.queue.setThreshold('StatAgentsReady = 1', 'Sales')":          "",
+	"_genesys.queue.setVQPriority('VQ', 5) === undefined":                  "true",
+	"_genesys.queue.reserveTargets(5)":                                     "0",
+	"_genesys.queue.SetIdealAgent({English: 3}) === undefined":             "true",
+	"_genesys.queue.GetIntegerKey('a:1|b: 22', 'b')":                       "22",
+	"_genesys.queue.getRStatCfgOption('o')":                                "on",
+	"_genesys.queue.setOption('p', 'off')":                                 "",
+	"_genesys.queue.setDNISOverride('UseANI')":                             "0",
+	"_genesys.voice.overwriteType.UseDNIS":                                 "2",
 	"_genesys.session.server.name":                                         "ors",
 	"_genesys.session.tenant":                                              "Main",
 	"_genesys.session.tenantid":                                            "101",
@@ -182,6 +196,7 @@ func TestModulesObjects(t *testing.T) {
 				o.Services, err = fm.NewServices(&fm.ServicesOptions{Clock: o.Clock, Tenant: "Main", Server: fm.Server{Name: "ors"}, Statistics: statistics,
 					Configuration: &fm.ConfigurationTable{
 						Tenants: map[string]int{"Main": 101}, Options: map[string]string{"o": "on"},
+						Objectives:  []fm.ServiceObjective{{Media: "voice", Segment: "silver", Within: time.Minute}, {Within: 90 * time.Second}},
 						Lists:       map[string]map[string]map[string]string{"L": {"i": {"k": "v"}}},
 						SpecialDays: map[string][]fm.SpecialDay{"Holidays": {{Name: "Second", Month: time.January, Day: 2}}},
 					}})

@@ -15,10 +15,11 @@ import (
 // their context, and by setuData and deleteuData. What those have changed stands
 // over the state of events until one carries the number of the change, or a later one.
 type interactions struct {
-	c      *scxml.ModuleContext // for functions
-	list   []*interaction
-	last   float64 // number of the last change
-	writes []write // in order
+	c         *scxml.ModuleContext // for functions
+	connector *Connector           // that is told what a snapshot has; nil: only for parsing
+	list      []*interaction
+	last      float64 // number of the last change
+	writes    []write // in order
 }
 
 // interaction is one entry of _genesys.ixn.interactions.
@@ -34,8 +35,6 @@ type write struct {
 	number float64
 	args   *datamodel.Object
 }
-
-func newInteractions(c *scxml.ModuleContext) *interactions { return &interactions{c: c} }
 
 // The members of an event's context.
 const (
@@ -165,6 +164,9 @@ func (s *interactions) Restore(snapshot []byte) error {
 	if len(s.list) != len(list) {
 		return damaged
 	}
+	if s.connector != nil && len(s.list) > 0 {
+		s.connector.restored(s.c.SessionID(), s.list)
+	}
 	return nil
 }
 
@@ -242,34 +244,46 @@ func (l *listView) Get(name string) (datamodel.Value, bool) {
 // view is an object as scripts see it: read-only, the same object for as long
 // as the interaction lives, while its members change.
 type view struct {
-	names  []string
-	values map[string]datamodel.Value
+	o      *datamodel.Object
+	nested map[string]*view // members that are objects, once they have been asked for
 }
 
 // update makes v show o. Nested views stay the same objects.
 func (v *view) update(o *datamodel.Object) {
-	old := v.values
-	v.names, v.values = make([]string, 0, o.Len()), make(map[string]datamodel.Value, o.Len())
-	for _, m := range o.Members() {
-		value := m.Value
-		if inner, ok := value.(*datamodel.Object); ok {
-			nested, ok := old[m.Name].(*view)
-			if !ok {
-				nested = &view{}
-			}
-			nested.update(inner)
-			value = nested
+	v.o = o
+	for name, inner := range v.nested {
+		given, _ := o.Get(name)
+		if object, ok := given.(*datamodel.Object); ok {
+			inner.update(object)
+		} else {
+			delete(v.nested, name)
 		}
-		v.names = append(v.names, m.Name)
-		v.values[m.Name] = value
 	}
 }
 
 // Names implements datamodel.HostObject.
-func (v *view) Names() []string { return v.names }
+func (v *view) Names() []string {
+	names := make([]string, v.o.Len())
+	for i, m := range v.o.Members() {
+		names[i] = m.Name
+	}
+	return names
+}
 
 // Get implements datamodel.HostObject.
 func (v *view) Get(name string) (datamodel.Value, bool) {
-	value, ok := v.values[name]
-	return value, ok
+	value, ok := v.o.Get(name)
+	object, isObject := value.(*datamodel.Object)
+	if !isObject {
+		return value, ok
+	}
+	inner := v.nested[name]
+	if inner == nil {
+		if v.nested == nil {
+			v.nested = map[string]*view{}
+		}
+		inner = &view{o: object}
+		v.nested[name] = inner
+	}
+	return inner, true
 }

@@ -30,19 +30,30 @@ type TargetSelector interface {
 	Query(id router.ID) (router.Position, error)
 	Forget(interaction string)
 
-	// Receive is told of every event of the link before sessions are.
+	// Receive and ReceiveInteraction are told of every event of the link and of the interaction
+	// server before sessions are.
 	Receive(e telephony.Event)
+	ReceiveInteraction(e telephony.InteractionEvent)
+}
+
+// AgentStates is a TargetSelector that knows what agents do, for
+// _genesys.queue.checkAgentState. It is called inside of a macrostep and answers at once.
+type AgentStates interface {
+	AgentStatus(id string) (router.AgentStatus, error)
 }
 
 // queueModule is <queue:…> and _genesys.queue.
-type queueModule struct{ spec *Spec }
+type queueModule struct {
+	spec *Spec
+	c    *Connector // nil: only for parsing
+}
 
 // Namespaces implements scxml.Module.
 func (m queueModule) Namespaces() []string { return m.spec.namespaces() }
 
 // NewState implements scxml.Module.
-func (queueModule) NewState(c *scxml.ModuleContext) scxml.ModuleState {
-	return &queueState{context: c}
+func (m queueModule) NewState(c *scxml.ModuleContext) scxml.ModuleState {
+	return &queueState{c: m.c, context: c}
 }
 
 // Compile implements scxml.Module.
@@ -85,10 +96,11 @@ func queueSpec() *Spec {
 				AttributeSpec{Name: "weight", Note: "for ordertype percentage"})},
 			{Name: elementTargetID, Attributes: []AttributeSpec{
 				{Name: "expr", Required: true, Note: "targets in the form {threshold}[weight]name@server.type, separated by commas"}}},
-			{Name: elementActivity, Max: 1, Attributes: values("name", "id", "expr"), Status: Unsupported,
-				Note: "The submit fails with the code unknown."},
-			{Name: elementWorkbin, Max: 1, Attributes: values("name", "type", "expr"), Status: Unsupported,
-				Note: "The submit fails with the code unknown."},
+			{Name: elementActivity, Max: 1, Attributes: append(values("name"), AttributeSpec{Name: "id", Note: "in place of name"},
+				AttributeSpec{Name: "expr", Note: "in place of name"}), Note: "The agents of an activity of workforce management."},
+			{Name: elementWorkbin, Max: 1, Attributes: append(values("name"), AttributeSpec{Name: "expr", Note: "in place of name"},
+				AttributeSpec{Name: "type", Status: Ignored, Note: "the targets say whose it is"}),
+				Note: "The interaction goes into this workbin of the targets beside it, which are agents, places or groups of them."},
 		},
 	}
 	which := AttributeSpec{Name: "requestid", Required: true, Note: "the id of the submit"}
@@ -97,11 +109,10 @@ func queueSpec() *Spec {
 		Needs: "Options.Targets, a router.Router for example; without it the actions fail with the code unknown.",
 		Elements: []ElementSpec{
 			{
-				Name: "submit", Event: "queue.submit", Accepted: true, Numeric: true, Status: Partial,
-				Note: "Campaigns, groups of queues, workbins and activities are no targets.",
+				Name: "submit", Event: "queue.submit", Accepted: true, Numeric: true,
 				Data: []string{"interactionid", "targetselected", "targetcomponentselected", "targetobjectselected",
 					"vqselected", "resource", "access"},
-				Errors: append([]string{codeAttribute, codeTimeout, codeCancelled}, callErrors()...),
+				Errors: append([]string{codeAttribute, codeTimeout, codeCancelled, codeDestination}, callErrors()...),
 				Attributes: []AttributeSpec{
 					requestID(),
 					{Name: "interactionid", Default: "a target is selected for no interaction"},
@@ -114,8 +125,8 @@ func queueSpec() *Spec {
 					{Name: "clearqueue", Default: "false", Note: "true: drops the targets of earlier submits first"},
 					{Name: "route", Default: "true", Note: "false: the target is selected only. Multimedia interactions go to agents, places and queues"},
 					{Name: "hints", Note: "{extensions: {…}} goes to the switch with the route"},
-					{Name: "language", Status: Ignored},
-					{Name: "usecap", Status: Ignored, Note: "every agent takes one call at a time"},
+					{Name: "language", Note: "of the treatments inside that have none"},
+					{Name: "usecap", Default: "what useCapacity has set", Note: "one of usecapcond"},
 				},
 				Children: []ElementSpec{targets, runSpec(DialogNamespace)},
 			},
@@ -174,8 +185,8 @@ func (c *Connector) queue(effect *session.ModuleCall) error {
 		session: effect.Session.ID, requestID: effect.RequestID, origin: queueOrigin, prefix: "queue." + effect.Name, numeric: true,
 	}
 	switch effect.Name {
-	case effectExclude:
-		c.exclude(p.session, effect.Args)
+	case effectSettings:
+		c.setQueue(p.session, effect.Args)
 		return nil
 	case "submit", "cancel", "query", "update":
 	default:
@@ -311,6 +322,7 @@ func (c *Connector) update(p *pending, args *datamodel.Object) {
 			c.fail(s.k, p, codeUnknown, err.Error())
 			return
 		}
+		s.given, s.priority = priority, priority
 	}
 	if busy != nil {
 		s.busy.end()

@@ -20,6 +20,9 @@ type submission struct {
 	id          router.ID
 	interaction string
 	queue       string
+	given       int    // priority of the element
+	priority    int    // of the request
+	reached     string // "Agent", "Place" or "DN": how the target is told; empty: as it is
 	route       bool
 	selected    bool // and the target is the session's to use
 	extensions  telephony.KVList
@@ -54,12 +57,12 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 		s.busy, err = newBusyList(s.k, args)
 	}
 	switch {
-	case errors.Is(err, errUnsupported):
-		c.fail(s.k, p, codeUnknown, err.Error())
 	case err != nil:
 		c.fail(s.k, p, codeAttribute, err.Error())
 	case s.route && !s.k.routable() && (s.k.due == "" || s.k.routing != nil):
 		c.fail(s.k, p, codeState+s.k.at(), "the interaction does not wait to be routed")
+	case s.k != nil && s.k.media == nil && hasWorkbin(req.Targets):
+		c.fail(s.k, p, codeAttribute, "<workbin>: calls have no place in workbins")
 	case s.route && s.k.media == nil && !c.link.Capabilities().Has(telephony.CanRoute):
 		c.fail(s.k, p, codeUnknown, "the link cannot route calls")
 	case s.busy != nil && !c.link.Capabilities().Has(telephony.CanTreat):
@@ -83,13 +86,14 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	}
 }
 
-// errUnsupported: the router has no such targets.
-var errUnsupported = errors.New("the router does not support it")
+func hasWorkbin(targets []router.Target) bool {
+	return slices.ContainsFunc(targets, func(t router.Target) bool { return t.Workbin != "" })
+}
 
 // request reads the attributes of a submit.
 func (c *Connector) request(s *submission, args *datamodel.Object) (router.Request, error) {
 	req := router.Request{
-		Interaction: s.interaction, Queue: text(args, "queue"), Statistic: text(args, "orderstat"), Exclude: c.excluded[s.p.session],
+		Interaction: s.interaction, Queue: text(args, "queue"), Statistic: text(args, "orderstat"),
 	}
 	if req.Queue == "" {
 		req.Queue = router.NoQueue
@@ -119,14 +123,21 @@ func (c *Connector) request(s *submission, args *datamodel.Object) (router.Reque
 	req.Timeout = duration(seconds).Round(time.Millisecond)
 	for _, targets := range childrenOf(args, elementTargets) {
 		for _, o := range childrenOf(targets, "") {
+			if text(o, argElement) == elementWorkbin {
+				continue // it is about the others
+			}
 			more, err := targetsOf(targets, o)
 			if err != nil {
 				return req, err
 			}
 			req.Targets = append(req.Targets, more...)
 		}
+		if err := inWorkbin(req.Targets, targets); err != nil {
+			return req, err
+		}
 	}
-	return req, nil
+	usecap, _ := args.Get("usecap")
+	return req, c.tune(s, &req, usecap)
 }
 
 // targetsOf reads a child of <targets>.
@@ -148,11 +159,38 @@ func targetsOf(parent, o *datamodel.Object) ([]router.Target, error) {
 			all = append(all, more...)
 		}
 		return all, nil
-	case elementTarget:
-		t, err := targetOf(parent, o)
-		return []router.Target{t}, err
+	case elementActivity:
+		t := router.Target{Type: router.TypeActivity, Name: firstText(o, "name", "id", "expr"), Server: text(parent, "statserver")}
+		if t.Name == "" {
+			return nil, errors.New("<activity>: attribute name is empty")
+		}
+		return []router.Target{t}, nil
 	}
-	return nil, fmt.Errorf("<%s>: %w", name, errUnsupported)
+	t, err := targetOf(parent, o)
+	return []router.Target{t}, err
+}
+
+// inWorkbin applies a <workbin> to targets: it is theirs that is meant.
+func inWorkbin(targets []router.Target, parent *datamodel.Object) error {
+	for _, o := range childrenOf(parent, elementWorkbin) {
+		name := firstText(o, "name", "expr")
+		if name == "" {
+			return errors.New("<workbin>: attribute name is empty")
+		}
+		for i := range targets {
+			targets[i].Workbin = name
+		}
+	}
+	return nil
+}
+
+func firstText(o *datamodel.Object, names ...string) string {
+	for _, name := range names {
+		if s := text(o, name); s != "" {
+			return s
+		}
+	}
+	return ""
 }
 
 // targetOf reads a <target>.
@@ -234,6 +272,10 @@ func (c *Connector) routeSelected(s *submission, sel *router.Selection) {
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
 		c.fail(k, s.p, codeState+k.at(), "the interaction does not wait to be routed")
+	case c.loops(k) != "":
+		c.forgetSubmission(s)
+		c.targets.Cancel(s.id)
+		c.fail(k, s.p, codeDestination, c.loops(k))
 	default:
 		c.routeTo(s, sel)
 	}
@@ -260,11 +302,13 @@ func (c *Connector) routeTo(s *submission, sel *router.Selection) {
 	var req telephony.InteractionRequest
 	switch {
 	case c.server == nil:
+	case sel.Workbin != "":
+		req = &telephony.RequestPlaceInWorkbin{InteractionID: k.id, Workbin: sel.Workbin, Owner: sel.Target.Name}
 	case sel.Target.Type == router.TypePlace || sel.Target.Type == router.TypePlaceGroup:
 		req = &telephony.RequestDeliver{InteractionID: k.id, PlaceID: sel.Place}
 	case sel.Agent != "":
 		req = &telephony.RequestDeliver{InteractionID: k.id, AgentID: sel.Agent}
-	case sel.Target.Type == router.TypeQueue:
+	case sel.Target.Type == router.TypeQueue || sel.Target.Type == router.TypeQueueGroup:
 		req = &telephony.RequestPlaceInQueue{InteractionID: k.id, Queue: sel.DN}
 	}
 	if req == nil {
@@ -290,6 +334,7 @@ func (c *Connector) submitRouted(s *submission, sel *router.Selection, err error
 	switch {
 	case err == nil:
 		k.waiting, k.handed = "", true
+		c.hop(k)
 		c.forgetSubmission(s)
 		if wanted {
 			c.submitDone(s, sel)
@@ -317,7 +362,11 @@ func (c *Connector) submitDone(s *submission, sel *router.Selection) {
 	dn := fmt.Sprintf("%s@%s.%s", sel.DN, sel.Switch, router.TypeDN)
 	component, kind := dn, "DN"
 	switch {
-	case t.Type == router.TypePlace || t.Type == router.TypePlaceGroup:
+	case sel.Workbin != "":
+		dn = fmt.Sprintf("%s@%s.%s", t.Name, t.Server, t.Type)
+		component, kind = dn, "Workbin"
+	case s.reached == "DN" && sel.Agent != "":
+	case s.reached == "Place" || s.reached == "" && (t.Type == router.TypePlace || t.Type == router.TypePlaceGroup):
 		component, kind = fmt.Sprintf("%s@%s.%s", sel.Place, t.Server, router.TypePlace), "Place"
 	case sel.Agent != "":
 		component, kind = fmt.Sprintf("%s@%s.%s", sel.Agent, t.Server, router.TypeAgent), "Agent"
@@ -333,7 +382,7 @@ func (c *Connector) submitDone(s *submission, sel *router.Selection) {
 		member("targetobjectselected", object.String()),
 		member("vqselected", sel.Queue),
 		member("resource", datamodel.NewObject(member("dn", sel.DN), member("switch", sel.Switch),
-			member("agent", sel.Agent), member("place", sel.Place), member("type", kind))),
+			member("agent", sel.Agent), member("place", sel.Place), member("workbin", textOrUndefined(sel.Workbin)), member("type", kind))),
 		member("access", datamodel.NewObject(member("prefix", ""), member("rtype", float64(telephony.RouteTypeUnknown)),
 			member("destination", sel.DN), member("location", sel.Switch), member("dnis", ""))),
 	))
@@ -415,5 +464,5 @@ func (c *Connector) dropSession(id string) {
 		c.forgetSubmission(s)
 		c.targets.Cancel(s.id)
 	}
-	delete(c.excluded, id)
+	delete(c.settings, id)
 }

@@ -120,7 +120,7 @@ func (w *desk) send(name string) {
 }
 
 func deskDocument(states string) string {
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+	return opening() + `
   xmlns:ixn="http://www.genesyslab.com/modules/interaction" xmlns:dialog="www.genesyslab.com/modules/dialog"
   xmlns:queue="http://www.genesyslab.com/modules/queue">
 <datamodel><data id="req"/><data id="ixn"/><data id="res"/></datamodel>` + states + `</scxml>`
@@ -295,7 +295,7 @@ func TestSubmitsThatFail(t *testing.T) {
 	for name, c := range map[string]struct{ submit, want string }{
 		"target":    {`interactionid="ixn"><queue:targets><queue:targetid expr="'?:English > @.GA'"/></queue:targets>`, `invalidattribute router: the end where a name or a number was expected at character 13 of "?:English > @.GA"`},
 		"skill":     {`interactionid="ixn"><queue:targets type="skill"><queue:target name="'a &amp;'"/></queue:targets>`, `invalidattribute attribute skillexpr: router: the end where a name or a number was expected at character 4 of "a &"`},
-		"threshold": {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" threshold="'x &lt;'"/></queue:targets>`, `invalidattribute attribute threshold: router: the end where a name or a number was expected at character 4 of "x <"`},
+		"threshold": {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" threshold="'StatAge &lt;'"/></queue:targets>`, `invalidattribute attribute threshold: router: the end where a name or a number was expected at character 10 of "StatAge <"`},
 		"weight":    {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" weight="-1"/></queue:targets>`, `invalidattribute attribute weight: -1 is negative`},
 		"type":      {`interactionid="ixn"><queue:targets><queue:target name="'a'"/></queue:targets>`, `invalidattribute attribute type is missing in <target> and <targets>`},
 		"name":      {`interactionid="ixn"><queue:targets type="agent"><queue:target name="''"/></queue:targets>`, `invalidattribute attribute name is empty`},
@@ -303,9 +303,9 @@ func TestSubmitsThatFail(t *testing.T) {
 		"statistic": {`interactionid="ixn" ordertype="'max'" orderstat="'StatMood'"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute router: no such statistic: "StatMood"`},
 		"priority":  {`interactionid="ixn" priority="0.5"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute attribute priority: 0.5 is no integer`},
 		"timeout":   {`interactionid="ixn" timeout="-1"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute attribute timeout: -1 is negative`},
-		"activity":  {`interactionid="ixn"><queue:targets><queue:activity name="'a'"/></queue:targets>`, `unknown <activity>: the router does not support it`},
-		"workbin":   {`interactionid="ixn"><queue:targets><queue:targetid expr="'a@.A'"/><queue:workbin name="'a'"/></queue:targets>`, `unknown <workbin>: the router does not support it`},
-		"campaign":  {`interactionid="ixn"><queue:targets type="campaigngroup"><queue:target name="'a'"/></queue:targets>`, `invalidattribute router: target "a@.GC": targets of type GC are not supported`},
+		"activity":  {`interactionid="ixn"><queue:targets><queue:activity name="''"/></queue:targets>`, `invalidattribute <activity>: attribute name is empty`},
+		"workbin":   {`interactionid="ixn"><queue:targets><queue:targetid expr="'a@.A'"/><queue:workbin name="'a'"/></queue:targets>`, `invalidattribute <workbin>: calls have no place in workbins`},
+		"no bin":    {`interactionid="ixn"><queue:targets><queue:targetid expr="'a@.A'"/><queue:workbin/></queue:targets>`, `invalidattribute <workbin>: attribute name is empty`},
 		"treatment": {`interactionid="ixn"><dialog:runtreatments><dialog:playsound type="'jazz'"/></dialog:runtreatments><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidattribute <playsound> in <runtreatments>: attribute type: "jazz" is no sound: want one of music, ringback, busy, fastbusy, silence, ran`},
 		"call":      {`interactionid="'nobody'"><queue:targets><queue:targetid expr="'a@.A'"/></queue:targets>`, `invalidstate.null the session has no such interaction`},
 	} {
@@ -372,21 +372,21 @@ func TestQueueObjects(t *testing.T) {
 <log expr="String(q.priorityTuning(true, false, false))"/>
 <queue:submit requestid="req"><queue:targets type="skill"><queue:target name="'English > 1'"/></queue:targets></queue:submit></transition>
 <transition event="queue.submit.done"><log expr="_event.data.targetcomponentselected"/>
-  <script>_genesys.queue.priorityTuning(true, true)</script></transition>
-<transition event="error.execution" target="b"><log expr="'no tuning'"/></transition></state>
+  <script>_genesys.queue.useMediaType('TMediaSmoke')</script></transition>
+<transition event="error.execution" target="b"><log expr="'no such media'"/></transition></state>
 <state id="b"><onentry><script>_genesys.queue.useCapacity()</script></onentry>
 <transition event="error.execution"><log expr="'no capacity'"/></transition></state>`)
 	w.ready("ann")
 	w.ready("bob")
 	w.call()
 	w.expect("s1: 0,1,2,7,10,0", "s1: 0,1,2,3,0,1,2", "s1: old: , then ann,cy", "s1: undefined", "s1: bob@.A",
-		"s1: no tuning", "s1: no capacity")
+		"s1: no such media", "s1: no capacity")
 }
 
 func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
 	w := newDeskWith(t, `<state id="a"><transition event="interaction.onrouterequest">
 <queue:submit requestid="req" queue="'VQ'"><queue:targets><queue:targetid expr="'nobody@.A'"/></queue:targets></queue:submit></transition>
-<transition event="queue.submit.requestid"><send event="look" delay="1s"/></transition>
+<transition event="queue.submit.requestid">`+later("look", "1s")+`</transition>
 <transition event="look">
 <log expr="[_genesys.statistic.sData('?:English>1@.GA', 'StatAgentsTotal'), _genesys.statistic.sData('VQ', 'StatExpectedWaitingTime')].join()"/>
 </transition></state>`, func(o *fm.Options) {
@@ -398,7 +398,7 @@ func TestStrategyReadsStatisticsOfTheRouter(t *testing.T) {
 	w.ready("ann")
 	w.call()
 	w.clock.Advance(time.Second)
-	w.expect("s1: 1,0")
+	w.expect("s1: 1,2")
 	_, err := fm.RouterStatistics{Router: w.router}.Value("R", fm.Statistic{Definition: datamodel.NewObject()})
 	assert.Error(t, err)
 	assert.ErrorIs(t, fm.RouterStatistics{Router: w.router}.Subscribe("R", fm.Statistic{Name: "StatMood"}), router.ErrStatistic)

@@ -230,7 +230,7 @@ type servicePart struct {
 // documents, and their functions fail.
 func serviceParts(s *Services) []servicePart {
 	return []servicePart{
-		sessionPart(s), wsPart(), statisticPart(s), classificationPart(), resourcePart(), agentPart(), elasticPart(),
+		sessionPart(s), wsPart(), statisticPart(s), classificationPart(), resourcePart(), voicePart(), agentPart(), elasticPart(),
 	}
 }
 

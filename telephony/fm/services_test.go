@@ -83,7 +83,7 @@ func service(body, states string) string {
 	for _, m := range []string{"session", "ws", "statistic", "classification", "resource", "agent", "elasticconnector"} {
 		fmt.Fprintf(&ns, ` xmlns:%s="http://www.genesyslab.com/modules/%s"`, m, m)
 	}
-	return `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"` + ns.String() + `>
+	return opening() + ns.String() + `>
 <datamodel><data id="req"/><data id="sid"/><data id="p"/></datamodel>
 <state id="main"><onentry>` + body + `</onentry>
 <transition event="end" target="end"/>` + states + `
@@ -283,16 +283,16 @@ func TestSessionObjects(t *testing.T) {
 		`S.isSpecialDay('holidays', 'newyear')`:                                      "false",
 		`S.isSpecialDay('holidays', '', 'PST')`:                                      "true",
 		`S.isSpecialDay('holidays', 'second', 'UTC', true) + ' ' + S.isSpecialDay('holidays', 'second', 'HQ', true)`: "false true",
-		`S.isSpecialDay('none', '')`:                                                               `error: isSpecialDay: no statistical table "none"`,
-		`S.isSpecialDay('holidays', 'easter')`:                                                     `error: isSpecialDay: no special day "easter" in the statistical table "holidays"`,
-		`S.getListItemValue('hours', 'sales', 'open')`:                                             "09:00",
-		`S.getListItemValue('hours', 'sales', 'none') === ''`:                                      "true",
-		`JSON.stringify(S.getListItemValue('hours', 'sales'))`:                                     `{"close":"17:00","open":"09:00"}`,
-		`S.getListItemValue('hours', 'none', 'open')`:                                              `error: getListItemValue: no item "none" in a list "hours"`,
-		`S.listLookupValue('hours', 'sales', 'close') + '|' + S.listLookupValue('none', 'x', 'y')`: "17:00|",
-		`S.getConfigOption('i1', 'color', S.lookupseq.StartFromCDN)`:                               "red",
-		`S.getConfigOption('i1', 'none', -1) === ''`:                                               "true",
-		`(function () { S.tenant = 'x'; S.server.name = 'y'; return S.tenant + S.server.name })()`: "error: tenant is read-only",
+		`S.isSpecialDay('none', '')`:                                                                                   `error: isSpecialDay: no statistical table "none"`,
+		`S.isSpecialDay('holidays', 'easter')`:                                                                         `error: isSpecialDay: no special day "easter" in the statistical table "holidays"`,
+		`S.getListItemValue('hours', 'sales', 'open')`:                                                                 "09:00",
+		`S.getListItemValue('hours', 'sales', 'none') === ''`:                                                          "true",
+		`JSON.stringify(S.getListItemValue('hours', 'sales'))`:                                                         `{"close":"17:00","open":"09:00"}`,
+		`S.getListItemValue('hours', 'none', 'open')`:                                                                  `error: getListItemValue: no item "none" in a list "hours"`,
+		`S.listLookupValue('hours', 'sales', 'close') + '|' + S.listLookupValue('none', 'x', 'y')`:                     "17:00|",
+		`S.getConfigOption('i1', 'color', S.lookupseq.StartFromCDN)`:                                                   "red",
+		`S.getConfigOption('i1', 'none', -1) === ''`:                                                                   "true",
+		`(function () { try { S.tenant = 'x'; S.server.name = 'y' } catch (e) {} return S.tenant + S.server.name })()`: "Resourcesors1",
 	} {
 		o := opts
 		doOnce(t, &o, `<script>var S = _genesys.session, got; try { got = `+strings.ReplaceAll(expr, "<", "&lt;")+
@@ -368,8 +368,8 @@ func TestStatistics(t *testing.T) {
 	o.clock.Advance(time.Minute)
 	o.expect()
 	o.send(id, "end")
-	_, pending := o.clock.Next()
-	require.False(t, pending, "a subscription has outlived its session")
+	next, pending := o.clock.Next() // the bound of the age of sessions may be set still
+	require.False(t, pending && next.Before(o.clock.Now().Add(time.Hour)), "a subscription has outlived its session")
 }
 
 func TestStatisticsRefused(t *testing.T) {

@@ -118,7 +118,7 @@ func fetchElement(module string) ElementSpec {
 			[]AttributeSpec{
 				{Name: "src", Note: "the URL, relative to the document; one of src and srcexpr is needed"},
 				{Name: "srcexpr", Note: "takes precedence over src"},
-				{Name: "enctype", Note: "the type of the body: application/x-www-form-urlencoded, application/json or that of <content>"},
+				{Name: "enctype", Note: "the type of the body: application/x-www-form-urlencoded, application/json, multipart/form-data or that of <content>"},
 				{Name: "type", Note: "goes into the header Accept"},
 				{Name: "maxage", Note: "seconds; goes into the header Cache-Control, nothing is cached here"},
 				{Name: "maxstale", Note: "the same"},

@@ -1,7 +1,6 @@
 package fm_test
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"slices"
@@ -152,13 +151,8 @@ func unsupportedEvent(name string) bool {
 }
 
 func TestMain(m *testing.M) {
-	code := m.Run()
-	all := true // no test was left out
-	for _, name := range []string{"test.run", "test.skip", "test.list", "test.short"} {
-		if f := flag.Lookup(name); f != nil && f.Value.String() != f.DefValue {
-			all = false
-		}
-	}
+	code := runDialects(m)
+	all := !slices.ContainsFunc([]string{"test.run", "test.skip", "test.list", "test.short"}, given) // no test was left out
 	if code == 0 && all {
 		if missing := unseen(); len(missing) > 0 {
 			fmt.Printf("FAIL: the tables of the modules list what no test has seen:\n  %s\n", strings.Join(missing, "\n  "))

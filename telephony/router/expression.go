@@ -2,7 +2,6 @@ package router
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -35,10 +34,15 @@ func (e *SyntaxError) Error() string {
 // comparisons =, !=, <, <=, > and >=; + and -; * and /, whose result is cut to an
 // integer. Numbers are not negative integers; a - before an operand negates it. Names consist of letters, digits, _
 // and single dots, or stand in quotes, ' or ", with any characters but the quote.
+// Expressions with the same meaning may be written in several ways; those that
+// differ in blanks, quotes and parentheses that are not needed count as one.
 // An Expression is immutable and safe for concurrent use.
 type Expression struct {
-	text string
-	root *node
+	text    string
+	key     string // the same for texts that differ in form only
+	root    *node
+	divides bool // has a division, which may fail
+	login   bool // asks who is logged in
 }
 
 // node is an operand or an operation.
@@ -54,13 +58,46 @@ const (
 	opNumber = "number"
 	opName   = "name"
 	opCall   = "call"
+	opNot    = "~"
 )
 
 // ParseExpression reads a skill expression. The error is a *SyntaxError.
-func ParseExpression(text string) (*Expression, error) { return parseExpression(text, false) }
+func ParseExpression(text string) (*Expression, error) { return parseExpression(text, nil) }
 
-func parseExpression(text string, calls bool) (*Expression, error) {
-	p := &parser{text: text, calls: calls}
+// ParseThreshold reads the condition of a threshold: an expression whose names
+// are statistics of the target, with the functions
+//
+//	sdata(target, statistic)                          a statistic of another target
+//	acfgdata(application, section, option, default)   an option; see Options.Property
+//	callage()                                         age of the interaction in seconds
+//	run[subroutine, argument, …]                      what a subroutine returns; see Options.Subroutine
+//
+// Beside the statistics of [Router.Statistic] there are PositionInQueue and
+// InVQWaitTime, the wait still expected in seconds, of the request. The error is a *SyntaxError, also
+// for a name that is no statistic.
+func ParseThreshold(text string) (*Expression, error) {
+	return parseExpression(text, map[string]int{"sdata": 2, "acfgdata": 4, "callage": 0})
+}
+
+// isThreshold reports whether names are statistics.
+func (p *parser) isThreshold() bool { return p.functions["sdata"] > 0 }
+
+// ofRequest are the names in thresholds that are about the request.
+var ofRequest = map[string]bool{"PositionInQueue": true, "InVQWaitTime": true}
+
+// ParseScript reads the expression of a virtual group, with the functions
+//
+//	Skill("English")       the level of a skill
+//	SkillExists("English") 1 for agents who have the skill
+//	LoggedIn("switch")     1 for agents who are logged in there, LoggedIn("queue@switch") in a queue
+//
+// and ~ before an operand for its contrary. The error is a *SyntaxError.
+func ParseScript(text string) (*Expression, error) {
+	return parseExpression(text, map[string]int{"skill": 1, "skillexists": 1, "loggedin": 1})
+}
+
+func parseExpression(text string, functions map[string]int) (*Expression, error) {
+	p := &parser{text: text, functions: functions}
 	if len(text) > maxExpressionText {
 		return nil, p.fault(maxExpressionText, fmt.Sprintf("expression of more than %d bytes", maxExpressionText))
 	}
@@ -72,120 +109,41 @@ func parseExpression(text string, calls bool) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{text: text, root: root}, nil
+	e := &Expression{text: text, root: root}
+	var b strings.Builder
+	e.write(&b, root)
+	e.key = b.String()
+	return e, nil
+}
+
+// write makes the key.
+func (e *Expression) write(b *strings.Builder, n *node) {
+	switch n.op {
+	case opNumber:
+		b.WriteString(strconv.FormatFloat(n.num, 'f', -1, 64))
+	case opName:
+		b.WriteString(strconv.Quote(n.name))
+	default:
+		e.divides = e.divides || n.op == "/"
+		e.login = e.login || n.op == opCall && n.name == "loggedin"
+		b.WriteByte('(')
+		b.WriteString(n.op)
+		b.WriteString(n.name)
+		for _, a := range n.args {
+			b.WriteByte(' ')
+			e.write(b, a)
+		}
+		b.WriteByte(')')
+	}
 }
 
 // String returns the expression as it was written.
 func (e *Expression) String() string { return e.text }
 
-// Match evaluates the expression for somebody whose skills are given. A name
-// that is no key there is a literal text. It counts as 0 beside a number, so
-// that a skill that nobody has is one that everybody has at level 0.
-// A division by zero makes the whole expression false.
-func (e *Expression) Match(skills map[string]int) bool {
-	return e.match(&scope{lookup: func(name string) (float64, bool) {
-		n, ok := skills[name]
-		return float64(n), ok
-	}})
-}
-
-func (e *Expression) match(s *scope) bool {
-	v := s.eval(e.root)
-	return !s.failed && v.truth()
-}
-
-// scope is what an expression is evaluated with.
-type scope struct {
-	lookup func(name string) (float64, bool)
-	call   func(name string, args []string) (float64, bool)
-	failed bool
-}
-
-// operand is a number, or a text.
-type operand struct {
-	num    float64
-	text   string
-	isText bool
-}
-
-func (o operand) truth() bool { return !o.isText && o.num != 0 }
-
-func number(b bool) operand {
-	if b {
-		return operand{num: 1}
-	}
-	return operand{}
-}
-
-func (s *scope) eval(n *node) operand {
-	switch n.op {
-	case opNumber:
-		return operand{num: n.num}
-	case opName:
-		if v, ok := s.lookup(n.name); ok {
-			return operand{num: v}
-		}
-		return operand{text: n.name, isText: true}
-	case opCall:
-		args := make([]string, len(n.args))
-		for i, a := range n.args {
-			args[i] = a.name
-		}
-		v, ok := s.call(n.name, args)
-		if !ok {
-			s.failed = true
-		}
-		return operand{num: v}
-	case "&":
-		return number(s.eval(n.args[0]).truth() && s.eval(n.args[1]).truth())
-	case "|":
-		return number(s.eval(n.args[0]).truth() || s.eval(n.args[1]).truth())
-	}
-	x, y := s.eval(n.args[0]), s.eval(n.args[1])
-	if x.isText && y.isText {
-		c := strings.Compare(x.text, y.text)
-		switch n.op {
-		case "=", "!=", "<", "<=", ">", ">=":
-			return number(compare(n.op, float64(c), 0))
-		}
-	}
-	switch n.op {
-	case "+":
-		return operand{num: x.num + y.num}
-	case "-":
-		return operand{num: x.num - y.num}
-	case "*":
-		return operand{num: x.num * y.num}
-	case "/":
-		if y.num == 0 {
-			s.failed = true
-			return operand{}
-		}
-		return operand{num: math.Trunc(x.num / y.num)}
-	}
-	return number(compare(n.op, x.num, y.num))
-}
-
-func compare(op string, x, y float64) bool {
-	switch op {
-	case "=":
-		return x == y
-	case "!=":
-		return x != y
-	case "<":
-		return x < y
-	case "<=":
-		return x <= y
-	case ">":
-		return x > y
-	}
-	return x >= y
-}
-
 // parser reads an expression by recursive descent.
 type parser struct {
-	text  string
-	calls bool // functions are allowed
+	text      string
+	functions map[string]int // that are known here: how many arguments they take
 
 	pos, start int    // after and of the token
 	token      string // empty at the end
@@ -224,7 +182,7 @@ func (p *parser) next() {
 			break
 		}
 		n = end + 2
-	case strings.ContainsRune("&|=<>!+-*/(),", first):
+	case strings.ContainsRune("&|=<>!+-*/(),~", first):
 		p.kind = 'o'
 		if len(rest) > 1 && rest[1] == '=' && strings.ContainsRune("<>!", first) {
 			n = 2
@@ -258,8 +216,9 @@ func (p *parser) left(operators string, operand func() (*node, error)) (*node, e
 		op := p.token
 		p.next()
 		var right *node
-		right, err = operand()
-		n = &node{op: op, args: []*node{n, right}}
+		if right, err = operand(); err == nil {
+			n = &node{op: op, args: []*node{n, right}}
+		}
 	}
 	return n, err
 }
@@ -294,8 +253,13 @@ func (p *parser) operand() (*node, error) {
 		if kind == '"' {
 			token = token[1 : len(token)-1]
 		}
-		if p.token == "(" {
+		switch {
+		case p.token == "(":
 			return p.function(at, token)
+		case p.token == "[" && p.isThreshold() && strings.EqualFold(token, "run"):
+			return p.function(at, token)
+		case p.isThreshold() && statistics[token] == 0 && !ofRequest[token]:
+			return nil, p.fault(at, fmt.Sprintf("%.40q, which is no statistic of the router,", token))
 		}
 		return &node{op: opName, name: token}, nil
 	case token == "-":
@@ -304,7 +268,22 @@ func (p *parser) operand() (*node, error) {
 			return nil, p.fault(p.start, "two signs in a row")
 		}
 		n, err := p.operand()
-		return &node{op: "-", args: []*node{{op: opNumber}, n}}, err
+		if err != nil {
+			return nil, err
+		}
+		return &node{op: "-", args: []*node{{op: opNumber}, n}}, nil
+	case token == "~" && p.functions["skill"] > 0:
+		p.depth++
+		defer func() { p.depth-- }()
+		if p.depth > maxExpressionDepth {
+			return nil, p.fault(at, "too many signs in a row")
+		}
+		p.next()
+		n, err := p.operand()
+		if err != nil {
+			return nil, err
+		}
+		return &node{op: opNot, args: []*node{n}}, nil
 	case token == "(":
 		p.next()
 		n, err := p.logical()
@@ -324,23 +303,71 @@ func (p *parser) operand() (*node, error) {
 
 // function reads the arguments of a call, which are names.
 func (p *parser) function(at int, name string) (*node, error) {
-	if !p.calls || !strings.EqualFold(name, "sdata") {
-		return nil, p.fault(at, fmt.Sprintf("function %s is not known here", name))
+	key := strings.ToLower(name)
+	want, known := p.functions[key]
+	runs := p.token == "["
+	if !known && !runs {
+		return nil, p.fault(at, fmt.Sprintf("function %.40s is not known here", name))
 	}
 	open := p.start
-	end := strings.IndexByte(p.text[open:], ')')
+	opening, closing := p.token[0], byte(')')
+	if runs {
+		closing = ']'
+	}
+	var given []string
+	// Arguments are no expressions: targets such as ?:English>5@Stat.GA stand there.
+	depth, quote, from := 0, byte(0), open+1
+	end := -1
+	for i := open; i < len(p.text) && end < 0; i++ {
+		switch ch := p.text[i]; {
+		case quote != 0:
+			if ch == quote {
+				quote = 0
+			}
+		case ch == '"' || ch == '\'':
+			quote = ch
+		case ch == opening:
+			depth++
+		case ch == closing:
+			if depth--; depth == 0 {
+				end = i
+			}
+		case ch == ',' && depth == 1:
+			given = append(given, p.text[from:i])
+			from = i + 1
+		}
+	}
 	if end < 0 {
-		return nil, p.fault(open, "a ) is missing")
+		return nil, p.fault(open, fmt.Sprintf("a %c is missing", closing))
 	}
-	given := strings.Split(p.text[open+1:open+end], ",")
-	if len(given) != 2 {
-		return nil, p.fault(open, fmt.Sprintf("%s takes a target and a statistic", name))
+	if last := p.text[from:end]; len(given) > 0 || strings.TrimSpace(last) != "" {
+		given = append(given, last)
 	}
-	call := &node{op: opCall, name: "sdata"}
+	if runs && (len(given) == 0 || strings.TrimSpace(given[0]) == "") {
+		return nil, p.fault(open, "run without the name of a subroutine")
+	}
+	if !runs && len(given) != want {
+		return nil, p.fault(open, fmt.Sprintf("%.40s takes %d arguments, not %d", name, want, len(given)))
+	}
+	call := &node{op: opCall, name: key}
 	for _, g := range given {
-		call.args = append(call.args, &node{op: opName, name: strings.Trim(strings.TrimSpace(g), `"'`)})
+		call.args = append(call.args, &node{op: opName, name: unquote(strings.TrimSpace(g))})
 	}
-	p.pos = open + end + 1
+	if key == "sdata" && statistics[call.args[1].name] == 0 {
+		return nil, p.fault(at, fmt.Sprintf("%.40q, which is no statistic of the router,", call.args[1].name))
+	}
+	p.pos = end + 1
 	p.next()
+	if key == "skill" {
+		return &node{op: opName, name: call.args[0].name}, nil
+	}
 	return call, nil
+}
+
+// unquote takes the quotes off a text that is in quotes as a whole.
+func unquote(s string) string {
+	if n := len(s); n >= 2 && s[0] == s[n-1] && (s[0] == '"' || s[0] == '\'') && strings.IndexByte(s[1:n-1], s[0]) < 0 {
+		return s[1 : n-1]
+	}
+	return s
 }

@@ -1,15 +1,12 @@
 package router
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"time"
-
-	"github.com/seed-ff723688/ors/telephony"
 )
 
 // Clock is the time that a Router lives in; a session.Clock is one.
@@ -36,10 +33,47 @@ type Options struct {
 	// default 1 s.
 	Recheck time.Duration
 
+	// Strict has Submit refuse targets that name a skill, an agent, a place or a group that
+	// the router does not know, with an *UnknownError. Without it such targets
+	// mean nobody, until they are known.
+	Strict bool
+
+	// NotReadyOnNoAnswer makes an agent NotReady who lets a routed call ring
+	// until the switch takes it back.
+	NotReadyOnNoAnswer bool
+
+	// Objective is the service objective of virtual queues that have no other,
+	// and of requests without one where it is compared; default 20 s.
+	Objective time.Duration
+
+	// Window is the longest sliding interval of statistics, default 1 h. Sliding
+	// intervals are exact to 1/360 of it.
+	Window time.Duration
+
+	// Location says when the day begins, with which growing intervals begin
+	// anew; default UTC.
+	Location *time.Location
+
+	// Property is what acfgdata asks in thresholds: the option of a section of an
+	// application. It is called with locks held and must not call the Router. nil: every
+	// acfgdata has its default.
+	Property func(application, section, option string) (value string, ok bool)
+
+	// Subroutine is what run[name, …] asks in thresholds; 0 keeps the target from being used. It is
+	// called with locks held, at each look at the threshold, and must not call the Router. Where it is
+	// nil, or ok is false, the whole threshold is false.
+	Subroutine func(name string, args []string) (value float64, ok bool)
+
+	// Decided is told why every request got the target that it got, or found none in time
+	// (Explanation.Chosen is nil then). It is called by the clock, before the one who
+	// submitted the request. nil costs nothing.
+	Decided func(Explanation)
+
 	// MaxRequests is the number of requests that may exist at the same time,
-	// default 100,000; MaxQueues that of virtual queues, default 10,000; MaxAgents that of
-	// agents and of each kind of group, default 100,000. Beyond them there is ErrTooMany.
-	MaxRequests, MaxQueues, MaxAgents int
+	// default 100,000; MaxQueues that of virtual queues and of queues, default 10,000; MaxAgents that of
+	// agents and of groups, default 100,000; MaxMedia that of media, default 32. Beyond them there is
+	// ErrTooMany.
+	MaxRequests, MaxQueues, MaxAgents, MaxMedia int
 
 	// Logger is told of decisions, at debug level; nil is silent.
 	Logger *slog.Logger
@@ -50,55 +84,67 @@ var (
 	// ErrTooMany: a limit of Options is reached.
 	ErrTooMany = errors.New("too many at the same time")
 
-	// ErrNotFound: the request does not exist, or not any more.
+	// ErrNotFound: the request does not exist, or not any more, or is not in the
+	// state that the method needs.
 	ErrNotFound = errors.New("router: there is no such request")
+
+	// ErrNoAgent: the router has no such agent.
+	ErrNoAgent = errors.New("router: there is no such agent")
 
 	// ErrTimeout is the outcome of a request that found no target in time.
 	ErrTimeout = errors.New("router: no target in time")
 
-	// ErrStatistic: the router does not keep such a statistic.
+	// ErrStatistic: the router does not keep such a statistic, or not over
+	// such an interval.
 	ErrStatistic = errors.New("router: no such statistic")
 )
 
 // Router chooses targets for requests. Make it with New; it holds nothing that
 // has to be closed. All methods are safe for concurrent use.
 type Router struct {
-	clock       Clock
-	reservation time.Duration
-	recheck     time.Duration
-	maxRequests int
-	maxQueues   int
-	maxAgents   int
-	logger      *slog.Logger
+	opts  Options
+	clock Clock
 
-	mu          sync.Mutex
-	agents      map[string]*resource
-	dns         map[string]*resource // targets that are no agents, by the key of their pool
-	lines       map[string]*line
-	groups      map[string]*Group
-	placeGroups map[string][]string
-	skills      map[string]int // every skill that was ever set
-	pools       map[string]*pool
-	queues      map[string]*queue
-	entered     int // requests that have been submitted
-	requests    map[ID]*request
-	left        map[string]*remainder // by interaction
-	shares      map[string]map[string]float64
-	guarded     []*request // that wait and have thresholds
-	checking    bool
-	lastID      ID
-	order       uint64
-	turns       uint64
-	box         []func()
+	mu       sync.Mutex
+	agents   map[string]*resource
+	logins   map[string]*resource
+	slots    []*resource // agents by slot; nil for a slot that is not used
+	unused   []int       // slots
+	everyone bitset
+	logged   bitset // agents who are logged in
+	busy     bitset // of them, those who have a call or another interaction
+	places   map[string][]*resource
+	skills   map[string]*skill // every skill that was ever set
+	groups   map[groupKey]*Group
+	lines    map[string][]*line     // by number
+	targets  map[poolKey]*resource  // that are no agents
+	works    map[string][]*resource // who has an interaction
+	devices  map[Queue]*device      // queues of the switches
+
+	media      []*media
+	mediaNames map[string]*media
+	pools      map[poolKey]*pool
+	resting    *list.List // pools that nobody waits for, the latest first
+	dynamic    map[*pool]struct{}
+
+	queues   map[string]*queue
+	requests map[ID]*request
+	left     map[string]*remainder // by interaction
+	missed   map[string]map[identity]uint64
+	shares   map[string]map[poolKey]float64
+	guarded  sorted[*request] // that wait and have thresholds
+	checking bool
+	reserved int
+	totals   counters
+	lastID   ID
+	turns    uint64
+	marks    uint64
+	box      []func()
 }
 
 const (
-	defaultReservation = 10 * time.Second
-	defaultRecheck     = time.Second
-	defaultMaxRequests = 100_000
-	defaultMaxQueues   = 10_000
-	defaultMaxAgents   = 100_000
-	maxShares          = 10_000
+	maxShares  = 10_000 // distributions by percentage
+	maxResting = 2_000  // pools
 )
 
 // New makes a router without agents.
@@ -113,14 +159,28 @@ func New(opts *Options) *Router {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Router{
-		clock: o.Clock, reservation: positive(o.Reservation, defaultReservation), recheck: positive(o.Recheck, defaultRecheck),
-		maxRequests: positive(o.MaxRequests, defaultMaxRequests), maxQueues: positive(o.MaxQueues, defaultMaxQueues),
-		maxAgents: positive(o.MaxAgents, defaultMaxAgents), logger: o.Logger,
-		agents: map[string]*resource{}, dns: map[string]*resource{}, lines: map[string]*line{}, groups: map[string]*Group{},
-		placeGroups: map[string][]string{}, skills: map[string]int{}, pools: map[string]*pool{}, queues: map[string]*queue{},
-		requests: map[ID]*request{}, left: map[string]*remainder{}, shares: map[string]map[string]float64{},
+	if o.Location == nil {
+		o.Location = time.UTC
 	}
+	o.Reservation = positive(o.Reservation, 10*time.Second)
+	o.Recheck = positive(o.Recheck, time.Second)
+	o.Objective = positive(o.Objective, 20*time.Second)
+	o.Window = max(positive(o.Window, time.Hour), windowParts)
+	o.MaxRequests = positive(o.MaxRequests, 100_000)
+	o.MaxQueues = positive(o.MaxQueues, 10_000)
+	o.MaxAgents = positive(o.MaxAgents, 100_000)
+	o.MaxMedia = positive(o.MaxMedia, 32)
+	r := &Router{
+		opts: o, clock: o.Clock,
+		agents: map[string]*resource{}, logins: map[string]*resource{}, places: map[string][]*resource{}, skills: map[string]*skill{}, groups: map[groupKey]*Group{},
+		lines: map[string][]*line{}, targets: map[poolKey]*resource{}, works: map[string][]*resource{}, devices: map[Queue]*device{},
+		mediaNames: map[string]*media{}, pools: map[poolKey]*pool{}, resting: list.New(), dynamic: map[*pool]struct{}{},
+		queues: map[string]*queue{}, requests: map[ID]*request{}, left: map[string]*remainder{},
+		missed: map[string]map[identity]uint64{}, shares: map[string]map[poolKey]float64{},
+		guarded: sorted[*request]{compare: before},
+	}
+	r.addMedia(Voice)
+	return r
 }
 
 func positive[T int | time.Duration](v, def T) T {
@@ -160,57 +220,6 @@ func (r *Router) deliver() {
 	}
 }
 
-// Receive takes the events of a link: they tell which DNs are in calls.
-// Events of DNs that are no agent's and no target's are passed over.
-func (r *Router) Receive(e telephony.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, ok := e.(*telephony.EventLinkConnected); ok {
-		// What happened meanwhile is not known. A DN that is taken for free refuses
-		// the call; one that is taken for busy would stay so for ever.
-		for _, l := range r.linesInOrder() {
-			clear(l.calls)
-			r.changed(l)
-		}
-		return
-	}
-	a, ok := telephony.CallOf(e)
-	if !ok || r.lines[a.ThisDN] == nil {
-		return
-	}
-	l := r.lines[a.ThisDN]
-	switch e.(type) {
-	case *telephony.EventRinging, *telephony.EventEstablished:
-		delete(l.calls, a.PreviousConnID)
-		l.calls[a.ConnID] = struct{}{}
-		if q := l.holder; q != nil && (q.ConnID == 0 || q.ConnID == a.ConnID) {
-			r.drop(q) // the call is there: the reservation has done its work
-		}
-	case *telephony.EventReleased, *telephony.EventAbandoned, *telephony.EventDiverted:
-		delete(l.calls, a.ConnID)
-	default:
-		return
-	}
-	r.changed(l)
-}
-
-func (r *Router) linesInOrder() []*line {
-	all := make([]*line, 0, len(r.lines))
-	for _, l := range r.lines {
-		all = append(all, l)
-	}
-	slices.SortFunc(all, func(x, y *line) int { return strings.Compare(x.dn, y.dn) })
-	return all
-}
-
-// changed brings everybody at a line up to date.
-func (r *Router) changed(l *line) {
-	for _, res := range l.users {
-		res.version++
-	}
-	r.refreshLine(l)
-}
-
 // Stats says how full a Router is.
 type Stats struct {
 	Waiting  int // requests without a target yet
@@ -223,11 +232,9 @@ type Stats struct {
 func (r *Router) Stats() Stats {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := Stats{Pools: len(r.pools), Queues: len(r.queues)}
+	s := Stats{Reserved: r.reserved, Pools: len(r.pools) - r.resting.Len(), Queues: len(r.queues)}
 	for _, q := range r.requests {
-		if q.chosen != nil {
-			s.Reserved++
-		} else {
+		if q.state == waiting {
 			s.Waiting++
 		}
 	}

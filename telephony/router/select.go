@@ -1,191 +1,116 @@
 package router
 
 import (
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 )
-
-// pool is everybody whom a target means, shared by the requests that name it.
-// It exists while one of them waits.
-type pool struct {
-	key     string
-	target  Target    // without threshold and weight
-	single  *resource // of a target that is no agent
-	members []*resource
-	ready   []*resource // of members, by turn
-	waiting []*request
-}
-
-// poolKey is the same for targets that mean the same.
-func poolKey(t *Target) string {
-	var b strings.Builder
-	b.WriteString(string(t.Type))
-	b.WriteByte(0)
-	b.WriteString(t.Name)
-	b.WriteByte(0)
-	switch {
-	case t.Skill != nil:
-		b.WriteString(t.Skill.String())
-	case !hasAgents(t.Type):
-		b.WriteString(t.Server)
-	}
-	return b.String()
-}
-
-// hasAgents reports whether targets of a type mean agents.
-func hasAgents(t TargetType) bool {
-	switch t {
-	case TypeAgent, TypePlace, TypeAgentGroup, TypePlaceGroup:
-		return true
-	}
-	return false
-}
-
-// pool returns the pool of a target, which is made when it is first named.
-func (r *Router) pool(t *Target) *pool {
-	key := poolKey(t)
-	if p := r.pools[key]; p != nil {
-		return p
-	}
-	p := &pool{key: key, target: Target{Type: t.Type, Name: t.Name, Server: t.Server, Skill: t.Skill}}
-	r.pools[key] = p
-	if hasAgents(t.Type) {
-		r.fill(p)
-		return p
-	}
-	res := r.dns[key]
-	if res == nil {
-		r.order++
-		res = &resource{typ: t.Type, dn: t.Name, sw: t.Server, shared: t.Type != TypeDN, order: r.order}
-		r.dns[key] = res
-		if !res.shared {
-			r.joinLine(res)
-		}
-	}
-	r.update(res)
-	res.pools = append(res.pools, p)
-	p.single, p.members = res, []*resource{res}
-	p.setReady(res, res.ready)
-	return p
-}
-
-// fill finds the agents of a pool.
-func (r *Router) fill(p *pool) {
-	if p.target.Type == TypeAgent {
-		if res := r.agents[p.target.Name]; res != nil {
-			p.members = append(p.members, res)
-		}
-	} else {
-		for _, res := range r.agents {
-			if r.belongs(res, &p.target) {
-				p.members = append(p.members, res)
-			}
-		}
-	}
-	for _, res := range p.members {
-		res.pools = append(res.pools, p)
-		if res.ready {
-			p.ready = append(p.ready, res)
-		}
-	}
-	slices.SortFunc(p.ready, byTurn)
-}
-
-func byTurn(x, y *resource) int {
-	switch {
-	case x.turn < y.turn:
-		return -1
-	case x.turn > y.turn:
-		return 1
-	}
-	return 0
-}
-
-// setReady adds res to the ready ones, or removes it.
-func (p *pool) setReady(res *resource, ready bool) {
-	if !ready {
-		// Its turn may have changed since: look for the resource itself.
-		if i := slices.Index(p.ready, res); i >= 0 {
-			p.ready = slices.Delete(p.ready, i, i+1)
-		}
-		return
-	}
-	if i, found := slices.BinarySearchFunc(p.ready, res, byTurn); !found {
-		p.ready = slices.Insert(p.ready, i, res)
-	}
-}
-
-// tidy forgets a pool that nobody waits for.
-func (r *Router) tidy(p *pool) {
-	if len(p.waiting) > 0 {
-		return
-	}
-	delete(r.pools, p.key)
-	for _, res := range p.members {
-		res.pools = slices.DeleteFunc(res.pools, func(x *pool) bool { return x == p })
-	}
-	if p.single != nil {
-		r.forgetDN(p.single)
-	}
-}
-
-// forgetDN forgets a DN that is no one's target any more.
-func (r *Router) forgetDN(res *resource) {
-	if res.agent != nil || len(res.pools) > 0 {
-		return
-	}
-	if l := res.line; l != nil && len(l.users) == 1 && (l.holder != nil || len(l.calls) > 0) {
-		return // it is needed to know that the DN is taken
-	}
-	delete(r.dns, poolKey(&Target{Type: res.typ, Name: res.dn, Server: res.sw}))
-	r.leaveLine(res)
-}
 
 // allowed reports whether a request may get a resource, thresholds apart.
 func (q *request) allowed(res *resource) bool {
-	if version, ok := q.avoid[res]; ok {
-		if version == res.version {
-			return false
-		}
-		delete(q.avoid, res)
+	if q.refused(res) || res.agent != nil && !q.meets(res) {
+		return false
 	}
-	return res.agent == nil || !slices.Contains(q.Exclude, res.agent.ID)
+	if q.exclude != nil && res.agent != nil {
+		_, out := q.exclude[res.agent.ID]
+		return !out
+	}
+	return true
 }
 
-// offer gives what is free to the request that is first to have it. Several
-// resources are those of one line, of which one is taken.
+// refused reports whether a resource was given back and nothing has changed
+// there since.
+func (q *request) refused(res *resource) bool {
+	if len(q.avoid) == 0 {
+		return false
+	}
+	version, ok := q.avoid[res.identity()]
+	return ok && version == res.version
+}
+
+// contest finds the request that is first to have one of several resources.
+type contest struct {
+	r      *Router
+	now    int64
+	best   *request
+	winner *resource
+	target int
+}
+
+// offer gives what is free to the requests that are first to have it.
 func (r *Router) offer(list ...*resource) {
-	var best *request
-	var winner *resource
-	target := 0
+	for {
+		c := contest{r: r, now: r.clock.Now().UnixNano()}
+		for _, res := range list {
+			c.enter(res)
+		}
+		if c.best == nil {
+			break
+		}
+		r.choose(c.best, c.target, c.winner, Reason{Trigger: AgentFree})
+	}
 	for _, res := range list {
-		if !res.ready {
+		r.forgetTarget(res)
+	}
+}
+
+// enter puts up a resource.
+func (c *contest) enter(res *resource) {
+	if res.agent == nil {
+		if res.open() {
+			for _, p := range res.narrow {
+				for _, w := range p.waits {
+					c.look(w, res)
+				}
+			}
+		}
+		return
+	}
+	for _, m := range c.r.media {
+		if len(m.classes) == 0 || !m.ready.has(res.slot) {
 			continue
 		}
-		for _, p := range res.pools {
-			for _, q := range p.waiting {
-				if best != nil && before(best, q) <= 0 {
+		for _, k := range m.classes {
+			for w := range k.heads.all() {
+				if c.best != nil && c.r.ahead(c.best, w.head, c.now) <= 0 {
 					break
 				}
-				if i := r.target(q, p); i >= 0 && q.allowed(res) {
-					best, winner, target = q, res, i
-					break
+				if w.pool.members.has(res.slot) {
+					c.look(w, res)
+				}
+			}
+		}
+		for _, p := range res.narrow {
+			for _, w := range p.waits {
+				if w.class.key.media == m {
+					c.look(w, res)
 				}
 			}
 		}
 	}
-	if best != nil {
-		r.choose(best, target, winner, "first in line for it")
+}
+
+// look finds the first request of a list that may have the resource.
+func (c *contest) look(w *wait, res *resource) {
+	for q := range w.list.all() {
+		if c.best != nil && c.r.ahead(c.best, q, c.now) <= 0 {
+			return
+		}
+		if !q.allowed(res) {
+			continue
+		}
+		if i := c.r.targetOf(q, w.pool); i >= 0 {
+			c.best, c.winner, c.target = q, res, i
+			return
+		}
 	}
 }
 
-// target returns the first target of q whose pool is p and whose threshold is
+// targetOf returns the first target of q whose pool is p and whose threshold is
 // true, or -1.
-func (r *Router) target(q *request, p *pool) int {
+func (r *Router) targetOf(q *request, p *pool) int {
 	for i := range q.pools {
-		if q.pools[i] == p && r.passes(&q.Targets[i], p) {
+		if q.pools[i] == p && r.passes(q, i) {
 			return i
 		}
 	}
@@ -193,61 +118,103 @@ func (r *Router) target(q *request, p *pool) int {
 }
 
 // search chooses among the targets of q that are free.
-func (r *Router) search(q *request) {
-	best, why, shares := -1, "", map[string]float64(nil)
+func (r *Router) search(q *request, trigger Trigger) {
+	best := -1
+	var winner *resource
+	var value float64
+	var shares map[poolKey]float64
 	if q.Order == OrderPercentage {
 		shares = r.shares[q.shareKey()]
 	}
-	var winner *resource
-	var value float64
 	for i, p := range q.pools {
-		t := &q.Targets[i]
-		if len(p.ready) == 0 || !r.passes(t, p) {
+		if !r.passes(q, i) {
 			continue
 		}
-		for _, res := range p.ready {
-			if !q.allowed(res) {
-				continue
-			}
-			v, better := r.rank(q, t, p, res, shares)
-			if best < 0 || better(v, value) {
-				best, winner, value = i, res, v
-			}
-			if q.Order == OrderAny || q.Order == OrderPercentage {
-				break // the one that is ready for longest stands first
-			}
+		var res *resource
+		var v float64
+		better := false
+		switch q.Order {
+		case OrderMax, OrderMin:
+			res, v = r.extreme(q, p)
+			better = q.Order == OrderMax && v > value || q.Order == OrderMin && v < value
+		case OrderPercentage:
+			res = r.longest(q, p)
+			v = shares[p.key] / float64(max(q.Targets[i].Weight, 1))
+			better = v < value
+		default:
+			res = r.longest(q, p)
+		}
+		if res != nil && (best < 0 || better) {
+			best, winner, value = i, res, v
 		}
 		if best >= 0 && q.Order == OrderAny {
 			break
 		}
 	}
-	if best < 0 {
-		return
+	if best >= 0 {
+		r.choose(q, best, winner, Reason{Trigger: trigger, Value: value})
 	}
-	switch q.Order {
-	case OrderMax, OrderMin:
-		why = fmt.Sprintf("%s of %s: %g", q.Order, q.Statistic, value)
-	case OrderPercentage:
-		why = fmt.Sprintf("percentage: %g calls per weight so far", value)
-	default:
-		why = "the first target in the list that is free"
-	}
-	r.choose(q, best, winner, why)
 }
 
-// rank gives a candidate its value, and how values compare. shares are the calls
-// that the targets have had.
-func (r *Router) rank(q *request, t *Target, p *pool, res *resource, shares map[string]float64) (value float64, better func(x, y float64) bool) {
-	less := func(x, y float64) bool { return x < y }
-	switch q.Order {
-	case OrderMax:
-		return r.valueFor(q.Statistic, p, res), func(x, y float64) bool { return x > y }
-	case OrderMin:
-		return r.valueFor(q.Statistic, p, res), less
-	case OrderPercentage:
-		return shares[p.key] / float64(max(t.Weight, 1)), less
+// longest returns the free resource of a pool that is ready for longest, or
+// nil.
+func (r *Router) longest(q *request, p *pool) *resource {
+	m := q.media
+	var best *resource
+	if !p.wide {
+		for _, res := range p.list {
+			if res.agent == nil {
+				if res.open() && q.allowed(res) {
+					return res
+				}
+			} else if m.ready.has(res.slot) && (best == nil || m.turn[res.slot] < m.turn[best.slot]) && q.allowed(res) {
+				best = res
+			}
+		}
+		return best
 	}
-	return 0, less
+	simple := q.exclude == nil && len(q.avoid) == 0 && !q.demanding()
+	at, turn := -1, uint64(0)
+	p.members.both(m.ready, func(slot int) {
+		if t := m.turn[slot]; (at < 0 || t < turn) && (simple || q.allowed(r.slots[slot])) {
+			at, turn = slot, t
+		}
+	})
+	if at < 0 {
+		return nil
+	}
+	return r.slots[at]
+}
+
+// extreme returns the free resource of a pool with the greatest or the smallest
+// value of the statistic; of equal ones that which is ready for longest.
+func (r *Router) extreme(q *request, p *pool) (best *resource, value float64) {
+	m := q.media
+	if q.Statistic == timeInReadyState && q.Order == OrderMax || !r.ofAgents(q.Statistic) && (p.wide || hasAgents(p.key.typ)) {
+		if best = r.longest(q, p); best != nil {
+			value = r.valueFor(q, p, best)
+		}
+		return best, value
+	}
+	take := func(res *resource) {
+		if !q.allowed(res) {
+			return
+		}
+		v := r.valueFor(q, p, res)
+		switch {
+		case best == nil, q.Order == OrderMax && v > value, q.Order == OrderMin && v < value:
+		case v != value || res.agent == nil || m.turn[res.slot] > m.turn[best.slot]:
+			return
+		}
+		best, value = res, v
+	}
+	r.each(p, m.ready, take)
+	for _, res := range p.list {
+		if res.agent == nil && res.open() {
+			take(res)
+		}
+	}
+	return best, value
 }
 
 // shareKey names the distribution that a request takes part in: its queue and
@@ -256,68 +223,143 @@ func (q *request) shareKey() string {
 	var b strings.Builder
 	b.WriteString(q.Queue)
 	for i := range q.Targets {
-		fmt.Fprintf(&b, "\x00%d\x00%s", q.Targets[i].Weight, q.pools[i].key)
+		k := &q.pools[i].key
+		b.WriteByte(0)
+		b.WriteString(strconv.Itoa(q.Targets[i].Weight))
+		for _, s := range []string{string(k.typ), k.name, k.server, k.skill, k.workbin} {
+			b.WriteByte(0)
+			b.WriteString(s)
+		}
 	}
 	return b.String()
 }
 
-// choose reserves a resource for a request and tells it.
-func (r *Router) choose(q *request, i int, res *resource, why string) {
-	now := r.clock.Now()
-	if q.Order == OrderPercentage {
-		r.count(q.shareKey(), q.pools[i].key)
-	}
-	t := q.Targets[i]
-	s := Selection{
-		Target: t, Queue: q.Queue, DN: res.dn, Switch: res.sw, Resource: t.Type, Waited: now.Sub(q.since), Reserved: r.reservation,
-	}
-	if res.agent != nil {
-		s.Agent, s.Place, s.Resource = res.agent.ID, res.agent.Place, TypeAgent
-	}
-	ready := time.Duration(now.UnixNano() - res.readyAt).Round(time.Millisecond)
-	s.Why = fmt.Sprintf("%s, ready for %s, from %s with %d ready: %s", res.name(), ready, t.String(), len(q.pools[i].ready), why)
-	q.chosen = res
-	v := q.queue
-	if v.served > 0 {
-		gap := now.Sub(v.last)
-		if v.interval == 0 {
-			v.interval = gap
-		} else {
-			v.interval += (gap - v.interval) / 5 // a moving mean
-		}
-	}
-	v.served++
-	v.last = now
-	// Reserve first: leaving may forget pools, and with them a DN.
-	if q.held = res.line; q.held != nil {
-		q.held.holder = q
-	}
-	r.leave(q)
-	if q.held != nil {
-		r.refreshLine(q.held)
-	} else {
-		r.refresh(res)
-	}
-	r.timer(q, r.reservation, r.drop)
-	r.logger.Debug("target chosen", "request", q.id, "interaction", q.Interaction, "queue", q.Queue,
-		"dn", res.dn, "waited", s.Waited, "why", s.Why)
-	r.post(func() {
-		r.mu.Lock()
-		notify := q.notify
-		r.mu.Unlock()
-		if notify != nil {
-			notify(s, nil)
-		}
-	})
-}
-
-// count keeps account of a distribution by percentage.
-func (r *Router) count(key, target string) {
+// share keeps account of a distribution by percentage.
+func (r *Router) share(q *request, i int) {
+	key := q.shareKey()
 	if r.shares[key] == nil {
 		if len(r.shares) >= maxShares {
 			clear(r.shares) // the distributions begin again
 		}
-		r.shares[key] = map[string]float64{}
+		r.shares[key] = map[poolKey]float64{}
 	}
-	r.shares[key][target]++
+	r.shares[key][q.pools[i].key]++
+}
+
+// choose keeps a resource for a request and tells it.
+func (r *Router) choose(q *request, i int, res *resource, why Reason) {
+	now := r.clock.Now()
+	t := q.Targets[i]
+	why.Order, why.Statistic, why.Name, why.Target = q.Order, q.Statistic, res.name(), t.String()
+	s := Selection{
+		Target: t, Queue: q.Queue, DN: res.dn, Switch: res.sw, Resource: t.Type, Workbin: t.Workbin,
+		Waited: now.Sub(q.since), Reserved: r.opts.Reservation,
+	}
+	if q.Reserve > 0 {
+		s.Reserved = q.Reserve
+	}
+	switch {
+	case res.agent != nil:
+		s.DN, s.Agent, s.Place, s.Resource = q.number(res), res.agent.ID, res.place, TypeAgent
+		why.ReadyFor = readyFor(now, q.media.since[res.slot])
+	case t.Workbin != "":
+		s.DN, s.Switch = "", ""
+		switch t.Type {
+		case TypeAgent:
+			s.Agent = t.Name
+		case TypePlace:
+			s.Place = t.Name
+		}
+	}
+	s.Why = why
+	if q.Order == OrderPercentage {
+		r.share(q, i)
+	}
+	if decided := r.opts.Decided; decided != nil {
+		e := r.explain(q, why.Trigger, i, res, nil)
+		r.post(func() { decided(e) })
+	}
+	r.hold(q, res)
+	q.queue.chose(now)
+	wait := now.Sub(q.since)
+	within := wait <= r.objective(q.queue)
+	r.countWait(&q.queue.counters, wait, within)
+	r.countWait(&r.totals, wait, within)
+	r.leave(q)
+	r.timer(q, s.Reserved, r.drop)
+	r.opts.Logger.Debug("target chosen", "request", q.id, "interaction", q.Interaction, "queue", q.Queue,
+		"dn", res.dn, "waited", s.Waited, "why", why)
+	q.round++
+	round := q.round
+	r.post(func() {
+		r.mu.Lock()
+		current := q.state == reserved && q.round == round
+		q.told = q.told || current
+		r.mu.Unlock()
+		if current {
+			q.notify(s, nil)
+		}
+	})
+}
+
+// hold keeps a resource for a request, which still is among those that wait.
+func (r *Router) hold(q *request, res *resource) {
+	q.state, q.chosen, q.told = reserved, res, false
+	r.reserved++
+	switch {
+	case res.shared:
+	case res.agent == nil, q.media.any, q.media.name == Voice:
+		q.line = res.line
+		q.line.holders = append(q.line.holders, q)
+		for _, u := range q.line.users {
+			r.update(u)
+		}
+	default:
+		res.held = append(res.held, q)
+		r.update(res)
+	}
+}
+
+// unhold gives back what is kept for a request, and returns what is free then.
+// The caller has to offer it.
+func (r *Router) unhold(q *request) []*resource {
+	res := q.chosen
+	r.reserved--
+	q.chosen = nil
+	gone := func(x *request) bool { return x == q }
+	switch l := q.line; {
+	case l != nil:
+		q.line = nil
+		l.holders = slices.DeleteFunc(l.holders, gone)
+		for _, u := range l.users {
+			r.update(u)
+		}
+		r.forgetLine(l)
+		return slices.Clone(l.users)
+	case res.agent != nil:
+		res.held = slices.DeleteFunc(res.held, gone)
+		if r.agents[res.agent.ID] != res {
+			return nil // he is gone
+		}
+		r.update(res)
+	}
+	return []*resource{res}
+}
+
+// lose ends reservations of an agent who is gone. Requests that have not been
+// told wait again.
+func (r *Router) lose(all []*request) {
+	for _, q := range all {
+		if q.state != reserved {
+			continue
+		}
+		told := q.told
+		free := r.unhold(q)
+		q.state = lost
+		if !told {
+			r.stop(q)
+			r.begin(q, Returned)
+		}
+		r.offer(free...)
+	}
 }

@@ -24,6 +24,10 @@ const (
 	TypeRoutePoint    TargetType = "RP"
 	TypeLabel         TargetType = "DL" // a destination label
 	TypeQueueGroup    TargetType = "GQ"
+
+	// TypeActivity is a workforce activity. It has no letters: target strings
+	// cannot name one.
+	TypeActivity TargetType = "activity"
 )
 
 // typeNames are the types by the names that strategies use.
@@ -31,6 +35,7 @@ var typeNames = map[string]TargetType{
 	"agent": TypeAgent, "place": TypePlace, "agentgroup": TypeAgentGroup, "placegroup": TypePlaceGroup,
 	"queue": TypeQueue, "dn": TypeDN, "skill": TypeAgentGroup, "campaign": TypeCampaign,
 	"campaigngroup": TypeCampaignGroup, "routepoint": TypeRoutePoint, "label": TypeLabel, "queuegroup": TypeQueueGroup,
+	"activity": TypeActivity,
 }
 
 // ParseTargetType reads the letters of a type or its name: "GA" or
@@ -57,8 +62,12 @@ type Target struct {
 	// Skill selects agents by their skills; Type is then TypeAgentGroup.
 	Skill *Expression
 
-	// Weight is for OrderPercentage; 0 counts as 1.
+	// Weight is for OrderPercentage, 0 to 1,000,000; 0 counts as 1.
 	Weight int
+
+	// Workbin, when there is one, makes that workbin of the agent, the place or
+	// the group the target, whatever they do.
+	Workbin string
 
 	// Threshold, when there is one, has to be true for the target to be used. Its
 	// names are statistics of the target; sdata(target, statistic) asks for one of another.
@@ -92,9 +101,28 @@ func (t *Target) String() string {
 // maxTargets bounds a list of targets.
 const maxTargets = 1000
 
-// ParseThreshold reads the condition of a threshold. The error is a
-// *SyntaxError.
-func ParseThreshold(text string) (*Expression, error) { return parseExpression(text, true) }
+const maxWeight = 1_000_000
+
+// check reports what makes a target unusable.
+func (t *Target) check() string {
+	known := t.Type == TypeActivity
+	for _, typ := range typeNames {
+		known = known || typ == t.Type
+	}
+	switch {
+	case !known:
+		return fmt.Sprintf("there are no targets of type %.40q", string(t.Type))
+	case t.Skill != nil && t.Type != TypeAgentGroup:
+		return "a target by skill whose type is not GA"
+	case t.Skill == nil && t.Name == "":
+		return "the name is missing"
+	case t.Weight < 0 || t.Weight > maxWeight:
+		return fmt.Sprintf("the weight %d is not from 0 to %d", t.Weight, maxWeight)
+	case t.Workbin != "" && (t.Skill != nil || !hasAgents(t.Type)):
+		return "only agents, places and their groups have workbins"
+	}
+	return ""
+}
 
 // ParseTargets reads a list of targets, separated by commas:
 //
@@ -185,7 +213,7 @@ func (t *Target) parse(text string, from, to int) (at int, problem string) {
 			t.Threshold = threshold
 		} else {
 			weight, err := strconv.Atoi(strings.TrimSpace(inside))
-			if err != nil || weight < 0 || weight > 1_000_000 {
+			if err != nil || weight < 0 || weight > maxWeight {
 				return from + 1, "a weight that is no integer from 0 to 1000000"
 			}
 			t.Weight = weight

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,37 +23,48 @@ type call struct {
 	digits    string // collected so far by the last treatment
 	data      telephony.KVList
 
-	outside bool   // somebody outside takes part, at the number ani
-	legs    []*leg // in the order in which they joined
-	at      string // the routing point where it waits; empty for none
-	from    string // the routing point that it came through last; empty for none
-	origin  string // the extension that dialled; empty: the outside
-	parent  *call  // of a consult call: the one on hold
-	gone    bool
+	outside   bool          // somebody outside takes part, at the number ani
+	legs      []*leg        // in the order in which they joined
+	at        string        // the routing point or ACD queue where it waits; empty for none
+	from      string        // the one that it came through last; empty for none
+	since     time.Time     // when it came to the ACD queue from
+	origin    string        // the extension that dialled; empty: the outside
+	parent    *call         // of a consult call: the one on hold
+	consults  []*call       // of which it is the parent
+	treated   bool          // a treatment is playing
+	waits     time.Duration // the caller's patience
+	calling   *Outside      // who is being dialled
+	campaign  string        // of a predictive call: where it goes when it is answered
+	defaultTo string        // where default routing takes it, before RoutePoint.Default
+	gone      bool
+
+	keys  func(*telephony.RequestApplyTreatment) Keying // of the caller
+	again func()                                        // has the caller call back; nil: he does not
 
 	// Timers; nil when they do not run.
 	patience func() bool // of the caller
-	routing  func() bool // of the routing point
+	routing  func() bool // of the routing point, or the ACD queue
 	ending   func() bool // of the treatment
 }
 
-// after runs f later, unless the call is gone by then.
-func (k *call) after(d time.Duration, f func()) (stop func() bool) {
-	s := k.sw
-	return s.clock.AfterFunc(d, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if !k.gone {
-			f()
-		}
-	})
+func (s *Switch) newCall(typ telephony.CallType, ani, dnis string, data telephony.KVList) *call {
+	k := &call{
+		sw: s, conn: s.nextConn, number: s.nextCall, typ: typ, ani: ani, dnis: dnis, data: data.Clone(),
+		uuid: telephony.CallUUID(fmt.Sprintf("%016X%016X", uint64(s.nextConn), s.nextCall)),
+	}
+	s.nextConn++
+	s.nextCall++
+	s.calls[k.conn] = k
+	return k
 }
 
-// timer is after for a timer kept in *at: f runs only while it is still the
+// timer runs f later, with the switch locked, for a timer kept in *at: only while it is still the
 // timer set there, so that one that was stopped too late does nothing.
-func (k *call) timer(at *func() bool, d time.Duration, f func()) {
+func (s *Switch) timer(at *func() bool, d time.Duration, f func()) {
 	cancelled := false
-	stop := k.after(d, func() {
+	stop := s.clock.AfterFunc(d, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		if !cancelled {
 			*at = nil
 			f()
@@ -63,6 +75,8 @@ func (k *call) timer(at *func() bool, d time.Duration, f func()) {
 		return stop()
 	}
 }
+
+func (k *call) timer(at *func() bool, d time.Duration, f func()) { k.sw.timer(at, d, f) }
 
 func halt(at *func() bool) {
 	if *at != nil {
@@ -85,6 +99,9 @@ func (k *call) about(dn string) telephony.CallAttributes {
 		a.ThisDNRole, a.ThisQueue = telephony.DNRoleOrigination, ""
 	}
 	a.OtherDN, a.OtherDNRole = k.other(dn)
+	if k.sw.queues[dn] != nil {
+		a.ThisQueue = dn
+	}
 	if k.sw.points[dn] != nil {
 		a.ThisQueue = dn
 		a.CollectedDigits = k.digits
@@ -93,7 +110,7 @@ func (k *call) about(dn string) telephony.CallAttributes {
 		}
 	}
 	if e := k.sw.exts[dn]; e != nil {
-		a.AgentID = e.AgentID
+		a.AgentID = e.agentID()
 	}
 	return a
 }
@@ -101,10 +118,12 @@ func (k *call) about(dn string) telephony.CallAttributes {
 // other returns the other side of the call as a DN sees it: the first of those
 // that take part.
 func (k *call) other(dn string) (string, telephony.DNRole) {
-	if k.outside {
-		if k.ani == "" {
-			return "", telephony.DNRoleUnknown
-		}
+	switch {
+	case k.typ == telephony.CallTypeOutbound && (k.outside || k.calling != nil):
+		return k.dnis, telephony.DNRoleDestination
+	case k.outside && k.ani == "":
+		return "", telephony.DNRoleUnknown
+	case k.outside:
 		return k.ani, telephony.DNRoleOrigination
 	}
 	for _, l := range k.legs {
@@ -124,17 +143,35 @@ func (k *call) other(dn string) (string, telephony.DNRole) {
 
 // goTo takes the call to a DN that has been checked.
 func (k *call) goTo(dn string) {
-	if e := k.sw.exts[dn]; e != nil {
-		k.ring(dn, e)
+	s := k.sw
+	if e := s.exts[dn]; e != nil {
+		k.ring(e)
+	} else if q := s.queues[dn]; q != nil {
+		k.queue(q)
 	} else {
 		k.arrive(dn)
 	}
+	k.wait()
+}
+
+// wait has the caller's patience run while nobody talks to him.
+func (k *call) wait() {
+	if !k.outside || k.gone || k.waits <= 0 || k.patience != nil {
+		return
+	}
+	for _, l := range k.legs {
+		if l.state != ringing && l.state != dialing {
+			return
+		}
+	}
+	k.timer(&k.patience, k.waits, k.hangUp)
 }
 
 // arrive puts the call at a routing point.
 func (k *call) arrive(dn string) {
 	s, p := k.sw, k.sw.points[dn]
 	k.at, k.from, k.digits = dn, dn, ""
+	p.waiting = append(p.waiting, k)
 	s.announce(&telephony.EventQueued{EventHeader: s.header(0), CallAttributes: k.about(dn)})
 	s.announce(&telephony.EventRouteRequest{EventHeader: s.header(0), CallAttributes: k.about(dn)})
 	if p.Timeout > 0 {
@@ -142,94 +179,79 @@ func (k *call) arrive(dn string) {
 	}
 }
 
-// destination tells whether the switch can take a call to a DN.
-func (s *Switch) destination(dn string) *refusal {
-	e := s.exts[dn]
-	switch {
-	case e == nil && s.points[dn] == nil:
-		return &refusal{CodeUnknownDN, "no such DN " + dn}
-	case e != nil && len(e.legs) > 0:
-		return &refusal{CodeBusy, "DN " + dn + " is busy"}
+// leaveQueue takes the call out of the queue or routing point where it waits.
+func (k *call) leaveQueue() {
+	same := func(x *call) bool { return x == k }
+	if p := k.sw.points[k.at]; p != nil {
+		p.waiting = slices.DeleteFunc(p.waiting, same)
 	}
+	if q := k.sw.queues[k.at]; q != nil {
+		q.waiting = slices.DeleteFunc(q.waiting, same)
+	}
+	k.at, k.treated = "", false
+	halt(&k.routing)
+	halt(&k.ending)
+}
+
+// routeAsked carries out RequestRouteCall.
+func (k *call) routeAsked(r *telephony.RequestRouteCall, by *conn, ref int) *refusal {
+	switch {
+	case r.RouteType == telephony.RouteTypeCallDisconnect || r.RouteType == telephony.RouteTypeReject:
+		k.route("", r.RouteType, by, ref, r.Reasons)
+		return nil
+	case r.Destination == "":
+		k.routeByDefault(by, ref)
+		return nil
+	case r.Location != "" && r.Location != k.sw.name:
+		return &refusal{CodeUnknownLocation, "no such location " + r.Location}
+	}
+	if no := k.sw.destination(r.Destination); no != nil {
+		return no
+	}
+	if r.RouteType == telephony.RouteTypeOverwriteDNIS && r.DNIS != "" {
+		k.dnis = r.DNIS
+	}
+	k.route(r.Destination, r.RouteType, by, ref, r.Reasons)
 	return nil
 }
 
-// route carries out RequestRouteCall, or the switch's own routing when ref is 0,
-// and returns the EventRouteUsed. The destination has been checked; an empty one
-// releases the call.
-func (k *call) route(dest string, by *Link, ref int, reasons telephony.KVList) telephony.Event {
+// route takes the call from its routing point, for a client or, when by is nil, by the
+// switch's own will, to a destination that has been checked; an empty one releases it.
+func (k *call) route(dest string, how telephony.RouteType, by *conn, ref int, reasons telephony.KVList) {
 	s, rp := k.sw, k.at
-	halt(&k.routing)
-	halt(&k.ending)
 	a := k.about(rp)
 	a.Reasons = reasons
 	if dest != "" {
 		a.ThirdPartyDN, a.ThirdPartyRole = dest, telephony.DNRoleDestination
 	}
-	used := &telephony.EventRouteUsed{EventHeader: s.header(0), CallAttributes: a}
-	confirmed := s.confirm(used, by, ref)
+	s.confirm(&telephony.EventRouteUsed{EventHeader: s.header(0), CallAttributes: a, RouteType: how}, by, ref)
 	if dest == "" {
 		s.announce(&telephony.EventReleased{EventHeader: s.header(0), CallAttributes: k.about(rp)})
-		k.at = ""
+		k.leaveQueue()
 		k.end()
-		return confirmed
+		return
 	}
 	s.announce(&telephony.EventDiverted{EventHeader: s.header(0), CallAttributes: a})
-	k.at = ""
+	k.leaveQueue()
 	k.goTo(dest)
-	return confirmed
 }
 
 // routeByDefault does what the switch does when nobody tells it where to go.
-func (k *call) routeByDefault(by *Link, ref int) telephony.Event {
-	dest := k.sw.points[k.at].Default
+func (k *call) routeByDefault(by *conn, ref int) {
+	dest := k.defaultTo
+	if dest == "" {
+		dest = k.sw.points[k.at].Default
+	}
 	if dest == k.at || k.sw.destination(dest) != nil {
 		dest = ""
 	}
-	return k.route(dest, by, ref, nil)
-}
-
-// hangUp is the end of the call for the one who began it.
-func (k *call) hangUp() {
-	s := k.sw
-	if !k.outside {
-		if l := k.leg(k.origin); l != nil {
-			l.leave(telephony.CallStateOk, nil, 0)
-			k.settle(l.dn)
-		}
-		return
-	}
-	l := k.ringing()
-	switch {
-	case l != nil && len(k.legs) == 1:
-		s.announce(&telephony.EventAbandoned{EventHeader: s.header(0), CallAttributes: k.about(l.dn)})
-		l.remove()
-		k.end()
-	case k.at != "" && len(k.legs) == 0:
-		s.announce(&telephony.EventAbandoned{EventHeader: s.header(0), CallAttributes: k.about(k.at)})
-		k.at = ""
-		k.end()
-	case k.parties() < 3:
-		k.end()
-	default:
-		k.outside = false
-		k.settle(k.ani)
-	}
-}
-
-// releaseAgent is the agent's end of the call; at a routing point there is none.
-func (k *call) releaseAgent() {
-	if len(k.legs) > 0 {
-		l := k.legs[len(k.legs)-1]
-		l.leave(telephony.CallStateOk, nil, 0)
-		k.settle(l.dn)
-	}
+	k.route(dest, telephony.RouteTypeDefault, by, ref, nil)
 }
 
 // settle goes on after somebody has left: with the others, or not at all.
 func (k *call) settle(left string) {
 	s := k.sw
-	if k.parties() < 2 {
+	if !k.alive() {
 		k.end()
 		return
 	}
@@ -238,12 +260,20 @@ func (k *call) settle(left string) {
 		a.OtherDN, a.OtherDNRole = left, telephony.DNRoleDeletedParty
 		s.announce(&telephony.EventPartyDeleted{EventHeader: s.header(0), CallAttributes: a})
 	}
+	k.wait()
+}
+
+// alive reports whether the call goes on: two parties, one of whom does not just ring.
+func (k *call) alive() bool {
+	calls := k.outside || k.calling != nil ||
+		slices.ContainsFunc(k.legs, func(l *leg) bool { return l.state != ringing })
+	return calls && k.parties() > 1
 }
 
 // parties counts who takes part.
 func (k *call) parties() int {
 	n := len(k.legs)
-	if k.outside {
+	if k.outside || k.calling != nil {
 		n++
 	}
 	if k.at != "" {
@@ -260,6 +290,7 @@ func (k *call) end() {
 	}
 	if k.at != "" {
 		s.announce(&telephony.EventAbandoned{EventHeader: s.header(0), CallAttributes: k.about(k.at)})
+		k.leaveQueue()
 	}
 	k.stop()
 	delete(s.calls, k.conn)
@@ -291,34 +322,9 @@ func (k *call) ringing() *leg {
 	return k.legs[i]
 }
 
-// treat carries out RequestApplyTreatment.
-func (k *call) treat(r *telephony.RequestApplyTreatment, by *Link, ref int) (telephony.Event, *refusal) {
-	s := k.sw
-	t := s.treat(r)
-	a := k.about(k.at)
-	a.Reasons = r.Reasons
-	if t.Refuse != "" {
-		no := &telephony.EventTreatmentNotApplied{EventHeader: s.header(ref), CallAttributes: a,
-			TreatmentType: r.TreatmentType, ErrorCode: CodeTreatment, ErrorMessage: t.Refuse}
-		s.post(by, no)
-		return no, &refusal{CodeTreatment, t.Refuse}
-	}
-	halt(&k.ending)
-	done := s.confirm(&telephony.EventTreatmentApplied{EventHeader: s.header(0), CallAttributes: a,
-		TreatmentType: r.TreatmentType}, by, ref)
-	if t.Duration >= 0 {
-		k.timer(&k.ending, t.Duration, func() {
-			k.digits = t.Digits
-			s.announce(&telephony.EventTreatmentEnd{EventHeader: s.header(0), CallAttributes: k.about(k.at),
-				TreatmentType: r.TreatmentType})
-		})
-	}
-	return done, nil
-}
-
 // attach changes the user data. Messages already sent keep the old list. Everybody in
 // the call is told, dn first.
-func (k *call) attach(dn string, by *Link, ref int, change func(*telephony.KVList)) telephony.Event {
+func (k *call) attach(dn string, by *conn, ref int, change func(*telephony.KVList)) {
 	s := k.sw
 	data := k.data.Clone()
 	change(&data)
@@ -328,7 +334,7 @@ func (k *call) attach(dn string, by *Link, ref int, change func(*telephony.KVLis
 		a.ThirdPartyDN = dn
 		return &telephony.EventAttachedDataChanged{EventHeader: s.header(0), CallAttributes: a}
 	}
-	done := s.confirm(event(dn), by, ref)
+	s.confirm(event(dn), by, ref)
 	if k.at != "" && k.at != dn {
 		s.announce(event(k.at))
 	}
@@ -337,5 +343,4 @@ func (k *call) attach(dn string, by *Link, ref int, change func(*telephony.KVLis
 			s.announce(event(l.dn))
 		}
 	}
-	return done
 }

@@ -41,10 +41,11 @@ type InteractionQueue struct {
 	View string
 }
 
-// InteractionAgent is an agent, or a place, to whom interactions are delivered.
+// InteractionAgent is an agent, or a place, to whom interactions are delivered. He is logged
+// in and ready for all media unless he says otherwise.
 type InteractionAgent struct {
 	// AcceptAfter is the time until an interaction that is offered is accepted; a
-	// negative one: it is not.
+	// negative one: it is not, unless RequestAccept does it.
 	AcceptAfter time.Duration
 
 	// Reject refuses interactions instead, after the same time.
@@ -57,14 +58,15 @@ type InteractionAgent struct {
 	HandleTime time.Duration
 }
 
-const defaultRevokeAfter = 30 * time.Second
-
 // Errors of an InteractionServer beside those of a Switch.
 const (
 	CodeUnknownInteraction = 20 // the interaction does not exist, or not any more
 	CodeNotControlled      = 21 // it is not in the hands of strategies
 	CodeUnknownPlace       = 22 // there is no such queue, agent or place
 	CodeNotAccepted        = 23 // the agent has not accepted it
+	CodeNotReady           = 24 // the agent is logged out, or not ready for the media type
+	CodeNotParty           = 25 // the agent does not handle the interaction
+	CodeOffered            = 26 // it is being offered to somebody already, or to nobody
 )
 
 // ErrTooManyInteractions: InteractionServerOptions.MaxInteractions is reached.
@@ -81,9 +83,12 @@ type InteractionServer struct {
 
 	mu        sync.Mutex
 	queues    map[string]InteractionQueue
-	agents    map[string]InteractionAgent
+	agents    map[string]*mediaAgent
 	items     map[string]*item
+	order     uint64 // of coming to a queue or workbin
 	receivers []*interactionReceiver
+	conns     []*mediaConn // in the order in which they were opened
+	sequence  uint64       // of events
 	next      int
 	sent      []Message
 	box       []func() // on its way to the outside, in order
@@ -110,7 +115,10 @@ const (
 type item struct {
 	telephony.Interaction
 	state   itemState
-	agent   string
+	order   uint64   // of coming to where it is
+	owner   string   // of the workbin
+	parties []string // agents or places who have accepted it
+	offer   *offer   // under way; nil: none
 	content telephony.KVList
 }
 
@@ -138,7 +146,7 @@ func NewInteractionServer(opts *InteractionServerOptions) *InteractionServer {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &InteractionServer{clock: o.Clock, name: o.Name, max: o.MaxInteractions, logger: o.Logger,
-		queues: map[string]InteractionQueue{}, agents: map[string]InteractionAgent{}, items: map[string]*item{}}
+		queues: map[string]InteractionQueue{}, agents: map[string]*mediaAgent{}, items: map[string]*item{}}
 }
 
 // AddQueue adds a queue, or changes what it does with interactions from now on.
@@ -155,7 +163,11 @@ func (s *InteractionServer) AddAgent(name string, a InteractionAgent) {
 	if a.RevokeAfter <= 0 {
 		a.RevokeAfter = defaultRevokeAfter
 	}
-	s.agents[name] = a
+	if known := s.agents[name]; known != nil {
+		known.InteractionAgent = a
+		return
+	}
+	s.agents[name] = &mediaAgent{InteractionAgent: a, name: name, loggedIn: true, notReady: map[string]bool{}}
 }
 
 // Submit has a media server put an interaction into its Queue, and returns its
@@ -202,11 +214,17 @@ func (s *InteractionServer) add(i telephony.Interaction) (*item, error) {
 
 // enqueue puts an interaction into a queue, which may hand it to strategies.
 func (s *InteractionServer) enqueue(x *item, queue string) {
-	x.state, x.Queue, x.Workbin = inQueue, queue, ""
+	s.park(x, queue, "", "")
 	if q := s.queues[queue]; q.Strategy {
 		x.state, x.View = controlled, q.View
 		s.announce(telephony.InteractionPresent, x, "")
 	}
+}
+
+// park puts an interaction into a queue or a workbin.
+func (s *InteractionServer) park(x *item, queue, workbin, owner string) {
+	s.order++
+	x.state, x.Queue, x.Workbin, x.owner, x.order, x.parties = inQueue, queue, workbin, owner, s.order, nil
 }
 
 // Interaction returns an interaction as it is now, or false when there is none
@@ -252,6 +270,7 @@ func (s *InteractionServer) Subscribe(receive func(telephony.InteractionEvent)) 
 // announce sends an event to everybody.
 func (s *InteractionServer) announce(t telephony.InteractionEventType, x *item, party string) {
 	e := telephony.InteractionEvent{Type: t, Interaction: x.Interaction, Party: party}
+	s.tell(&telephony.EventInteraction{EventHeader: s.header(0), InteractionEvent: e})
 	to := s.receivers
 	s.put(func() {
 		s.logger.Debug("event", "message", e)
@@ -289,171 +308,4 @@ func (s *InteractionServer) deliver() {
 		return
 	}
 	s.box, s.moving = nil, false
-}
-
-// answer is the outcome of a request: an interaction, or an error.
-type answer func(x *item, err error)
-
-// Send implements telephony.InteractionServer.
-func (s *InteractionServer) Send(req telephony.InteractionRequest, outcome func(telephony.Interaction, error)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.logger.Debug("request", "message", req)
-	reply := func(x *item, err error) {
-		var now telephony.Interaction
-		if x != nil {
-			now = x.Interaction
-		}
-		s.put(func() { outcome(now, err) })
-	}
-	if err := req.Validate(); err != nil {
-		reply(nil, err)
-		return
-	}
-	if no := s.carryOut(req, reply); no != nil {
-		reply(nil, &telephony.RequestError{Request: req.Name(), Code: no.code, Message: no.message})
-	}
-}
-
-func (s *InteractionServer) carryOut(req telephony.InteractionRequest, reply answer) *refusal {
-	switch r := req.(type) {
-	case *telephony.RequestSubmit:
-		x, err := s.add(r.Interaction)
-		if err != nil {
-			return &refusal{CodeResources, err.Error()}
-		}
-		x.state, x.content = controlled, r.Content
-		reply(x, nil)
-	case *telephony.RequestPull:
-		return s.with(r.InteractionID, false, func(x *item) {
-			x.state = controlled
-			reply(x, nil)
-			s.announce(telephony.InteractionPresent, x, "")
-		})
-	case *telephony.RequestPlaceInQueue:
-		if _, ok := s.queues[r.Queue]; !ok {
-			return &refusal{CodeUnknownPlace, "no such queue " + r.Queue}
-		}
-		return s.with(r.InteractionID, true, func(x *item) {
-			x.Queue = r.Queue
-			reply(x, nil)
-			s.announce(telephony.InteractionNotControlled, x, "")
-			s.enqueue(x, r.Queue)
-		})
-	case *telephony.RequestPlaceInWorkbin:
-		return s.with(r.InteractionID, true, func(x *item) {
-			x.state, x.Workbin = inQueue, r.Workbin
-			reply(x, nil)
-			s.announce(telephony.InteractionNotControlled, x, "")
-		})
-	case *telephony.RequestDeliver:
-		return s.offer(r, reply)
-	case *telephony.RequestStopProcessing:
-		return s.with(r.InteractionID, false, func(x *item) {
-			reply(x, nil)
-			s.stop(x)
-		})
-	case *telephony.RequestChangeProperties:
-		return s.with(r.InteractionID, false, func(x *item) {
-			x.UserData = changedData(x.UserData, r)
-			reply(x, nil)
-			s.announce(telephony.InteractionChanged, x, "")
-		})
-	case *telephony.RequestSendMessage:
-		return s.with(r.InteractionID, true, func(x *item) {
-			content := r.Content
-			if content == nil {
-				content = x.content
-			}
-			s.sent = append(s.sent, Message{x.ID, content})
-			reply(x, nil)
-		})
-	default:
-		return &refusal{0, "the simulated server does not know " + req.Name()}
-	}
-	return nil
-}
-
-// with finds an interaction, which on demand has to be in the hands of strategies.
-func (s *InteractionServer) with(id string, mine bool, f func(*item)) *refusal {
-	x := s.items[id]
-	switch {
-	case x == nil:
-		return &refusal{CodeUnknownInteraction, "no such interaction " + id}
-	case mine && x.state != controlled:
-		return &refusal{CodeNotControlled, "interaction " + id + " is not in the hands of a strategy"}
-	}
-	f(x)
-	return nil
-}
-
-func (s *InteractionServer) stop(x *item) {
-	delete(s.items, x.ID)
-	s.announce(telephony.InteractionStopped, x, "")
-}
-
-// changedData returns user data after a change; lists that were handed out stay
-// as they are.
-func changedData(old telephony.KVList, r *telephony.RequestChangeProperties) telephony.KVList {
-	var data telephony.KVList
-	if !r.DeleteAll {
-		data = old.Clone()
-	}
-	for _, key := range r.Deleted {
-		data.Delete(key)
-	}
-	for _, p := range r.Changed {
-		data.Set(p.Key, p.Value)
-	}
-	return data
-}
-
-// offer carries out RequestDeliver.
-func (s *InteractionServer) offer(r *telephony.RequestDeliver, reply answer) *refusal {
-	name := r.AgentID
-	if name == "" {
-		name = r.PlaceID
-	}
-	a, ok := s.agents[name]
-	if !ok {
-		return &refusal{CodeUnknownPlace, "no such agent or place " + name}
-	}
-	return s.with(r.InteractionID, true, func(x *item) {
-		x.state, x.agent = offered, name
-		after, accepted := a.AcceptAfter, !a.Reject
-		if after < 0 || after > a.RevokeAfter {
-			after, accepted = a.RevokeAfter, false
-		}
-		s.later(x, offered, after, func() {
-			if !accepted {
-				x.state, x.agent = controlled, ""
-				reply(nil, &telephony.RequestError{Request: r.Name(), Code: CodeNotAccepted, Message: name + " has not accepted the interaction"})
-				return
-			}
-			x.state = withAgent
-			s.announce(telephony.InteractionPartyAdded, x, name)
-			reply(x, nil)
-			s.announce(telephony.InteractionNotControlled, x, "")
-			if a.HandleTime > 0 {
-				s.later(x, withAgent, a.HandleTime, func() { s.stop(x) }, func() {})
-			}
-		}, func() {
-			reply(nil, &telephony.RequestError{Request: r.Name(), Code: CodeNotControlled, Message: "interaction " + x.ID + " was taken away meanwhile"})
-		})
-	})
-}
-
-// later runs f after a time, or otherwise when the interaction is not in the same
-// hands any more.
-func (s *InteractionServer) later(x *item, state itemState, d time.Duration, f, otherwise func()) {
-	agent := x.agent
-	s.clock.AfterFunc(d, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.items[x.ID] == x && x.state == state && x.agent == agent {
-			f()
-		} else {
-			otherwise()
-		}
-	})
 }

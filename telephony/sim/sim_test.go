@@ -21,7 +21,7 @@ import (
 type bench struct {
 	*testing.T
 	sw    *sim.Switch
-	link  *sim.Link
+	link  *telephony.Client
 	begin time.Time
 	mu    sync.Mutex
 	lines []string
@@ -37,6 +37,7 @@ func scenario(t *testing.T, opts *sim.Options, rp sim.RoutePoint, agent sim.Exte
 		require.NoError(t, b.sw.AddExtension("7002", sim.Extension{AgentID: "ag2"}))
 		b.link = b.sw.Connect()
 		b.link.Subscribe(b.record)
+		b.wait(0) // it is connected
 		for _, dn := range []string{"5000", "5001", "7001", "7002"} {
 			_, err := telephony.Do(t.Context(), b.link, &telephony.RequestRegisterAddress{ThisDN: dn})
 			require.NoError(t, err)
@@ -64,6 +65,14 @@ func (b *bench) record(e telephony.Event) {
 		}
 		if c.CollectedDigits != "" {
 			line += " digits " + c.CollectedDigits
+		}
+	}
+	if a, ok := e.(interface {
+		Agent() *telephony.AgentAttributes
+	}); ok {
+		line += " " + a.Agent().ThisDN + " " + a.Agent().AgentID
+		if a.Agent().WorkMode != telephony.WorkModeUnknown {
+			line += " " + a.Agent().WorkMode.String()
 		}
 	}
 	if ref := e.Header().ReferenceID; ref != 0 {
@@ -326,6 +335,7 @@ func TestLinks(t *testing.T) {
 	scenario(t, nil, sim.RoutePoint{}, sim.Extension{}, func(t *testing.T, b *bench) {
 		var seen []string
 		second := b.sw.Connect()
+		b.wait(0)
 		cancel := second.Subscribe(func(e telephony.Event) { seen = append(seen, e.String()) })
 		_, err := telephony.Do(t.Context(), second, &telephony.RequestRegisterAddress{ThisDN: "5000"})
 		require.NoError(t, err)
@@ -364,12 +374,12 @@ func TestLinkLost(t *testing.T) {
 		_, err := telephony.Do(t.Context(), b.link, route(id, "7001"))
 		require.ErrorIs(t, err, telephony.ErrLinkDown)
 		b.sw.SetConnected(true)
-		b.expect("0s EventLinkConnected")
-		b.refused(sim.CodeUnregistered, route(id, "7001"))
-		b.do(&telephony.RequestRegisterAddress{ThisDN: "5000"})
+		b.expect("0s EventLinkConnected", "0s EventRegistered ref", "0s EventRegistered ref", "0s EventRegistered ref",
+			"0s EventRegistered ref", "0s EventQueued 5000", "0s EventRouteRequest 5000") // the link has found the call
 		b.do(route(id, "7001"))
+		b.do(&telephony.RequestUnregisterAddress{ThisDN: "7001"})
 		b.refused(sim.CodeUnregistered, &telephony.RequestUnregisterAddress{ThisDN: "7001"})
-		b.do(&telephony.RequestUnregisterAddress{ThisDN: "5000"})
+		b.refused(sim.CodeUnregistered, &telephony.RequestReleaseCall{ThisDN: "7001", ConnID: id})
 	})
 }
 
@@ -395,7 +405,7 @@ func TestRefusals(t *testing.T) {
 		require.ErrorIs(t, err, sim.ErrUnknownDN)
 		_, err = b.sw.Call("5000", sim.Caller{UserData: telephony.KVList{{}}})
 		require.Error(t, err)
-		require.ErrorContains(t, b.sw.AddExtension("5000", sim.Extension{}), "DN 5000 exists")
+		require.ErrorIs(t, b.sw.AddExtension("5000", sim.Extension{}), sim.ErrExists)
 		require.ErrorContains(t, b.sw.AddRoutePoint("", sim.RoutePoint{}), "needs a number")
 	})
 }
@@ -424,11 +434,15 @@ func TestConcurrentUse(t *testing.T) {
 	link := sw.Connect()
 	var mu sync.Mutex
 	events := map[string]int{}
+	connected := make(chan struct{})
 	link.Subscribe(func(e telephony.Event) {
 		mu.Lock()
 		defer mu.Unlock()
-		events[e.Name()]++
+		if events[e.Name()]++; e.Name() == "EventLinkConnected" {
+			close(connected)
+		}
 	})
+	<-connected
 	_, err := telephony.Do(t.Context(), link, &telephony.RequestRegisterAddress{ThisDN: "5000"})
 	require.NoError(t, err)
 	const callers, each = 8, 50

@@ -34,7 +34,7 @@ type Centre struct {
 	sw        *sim.Switch
 	mail      *sim.InteractionServer
 	router    *router.Router
-	link      *sim.Link
+	link      *telephony.Client
 	engine    *session.Engine
 	connector *fm.Connector
 	agents    map[string]Agent // by id
@@ -42,6 +42,7 @@ type Centre struct {
 	web       *web
 
 	mu      sync.Mutex
+	opened  bool // the agents are at work
 	calls   map[telephony.ConnID]*Call
 	inOrder []*Call
 }
@@ -80,7 +81,7 @@ func (c *Centre) open(strategy scxmltest.Source) error {
 	c.Run = scxmltest.NewRun(c.tb, c.clock, rec, o.MaxTimers)
 	c.sw = sim.New(&sim.Options{Clock: c.clock, Name: "Main", Treat: c.treat, Trace: c.event})
 	c.mail = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: c.clock})
-	c.router = router.New(&router.Options{Clock: c.clock})
+	c.router = router.New(&router.Options{Clock: c.clock, Decided: c.decided})
 	if err := c.furnish(); err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func (c *Centre) furnish() error {
 				return fmt.Errorf("group %q: %w", name, err)
 			}
 		}
-		if err := c.router.SetGroup(router.Group{Name: name, Agents: o.Groups[name]}); err != nil {
+		if err := c.router.SetGroup(router.Group{Name: name, Members: o.Groups[name]}); err != nil {
 			return err
 		}
 	}
@@ -140,20 +141,68 @@ func (c *Centre) hire(a Agent) error {
 	if err := c.router.SetAgent(router.Agent{ID: a.ID, DN: a.DN, Switch: "Main", Place: a.Place, Skills: a.Skills}); err != nil {
 		return err
 	}
-	if !a.Unplugged {
-		if err := c.sw.AddExtension(a.DN, sim.Extension{AgentID: a.ID, AnswerAfter: a.AnswerAfter, TalkTime: a.TalkTime}); err != nil {
+	c.mail.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: a.AnswerAfter, HandleTime: a.TalkTime})
+	if a.Unplugged {
+		return nil
+	}
+	if err := c.sw.AddExtension(a.DN, sim.Extension{AnswerAfter: a.AnswerAfter, TalkTime: a.TalkTime}); err != nil {
+		return err
+	}
+	c.dns = append(c.dns, a.DN)
+	return c.sw.AddAgent(sim.Agent{ID: a.ID, Handling: sim.Handling{AnswerAfter: a.AnswerAfter, TalkTime: a.TalkTime, AfterCallWork: a.AfterCallWork}})
+}
+
+// begin has the agents come to work, when the link tells of it.
+func (c *Centre) begin() error {
+	for _, a := range c.opts.Agents {
+		state := router.Ready
+		if a.NotReady || a.ReadyAfter > 0 {
+			state = router.NotReady
+		}
+		if err := c.become(a.ID, state); err != nil {
 			return err
 		}
-		c.dns = append(c.dns, a.DN)
+		if a.ReadyAfter > 0 {
+			c.clock.AfterFunc(a.ReadyAfter, func() { _ = c.become(a.ID, router.Ready) }) // there is nothing that could refuse it
+		}
 	}
-	c.mail.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: a.AnswerAfter, HandleTime: a.TalkTime})
-	switch {
-	case a.ReadyAfter > 0:
-		c.clock.AfterFunc(a.ReadyAfter, func() { _ = c.router.SetAgentState(a.ID, router.Ready) }) // the agent exists
-	case !a.NotReady:
-		return c.router.SetAgentState(a.ID, router.Ready)
-	}
+	c.Settle()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.opened = true
 	return nil
+}
+
+// become has an agent tell the switch what he does; its events tell the router. At the desk, where
+// other media are handled, nobody logs in: the router is told by hand.
+func (c *Centre) become(id string, s router.AgentState) error {
+	if err := c.router.SetMediaState(id, router.OtherMedia, s); err != nil {
+		return err
+	}
+	a := c.agents[id]
+	if a.Unplugged {
+		return c.router.SetMediaState(id, router.Voice, s)
+	}
+	is, err := c.sw.Agent(id)
+	switch {
+	case err != nil:
+		return err
+	case s == router.LoggedOut && is.State == sim.AgentLoggedOut:
+		return nil
+	case s == router.LoggedOut:
+		return c.sw.Logout(id)
+	case is.State == sim.AgentLoggedOut:
+		if err := c.sw.Login(id, a.DN); err != nil {
+			return err
+		}
+	}
+	switch s {
+	case router.Ready:
+		return c.sw.Ready(id)
+	case router.AfterCallWork:
+		return c.sw.NotReady(id, telephony.WorkModeAfterCallWork, nil)
+	}
+	return c.sw.NotReady(id, telephony.WorkModeUnknown, nil)
 }
 
 func (c *Centre) connect(strategy scxmltest.Source, rec *scxmltest.Recorder) error {
@@ -208,7 +257,10 @@ func (c *Centre) connect(strategy scxmltest.Source, rec *scxmltest.Recorder) err
 		return err
 	}
 	c.Settle() // the DNs are registered
-	return c.connector.Ready(context.Background())
+	if err := c.connector.Ready(context.Background()); err != nil {
+		return err
+	}
+	return c.begin()
 }
 
 // site is the configuration of the switch.
@@ -278,14 +330,15 @@ func (c *Centre) Call(caller Caller) *Call {
 	return k
 }
 
-// SetAgentState makes an agent ready, not ready and so on.
+// SetAgentState has an agent log in, be ready, not ready and so on, for calls and all other media: at
+// the switch, whose events tell the router.
 func (c *Centre) SetAgentState(id string, s router.AgentState) {
 	c.tb.Helper()
 	c.Input("agent", agentInput{id, s.String()})
 	if err := c.knownAgent(id); err != nil {
 		c.tb.Fatalf("strategytest: %v", err)
 	}
-	if err := c.router.SetAgentState(id, s); err != nil {
+	if err := c.become(id, s); err != nil {
 		c.tb.Fatalf("strategytest: %v", err)
 	}
 	c.Settle()

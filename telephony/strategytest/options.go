@@ -92,8 +92,8 @@ type Agent struct {
 	Place  string         // default "Place_" and the DN
 	Skills map[string]int // level by name
 
-	// NotReady keeps the agent from being selected, until Centre.SetAgentState or
-	// until ReadyAfter of virtual time.
+	// The agent logs in at the switch when the test begins, and is ready. NotReady keeps him from
+	// being selected, until Centre.SetAgentState or until ReadyAfter of virtual time.
 	NotReady   bool
 	ReadyAfter time.Duration
 
@@ -101,6 +101,9 @@ type Agent struct {
 	// the time until the agent hangs up; 0: never. Both count for multimedia interactions too.
 	AnswerAfter time.Duration
 	TalkTime    time.Duration
+
+	// AfterCallWork is how long the agent is not ready after a call; 0: no time.
+	AfterCallWork time.Duration
 
 	// Unplugged takes the extension off the switch: it refuses to route there.
 	Unplugged bool

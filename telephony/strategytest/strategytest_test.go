@@ -275,6 +275,50 @@ func TestAgents(t *testing.T) {
 	refused.ExpectEvent("error.interaction.redirect", map[string]any{"error": "remote"})
 }
 
+// TestAgentsAtTheSwitch has the router know what agents do from what they tell the switch.
+func TestAgentsAtTheSwitch(t *testing.T) {
+	t.Parallel()
+	strategy := chart(`  <state id="work"><onentry><queue:submit requestid="req" interactionid="id" queue="'VQ'" timeout="5"><queue:targets type="agent"><queue:target name="'ann'"/></queue:targets></queue:submit></onentry>
+    <transition event="queue.submit.done" target="end"/><transition event="error.queue.submit" target="nobody"/></state><final id="end"/><final id="nobody"/>`)
+	centre := strategytest.New(t, strategy, &strategytest.Options{
+		Agents: []strategytest.Agent{{ID: "ann", AnswerAfter: time.Second, TalkTime: time.Second, AfterCallWork: 10 * time.Second}},
+	})
+	state := func() router.AgentState {
+		s, err := centre.Router().AgentState("ann")
+		require.NoError(t, err)
+		return s
+	}
+	first := centre.Call(strategytest.Caller{})
+	centre.Advance(3 * time.Second)
+	first.ExpectAnsweredBy("ann")
+	assert.Equal(t, router.AfterCallWork, state())
+	second := centre.Call(strategytest.Caller{})
+	centre.Advance(6 * time.Second)
+	second.ExpectFinal("nobody")
+	centre.Advance(10 * time.Second)
+	assert.Equal(t, router.Ready, state())
+	require.NoError(t, centre.Switch().NotReady("ann", telephony.WorkModeAuxWork, nil))
+	centre.Settle()
+	assert.Equal(t, router.NotReady, state())
+	for _, s := range []router.AgentState{router.LoggedOut, router.LoggedOut, router.AfterCallWork, router.LoggedOut, router.Ready} {
+		centre.SetAgentState("ann", s)
+		assert.Equal(t, s, state())
+		at, err := centre.Switch().Agent("ann")
+		require.NoError(t, err)
+		assert.Equal(t, s.String(), at.State.String())
+	}
+	var told []string
+	for _, s := range centre.Recorder().Steps() {
+		if s.Who == "router" {
+			told = append(told, s.Name+": "+s.Detail)
+		}
+	}
+	assert.Equal(t, []string{
+		"VQ: ann, because the request came; ann@.A: nobody else",
+		"VQ: no target in time; ann@.A: ann after-call work",
+	}, told)
+}
+
 func TestTreat(t *testing.T) {
 	t.Parallel()
 	strategy := chart(`  <state id="work"><onentry><dialog:playsound requestid="req" interactionid="id" type="'music'"/></onentry>

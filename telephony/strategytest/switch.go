@@ -7,6 +7,7 @@ import (
 	"github.com/seed-ff723688/ors/scxml/scxmltest"
 	"github.com/seed-ff723688/ors/telephony"
 	"github.com/seed-ff723688/ors/telephony/fm"
+	"github.com/seed-ff723688/ors/telephony/router"
 	"github.com/seed-ff723688/ors/telephony/sim"
 )
 
@@ -68,7 +69,8 @@ func prompts(parameters telephony.KVList) []string {
 func (c *Centre) event(e telephony.Event) {
 	a, ok := telephony.CallOf(e)
 	if !ok {
-		return // about the link, not about a call
+		c.atAgent(e)
+		return // about an agent or the link, not about a call
 	}
 	c.mu.Lock()
 	detail := ""
@@ -82,6 +84,25 @@ func (c *Centre) event(e telephony.Event) {
 		name += " (" + a.AgentID + ")"
 	}
 	c.Recorder().Note(scxmltest.Step{Who: "switch", Kind: e.Name(), Name: name, Detail: detail})
+}
+
+// atAgent takes what agents tell the switch, once the test has begun.
+func (c *Centre) atAgent(e telephony.Event) {
+	about, ok := e.(interface {
+		Agent() *telephony.AgentAttributes
+	})
+	c.mu.Lock()
+	opened := c.opened
+	c.mu.Unlock()
+	if ok && opened {
+		a := about.Agent()
+		c.Recorder().Note(scxmltest.Step{Who: "switch", Kind: e.Name(), Name: "at " + a.ThisDN + " (" + a.AgentID + ")"})
+	}
+}
+
+// decided takes the explanations of the router.
+func (c *Centre) decided(e router.Explanation) {
+	c.Recorder().Note(scxmltest.Step{Who: "router", Kind: "decision", Name: e.Queue, Detail: e.Brief()})
 }
 
 // happened brings the call up to date and describes the event. Centre.mu is held.

@@ -18,7 +18,7 @@ import (
 const keyFunction = "[[key]]"
 
 // keyBit is its bit beside those of the system variables.
-const keyBit = 1 << 15
+const keyBit = 1 << 31
 
 // guardKey puts the call around the key of a member access.
 func guardKey(n *ast.BracketExpression) {
@@ -69,7 +69,7 @@ func (r *realm) key(name string) {
 }
 
 func (r *realm) fit(f *facts) {
-	if f.system&^r.system == 0 && f.limits&^r.limits == 0 && (r.shapes || !f.shapes) {
+	if f.system&^r.system == 0 && f.limits&^r.limits == 0 && (r.shapes || !f.shapes) && (r.hides || !f.hides) {
 		return
 	}
 	if err := r.prepare(f); err != nil {

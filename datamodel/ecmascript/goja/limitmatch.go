@@ -73,7 +73,7 @@ func (r *realm) replaceMatcher(proto *goja.Object, symbol *goja.Symbol, f func(*
 	if !ok {
 		return nil
 	}
-	native, ok := goja.AssertFunction(old)
+	search, ok := native(old)
 	if !ok {
 		return nil
 	}
@@ -82,11 +82,7 @@ func (r *realm) replaceMatcher(proto *goja.Object, symbol *goja.Symbol, f func(*
 		if e := r.expression(call.This, s, call.Argument(1)); e != nil {
 			return f(e, s, call.Argument(1))
 		}
-		v, err := native(call.This, s, call.Argument(1))
-		if err != nil {
-			panic(err)
-		}
-		return v
+		return search(goja.FunctionCall{This: call.This, Arguments: []goja.Value{s, call.Argument(1)}})
 	}).(*goja.Object)
 	for _, p := range [...]string{"name", "length"} {
 		if err := fn.DefineDataProperty(p, old.Get(p), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {

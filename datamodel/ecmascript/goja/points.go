@@ -24,7 +24,7 @@ const pauseFunction = "[[pause]]"
 const longText = 1 << 20
 
 // pauseBit is its bit beside those of the system variables.
-const pauseBit = 1 << 14
+const pauseBit = 1 << 30
 
 // definePause makes the function.
 func (r *realm) definePause() error {

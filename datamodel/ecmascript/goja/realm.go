@@ -21,9 +21,10 @@ type realm struct {
 	vm     *goja.Runtime
 	cfg    ecmascript.Config
 
-	system  uint16  // the lazy system variables that are defined
+	system  uint32  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
-	shapes  bool    // a program that has run may have made accessors and the like
+	shapes  bool    // a program that has run may have made accessors and the like,
+	hides   bool    // or other than prototypes; see facts
 	throws  goja.Value
 	hosts   *goja.Object // the prototype of errors of the host; nil before the first one
 	lexical []ecmascript.Binding
@@ -40,6 +41,9 @@ type realm struct {
 	cause  atomic.Pointer[error]  // of the interruption
 }
 
+// firstName is no name that a program can have.
+const firstName = "[[first]]"
+
 // NewRuntime makes an empty global scope.
 func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
 	r := &realm{engine: e, vm: goja.New(), cfg: cfg}
@@ -49,6 +53,14 @@ func (e *engine) NewRuntime(cfg ecmascript.Config) (ecmascript.Runtime, error) {
 	r.vm.SetTimeSource(cfg.Now)
 	r.vm.SetRandSource(cfg.Random)
 	r.vm.SetParserOptions(parser.WithDisableSourceMaps)
+	// What a program declares first would be all that the engine lists of the global
+	// object, without the built-ins that have been overwritten; this property goes before.
+	if err := r.vm.GlobalObject().DefineDataProperty(firstName, goja.Undefined(), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
+		return nil, err
+	}
+	if err := r.vm.GlobalObject().Delete(firstName); err != nil {
+		return nil, err
+	}
 	for _, name := range cfg.Scope.Names() {
 		if _, lazy := lazyBits[name]; lazy {
 			continue
@@ -112,6 +124,7 @@ func (r *realm) prepare(f *facts) error {
 		}
 	}
 	r.shapes = r.shapes || f.shapes
+	r.hides = r.hides || f.hides
 	return nil
 }
 
@@ -154,7 +167,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			v, err = goja.Undefined(), r.caught(x)
 		}
 	}()
-	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes {
+	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes || p.hides && !r.hides {
 		if err := r.prepare(&p.facts); err != nil {
 			return goja.Undefined(), err
 		}
@@ -344,7 +357,6 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 
 // GlobalNames lists what the document declared.
 func (r *realm) GlobalNames() []ecmascript.Binding {
-	_ = r.makeAll(nil) // it fails in a session that is about to fail
 	keys := r.vm.GlobalObject().Keys()
 	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
 	for _, k := range keys {
