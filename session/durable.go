@@ -45,9 +45,9 @@ type saved struct {
 	backlog  bool      // it was one of durable.backlog, and has yet to be loaded
 
 	// Guarded by session.mu.
-	tail      uint64 // number of the last entry put into the inbox
-	away      *away  // it went on without the store, and has not caught up; nil: it did not
-	awaited   uint64 // number of an entry of which it was told while it was cold
+	tail      uint64    // number of the last entry put into the inbox
+	away      *straying // it went on without the store, and has not caught up; nil: it did not
+	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
 
 	rest rest // guarded by idlers.mu
