@@ -381,4 +381,3 @@ func (s *session) take(q *queuedEvent) {
 		s.insert(q)
 	}
 }
-

@@ -129,4 +129,3 @@ func (s *session) end() (*ending, *Result) {
 	}
 	return w.ending, nil
 }
-
