@@ -1,6 +1,7 @@
 package datamodel
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )

@@ -34,9 +34,9 @@ const (
 // ErrStoreLost: the store does not answer, and the session is not in memory.
 var ErrStoreLost = errors.New("session: the store does not answer")
 
-// away is what a session that has gone on without the store knows beside its state. It
+// straying is what a session that has gone on without the store knows beside its state. It
 // is guarded by session.mu.
-type away struct {
+type straying struct {
 	absent   bool                    // the store has never had the session
 	keys     map[*queuedEvent]string // of entries that wait
 	doubtful map[string]bool         // keys of entries that the store may have; true: handled
@@ -56,16 +56,16 @@ func (d *durable) strays(s *session) bool {
 }
 
 // stray notes that the store does not have the state of s any more.
-func (s *session) stray() *away {
+func (s *session) stray() *straying {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.astray()
 }
 
 // astray is stray; s.mu is held.
-func (s *session) astray() *away {
+func (s *session) astray() *straying {
 	if s.saved.away == nil {
-		s.saved.away = &away{keys: make(map[*queuedEvent]string), doubtful: make(map[string]bool)}
+		s.saved.away = &straying{keys: make(map[*queuedEvent]string), doubtful: make(map[string]bool)}
 	}
 	return s.saved.away
 }
