@@ -131,8 +131,8 @@ type awayError struct{ err error }
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
 
-// away marks an error of try as an awayError, unless it would stay the same for ever.
-func away(err error) error {
+// markAway marks an error of try as an awayError, unless it would stay the same for ever.
+func markAway(err error) error {
 	if final(err) && !errors.Is(err, persistence.ErrClosed) {
 		return err
 	}
@@ -234,7 +234,7 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("session: storing invoked session: %w", away(err))
+		return false, fmt.Errorf("session: storing invoked session: %w", markAway(err))
 	}
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
@@ -300,7 +300,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
 		return d.acceptOffline(id, q, must, key, true)
 	case err != nil:
-		return away(err)
+		return markAway(err)
 	}
 	for {
 		if s = d.engine.sessions.getLive(id); s == nil {

@@ -197,9 +197,18 @@ func (e *Engine) wake(id string) bool {
 	if e.durable.epoch(id) == 0 || e.closed.Load() {
 		return false
 	}
+	if old, _ := e.sessions.find(id); old != nil && old.gone.Load() {
+		old.hasLeft()
+	}
 	s := newSession(e, id)
 	s.saved = &saved{}
 	return e.rouse(s)
+}
+
+// hasLeft waits until a session that is leaving memory has left.
+func (s *session) hasLeft() {
+	s.mu.Lock() // as fallAsleep has it
+	defer s.mu.Unlock()
 }
 
 func (e *Engine) rouse(s *session) bool {

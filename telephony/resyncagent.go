@@ -54,7 +54,8 @@ func AgentValue(agent, queue string, s AgentState) Value {
 // seat is what has been told of the agent at a DN.
 type seat struct {
 	agent string
-	state AgentState
+	state AgentState // AgentStateUnknown: nobody is there
+	seq   uint64     // of the last event
 }
 
 // noteAgent keeps what an event tells of an agent at a registered DN. c.mu is held.
@@ -67,7 +68,7 @@ func (c *Client) noteAgent(e Event) {
 	if c.wanted.by[a.ThisDN] == nil {
 		return
 	}
-	now := seat{agent: a.AgentID}
+	now := seat{agent: a.AgentID, seq: max(c.seats[a.ThisDN].seq, e.Header().Sequence)}
 	switch e.(type) {
 	case *EventAgentReady:
 		now.state = AgentStateReady
@@ -78,7 +79,7 @@ func (c *Client) noteAgent(e Event) {
 			now.state = AgentStateAfterCallWork
 		}
 	default:
-		delete(c.seats, a.ThisDN)
+		c.seats[a.ThisDN] = seat{seq: now.seq}
 		return
 	}
 	if now.agent == "" {
@@ -87,13 +88,14 @@ func (c *Client) noteAgent(e Event) {
 	c.seats[a.ThisDN] = now
 }
 
-// compareAgent tells what has become of the agent at a DN. c.mu is held.
-func (c *Client) compareAgent(h *connection, dn string, extensions KVList) {
+// compareAgent tells what has become of the agent at a DN, unless an event that is newer than
+// the answer has told of it. c.mu is held.
+func (c *Client) compareAgent(h *connection, dn string, answer *EventHeader, extensions KVList) {
 	agent, queue, state, ok := AgentAt(extensions)
-	if !ok {
+	was := c.seats[dn]
+	if !ok || answer.Sequence > 0 && answer.Sequence < was.seq {
 		return
 	}
-	was := c.seats[dn]
 	a := AgentAttributes{ThisDN: dn, ThisQueue: queue, AgentID: agent}
 	tell := func(e Event) {
 		c.noteAgent(e)

@@ -61,15 +61,16 @@ type storm struct {
 	clock   *session.VirtualClock
 	rand    *rand.Rand
 	c       *centre
-	desks   telephony.Link // what agents do with their telephones
-	count   map[string]int // of what happened
-	letters []string       // ids of e-mails, those that are over among them
+	desks   telephony.Link  // what agents do with their telephones
+	count   map[string]int  // of what happened
+	letters []string        // ids of e-mails, those that are over among them
+	strange map[string]bool // agents who were removed from the router and of whose login it has not heard since
 	over    bool
 }
 
 func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{T: t, clock: session.NewVirtualClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)),
-		rand: rand.New(rand.NewPCG(seed, 0)), count: map[string]int{}}
+		rand: rand.New(rand.NewPCG(seed, 0)), count: map[string]int{}, strange: map[string]bool{}}
 	ids := 0
 	s.mail = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: s.clock})
 	s.mail.AddQueue("inbox", sim.InteractionQueue{Strategy: true})
@@ -105,6 +106,13 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	})
 	require.NoError(t, err)
 	s.desks.Subscribe(s.desk)
+	s.c.link.Subscribe(func(e telephony.Event) { // after the router
+		if e, ok := e.(*telephony.EventAgentLogin); ok {
+			if _, err := s.c.router.AgentState(e.AgentID); err == nil {
+				delete(s.strange, e.AgentID)
+			}
+		}
+	})
 	s.clock.Advance(0)
 	for i, id := range s.c.agents {
 		s.mail.AddAgent(id, s.reader())
@@ -139,6 +147,7 @@ func (s *storm) run() {
 		srv.SetFate(nil)
 	}
 	s.clock.Advance(time.Minute)
+	s.agree()
 	for i, id := range s.c.agents {
 		s.mail.AddAgent(id, sim.InteractionAgent{AcceptAfter: time.Second, HandleTime: time.Minute})
 		s.restore(i)
@@ -262,13 +271,31 @@ func (s *storm) agent() {
 		_ = s.c.sw.Logout(id)
 	case 2:
 		s.note("agent removed")
-		s.c.router.RemoveAgent(id)
+		if s.c.router.RemoveAgent(id) == nil {
+			s.strange[id] = true
+		}
 		if s.rand.IntN(2) == 0 {
 			require.NoError(s, s.c.sw.RemoveAgent(id))
 			require.NoError(s, s.c.sw.AddAgent(sim.Agent{ID: id, Handle: s.c.handle}))
 		}
 	default:
 		s.restore(i)
+	}
+}
+
+// agree: the router knows of each agent what the switch knows, whatever was lost on the way.
+func (s *storm) agree() {
+	states := map[sim.AgentState]router.AgentState{sim.AgentLoggedOut: router.LoggedOut, sim.AgentNotReady: router.NotReady,
+		sim.AgentAfterCallWork: router.AfterCallWork, sim.AgentReady: router.Ready}
+	for _, id := range s.c.agents {
+		if s.strange[id] {
+			continue
+		}
+		known, err := s.c.router.AgentState(id)
+		require.NoError(s, err)
+		is, err := s.c.sw.Agent(id)
+		require.NoError(s, err)
+		assert.Equal(s, states[is.State].String(), known.String(), id)
 	}
 }
 

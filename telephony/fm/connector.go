@@ -30,7 +30,8 @@ type Applications interface {
 // the defaults.
 type Options struct {
 	// DNs are registered on the link: routing points with applications, and the
-	// places that calls are routed to. A call is followed as long as it is at one of them.
+	// places that calls are routed to, those of agents among them: what they say there reaches
+	// Targets. A call is followed as long as it is at one of them.
 	DNs []string
 
 	// Clock is the clock of the engine; default session.SystemClock. Sessions are
