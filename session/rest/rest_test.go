@@ -106,10 +106,10 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 	require.NoError(t, err)
 	so := session.Options{Parse: scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}, Loader: loader}
 	services.Install(&so)
-	s.monitor.Install(&so)
 	for _, f := range change {
 		f(&so)
 	}
+	s.monitor.Install(&so)
 	s.engine, err = session.New(&so)
 	require.NoError(t, err)
 	require.NoError(t, services.Open(s.engine))
