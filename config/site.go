@@ -107,13 +107,14 @@ func (s *Site) DN(name string) (*Switch, *DN, error) {
 }
 
 // Numbers returns the numbers of all DNs, in the order of the configuration,
-// each once: what a telephony link has to register.
+// each once: what a telephony link has to register. Interaction queues, which no switch knows, are
+// left out.
 func (s *Site) Numbers() []string {
 	var numbers []string
 	seen := map[string]bool{}
 	for _, sw := range s.Switches {
 		for _, dn := range sw.DNs {
-			if !seen[dn.Number] {
+			if !seen[dn.Number] && dn.Type != InteractionQueue {
 				seen[dn.Number] = true
 				numbers = append(numbers, dn.Number)
 			}

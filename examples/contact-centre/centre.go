@@ -46,6 +46,9 @@ type settings struct {
 	link  func(*sim.Switch) (telephony.Link, error)
 	point sim.RoutePoint // entry
 	newID func() string  // of sessions; default as session.Options
+	// interactions keeps multimedia interactions, whose queues site adds to the configuration.
+	interactions telephony.InteractionServer
+	site         func(*config.Site)
 }
 
 // centre is a contact centre: a simulated switch, a router with agents, and an engine
@@ -99,11 +102,14 @@ func newCentre(s settings) (c *centre, err error) {
 		c.agents = append(c.agents, id)
 		site.Switches[0].DNs = append(site.Switches[0].DNs, config.DN{Number: dn, Type: config.Extension})
 	}
+	if s.site != nil {
+		s.site(site)
+	}
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": s.files}})
 	if err != nil {
 		return nil, err
 	}
-	c.connector = fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: s.clock, Targets: c.router, Logger: s.logger})
+	c.connector = fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: s.clock, Targets: c.router, Interactions: s.interactions, Logger: s.logger})
 	opts := &session.Options{
 		Parse:    scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
 		Loader:   loader,
