@@ -324,6 +324,9 @@ func (h *Handler) dispatch(w *answer, r *http.Request, route *route) {
 		name = http.MethodGet
 	}
 	m, ok := route.methods[name]
+	if ok && m.waits && r.Method == http.MethodHead {
+		ok = false // nothing is sent that would show that the client has gone
+	}
 	if ok && m.id == "eventGet" && !h.opts.EventGET {
 		ok = false
 	}
@@ -414,6 +417,9 @@ func (h *Handler) identify(r *http.Request) (Identity, error) {
 	return Identity{}, all
 }
 
+// auditText is the length to which texts of a request are cut in the audit log.
+const auditText = 1000
+
 // audit writes the line of a request.
 func (h *Handler) audit(w *answer, r *http.Request, d time.Duration) {
 	status := w.status
@@ -424,9 +430,13 @@ func (h *Handler) audit(w *answer, r *http.Request, d time.Duration) {
 	if !h.opts.Audit.Enabled(r.Context(), auditLevel(status)) {
 		return
 	}
-	mask := h.opts.Masking.Text
+	mask := func(s string) string { return h.opts.Masking.Text(s[:min(len(s), auditText)]) }
+	query, err := url.QueryUnescape(r.URL.RawQuery) // so that an escape hides nothing from the rules
+	if err != nil {
+		query = "(illegal)"
+	}
 	attrs := []any{"client", w.client, "identity", mask(w.identity.Name), "roles", w.identity.Roles.String(),
-		"method", r.Method, "path", mask(r.URL.Path), "query", mask(r.URL.RawQuery), "operation", w.op, "status", status, "duration", d}
+		"method", mask(r.Method), "path", mask(r.URL.Path), "query", mask(query), "operation", w.op, "status", status, "duration", d}
 	if w.cause != nil {
 		attrs = append(attrs, "cause", mask(w.cause.Error()))
 	}

@@ -239,7 +239,8 @@ func (h *Handler) request(w *answer, r *http.Request) *problem {
 	defer cancel()
 	ended := make(chan struct{})
 	go func() {
-		if _, err := h.engine.Wait(ctx, id); err == nil {
+		_, _ = h.engine.Wait(ctx, id) // an error but that of ctx says that there is no such session any more
+		if ctx.Err() == nil {
 			close(ended)
 		}
 	}()

@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -329,6 +330,78 @@ func TestLimits(t *testing.T) {
 	s.problem(s.do(adminSecret, "POST", path, "a=1", "Content-Encoding", "gzip"), 415)
 	s.problem(s.do(adminSecret, "POST", path, "a=1", "Content-Type", "application/x-www-form-urlencoded; charset=utf-7"), 415)
 	require.Equal(t, 200, s.do(adminSecret, "POST", path, "price=1").StatusCode)
+}
+
+func TestNumberOfRequests(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	hook := rest.AuthenticatorFunc(func(r *http.Request) (rest.Identity, error) {
+		if token, _ := rest.Bearer(r); token == "slow" {
+			inside <- struct{}{}
+			<-leave
+		}
+		return rest.Identity{Name: "a", Roles: rest.Admin}, nil
+	})
+	s := newSite(t, &rest.Options{Authenticators: []rest.Authenticator{hook}, Concurrent: 1})
+	done := make(chan *reply, 1)
+	go func() { done <- s.do("slow", "GET", "/ors/help", "") }()
+	<-inside
+	s.problem(s.do("x", "GET", "/ors/help", ""), 503)
+	leave <- struct{}{}
+	require.Equal(t, 200, (<-done).StatusCode)
+
+	s = newSite(t, &rest.Options{Authenticators: []rest.Authenticator{hook}, Held: 1})
+	id := s.begin()
+	go func() { done <- s.do("x", "POST", "/scxml/session/"+id+"/request/silence", "") }()
+	for s.handlerHolds() == 0 {
+		runtime.Gosched()
+	}
+	s.problem(s.do("x", "POST", "/scxml/session/"+id+"/request/total", ""), 503)
+	require.Equal(t, 200, s.do("x", "POST", "/scxml/session/"+id+"/event/close", "").StatusCode, "a request that is held takes no place of others")
+	s.problem(<-done, 410)
+}
+
+// handlerHolds is the number of held requests, as the metrics have it.
+func (s *site) handlerHolds() (n int) {
+	_, rest, _ := strings.Cut(s.do("x", "GET", "/ors/v1/metrics", "").text, "\nors_http_held_requests ")
+	_, err := fmt.Sscan(rest, &n)
+	require.NoError(s.t, err)
+	return n
+}
+
+func TestBodyThatDoesNotCome(t *testing.T) {
+	s := newSite(t, &rest.Options{BodyTime: 20 * time.Millisecond})
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = io.WriteString(c, "POST /scxml/session/start HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "+adminSecret+
+		"\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+	require.NoError(t, err)
+	in := bufio.NewReader(c)
+	resp, err := http.ReadResponse(in, nil)
+	require.NoError(t, err)
+	require.Equal(t, 400, resp.StatusCode)
+	_, err = io.Copy(io.Discard, in)
+	require.NoError(t, err, "the connection is closed")
+	server := s.handler.Server()
+	require.NotZero(t, server.ReadHeaderTimeout)
+	require.NotZero(t, server.WriteTimeout)
+	require.NotZero(t, server.IdleTimeout)
+}
+
+func TestAuditLog(t *testing.T) {
+	masking, err := rest.NewMasking(&rest.Rules{Regex: map[string]string{"ors-regex-card": "[0-9]{16}"}})
+	require.NoError(t, err)
+	s := newSite(t, &rest.Options{Masking: masking})
+	s.do(eventSecret, "POST", "/scxml/session/none/event/a?card=%34111111111111111&b=%0alevel=INFO", "pin=1234")
+	line := s.audit.String()
+	require.Equal(t, 1, strings.Count(line, "\n"), "one line: %s", line)
+	for _, want := range []string{"level=WARN", "client=127.0.0.1", "identity=event", "roles=event", "method=POST", "operation=event", "status=404", "card=****", "not found"} {
+		require.Contains(t, line, want)
+	}
+	require.NotContains(t, line, "1111")
+	require.NotContains(t, line, "pin", "bodies are not logged")
+	require.Equal(t, 200, s.do(querySecret, "HEAD", "/ors/help", "").StatusCode)
+	require.Equal(t, 405, s.do(querySecret, "HEAD", "/ors/v1/events", "").StatusCode)
 }
 
 func TestRates(t *testing.T) {
