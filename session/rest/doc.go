@@ -86,7 +86,8 @@
 //
 // The audit log (Options.Audit) has one line for each request, with client, role,
 // method, path, status and cause. Masking rules (NewMasking) apply to it and to the
-// values in the answers of query.
+// values in the answers of query, and with Masking.Handler and Masking.Writer to the logs and
+// traces of the rest of the program.
 //
 // The loader of the engine fetches what src names. Its own allow-list bounds redirects;
 // NewSourceClient makes a client for it that connects to no private address, whatever a name

@@ -84,7 +84,7 @@ func NewMasking(rules *Rules) (*Masking, error) {
 		if err != nil {
 			return nil, fmt.Errorf("rest: section log-filter-data: option %q: %w", key, err)
 		}
-		m.keys[strings.ToLower(key)] = f
+		m.keys[lowerKey(key)] = f
 	}
 	return m, nil
 }
@@ -97,6 +97,9 @@ func sortedKeys(m map[string]string) []string {
 	slices.Sort(keys)
 	return keys
 }
+
+// lowerKey is a key as the rules know it: case does not count.
+func lowerKey(key string) string { return strings.ToLower(key) }
 
 func parseFilter(text string) (filter, error) {
 	kind, count, counted := strings.Cut(strings.ReplaceAll(text, " ", ""), ",")
@@ -159,7 +162,8 @@ func (m *Masking) Text(s string) string {
 
 // Value returns a copy of v in which the members of objects are filtered by their
 // names, and texts by the regular expressions. A filter for a key counts for all that is
-// inside; anything but a text is replaced as a whole.
+// inside; anything but a text is replaced as a whole. A number in which an expression finds
+// something becomes a text.
 func (m *Masking) Value(v datamodel.Value) datamodel.Value {
 	if m == nil {
 		return v
@@ -167,6 +171,12 @@ func (m *Masking) Value(v datamodel.Value) datamodel.Value {
 	switch v := v.(type) {
 	case string:
 		return m.Text(v)
+	case float64:
+		text := string(datamodel.EncodeJSON(v))
+		if masked := m.Text(text); masked != text {
+			return masked
+		}
+		return v
 	case datamodel.XML:
 		v.Text = m.Text(v.Text)
 		return v
@@ -189,7 +199,7 @@ func (m *Masking) Value(v datamodel.Value) datamodel.Value {
 }
 
 func (m *Masking) member(member datamodel.Member) (datamodel.Value, bool) {
-	f, ok := m.keys[strings.ToLower(member.Name)]
+	f, ok := m.keys[lowerKey(member.Name)]
 	if !ok {
 		f = m.other
 		switch member.Value.(type) {

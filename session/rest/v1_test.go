@@ -277,6 +277,7 @@ func TestMaskingRules(t *testing.T) {
 		}
 	}
 	m := newMasking(t)
+	require.Equal(t, []datamodel.Value{"****", 5.0}, m.Value([]datamodel.Value{4111111111111111.0, 5.0}))
 	require.Equal(t, "a **** <#Smith#>", m.Text("a 4111111111111111 Smith"))
 	var none *rest.Masking
 	require.Equal(t, "a", none.Text("a"))
