@@ -225,7 +225,7 @@ func (c *Client) doubt(h *connection, dn string) {
 		a := *p.last
 		a.ConnID, a.ThisDN, a.PreviousConnID, a.Cause = p.call, dn, 0, causeResync
 		c.happened(&EventPartyInfo{EventHeader: c.synthetic(h), CallAttributes: a})
-		if p.state != PartyStateRouting {
+		if p.state != PartyStateRouting && !c.caps.Has(CanQuery) { // else the next resync asks again
 			c.calls.remove(p)
 		}
 	}
@@ -243,7 +243,7 @@ func (c *Client) query(h *connection, req Request, tries int, answer func(Event)
 	part := c.beginResync()
 	h.enqueue(&request{req: req, later: true, done: func(e Event, err error) {
 		switch {
-		case part != c.resync: // the connection has been another one since
+		case part != c.resync || errors.Is(err, ErrLinkDown) || errors.Is(err, ErrClosed): // the next connection is asked
 		case errors.Is(err, ErrTimeout) && tries > 1:
 			c.query(h, req, tries-1, answer)
 		case err != nil:
