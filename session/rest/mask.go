@@ -202,8 +202,7 @@ func (m *Masking) member(member datamodel.Member) (datamodel.Value, bool) {
 	f, ok := m.keys[lowerKey(member.Name)]
 	if !ok {
 		f = m.other
-		switch member.Value.(type) {
-		case []datamodel.Value, *datamodel.Object:
+		if _, isObject := member.Value.(*datamodel.Object); isObject {
 			f = filter{kind: "copy"} // the default counts for what is inside
 		}
 	}

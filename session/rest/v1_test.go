@@ -277,6 +277,11 @@ func TestMaskingRules(t *testing.T) {
 		}
 	}
 	m := newMasking(t)
+	all, err := rest.NewMasking(&rest.Rules{Filter: map[string]string{"default-filter-type": "hide"}, FilterData: map[string]string{"id": "copy"}})
+	require.NoError(t, err)
+	nested := datamodel.NewObject(datamodel.Member{Name: "a", Value: []datamodel.Value{"x"}}, datamodel.Member{Name: "id", Value: []datamodel.Value{"7"}})
+	v := all.Value(datamodel.NewObject(datamodel.Member{Name: "o", Value: nested}))
+	require.Equal(t, `{"o":{"a":"****","id":["7"]}}`, string(datamodel.EncodeJSON(v)))
 	require.Equal(t, []datamodel.Value{"****", 5.0}, m.Value([]datamodel.Value{4111111111111111.0, 5.0}))
 	require.Equal(t, "a **** <#Smith#>", m.Text("a 4111111111111111 Smith"))
 	var none *rest.Masking
