@@ -73,13 +73,12 @@ func newCentre(s settings) (c *centre, err error) {
 	}
 	c = &centre{sw: sim.New(&sim.Options{Clock: s.clock, Name: "Main", Trace: s.trace, NoAnswer: sim.NoAnswerNotReady})}
 	c.router = router.New(&router.Options{Clock: s.clock, Decided: s.decided})
-	site := &config.Site{
-		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{{Number: entry, Type: config.RoutingPoint,
-			Annex: config.Annex{"Orchestration": {"application": "script:Strategy"}}}}}},
-		Scripts: []config.Script{{Name: "Strategy", Annex: config.Annex{
-			"Application":      {"url": s.strategy},
-			"ApplicationParms": {"level": "5", "patience": "20"},
-		}}},
+	objects := &config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}},
+		DNs: []*config.DN{{Number: entry, Switch: "Main", Type: config.RoutingPoint,
+			Annex: config.Options{}.Set("Orchestration", "application", "script:Strategy")}},
+		Scripts: []*config.Script{{Name: "Strategy", Annex: config.Options{}.Set("Application", "url", s.strategy).
+			Set("ApplicationParms", "level", "5").Set("ApplicationParms", "patience", "20")}},
 	}
 	if err := c.sw.AddRoutePoint(entry, s.point); err != nil {
 		return nil, err
@@ -97,9 +96,13 @@ func newCentre(s settings) (c *centre, err error) {
 			return nil, err
 		}
 		c.agents = append(c.agents, id)
-		site.Switches[0].DNs = append(site.Switches[0].DNs, config.DN{Number: dn, Type: config.Extension})
+		objects.DNs = append(objects.DNs, &config.DN{Number: dn, Switch: "Main", Type: config.Extension})
 	}
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": s.files}})
+	if err != nil {
+		return nil, err
+	}
+	site, err := config.NewSite(objects, nil)
 	if err != nil {
 		return nil, err
 	}
