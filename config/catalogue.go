@@ -72,44 +72,48 @@ type Spec struct {
 // Catalogue returns the descriptions of all options, section by section.
 func Catalogue() []Spec { return slices.Clone(catalogue) }
 
-type specKey struct {
-	where         Where
-	section, name string
+type sectionKey struct {
+	where Where
+	name  string
 }
 
-// specs finds a description by its full name.
-var specs = func() map[specKey]*Spec {
-	m := make(map[specKey]*Spec, len(catalogue))
-	for i := range catalogue {
-		s := &catalogue[i]
-		m[specKey{s.Where, s.Section, s.Name}] = s
-	}
-	return m
-}()
-
-// sections has the names of the options of every section, and whether any other may
-// stand there.
+// sectionSpec has what may stand in a section.
 type sectionSpec struct {
+	specs    map[string]*Spec // by full name
 	names    []string
 	prefixes []*Spec
 }
 
-var sections = func() map[specKey]*sectionSpec {
-	m := map[specKey]*sectionSpec{}
+// sections has all sections of the catalogue.
+var sections = func() map[sectionKey]*sectionSpec {
+	m := map[sectionKey]*sectionSpec{}
 	for i := range catalogue {
 		s := &catalogue[i]
-		key := specKey{where: s.Where, section: s.Section}
+		key := sectionKey{s.Where, s.Section}
 		if m[key] == nil {
-			m[key] = &sectionSpec{}
+			m[key] = &sectionSpec{specs: map[string]*Spec{}}
 		}
 		if strings.HasSuffix(s.Name, "*") {
 			m[key].prefixes = append(m[key].prefixes, s)
 		} else {
 			m[key].names = append(m[key].names, s.Name)
+			m[key].specs[s.Name] = s
 		}
 	}
 	return m
 }()
+
+func (s *sectionSpec) find(option string) *Spec {
+	if spec := s.specs[option]; spec != nil {
+		return spec
+	}
+	for _, spec := range s.prefixes {
+		if strings.HasPrefix(option, strings.TrimSuffix(spec.Name, "*")) {
+			return spec
+		}
+	}
+	return nil
+}
 
 // FindSpec returns the description of an option; false when the catalogue does not
 // have it.
@@ -121,17 +125,8 @@ func FindSpec(where Where, section, option string) (Spec, bool) {
 }
 
 func findSpec(where Where, section, option string) *Spec {
-	if s := specs[specKey{where, section, option}]; s != nil {
-		return s
-	}
-	sec := sections[specKey{where: where, section: section}]
-	if sec == nil {
-		return nil
-	}
-	for _, s := range sec.prefixes {
-		if strings.HasPrefix(option, strings.TrimSuffix(s.Name, "*")) {
-			return s
-		}
+	if s := sections[sectionKey{where, section}]; s != nil {
+		return s.find(option)
 	}
 	return nil
 }
@@ -237,51 +232,47 @@ func (c *check) options() {
 	o := c.site.objects
 	for _, a := range o.Applications {
 		if a.Type == OrchestrationServer {
-			c.list(a, InApplication, a.Options, "")
+			c.list(a, InApplication, a.Options)
 		}
 	}
+	// Annexes have sections of other products too.
+	of := func(where Where, name string) func(Object, Options) {
+		known := sections[sectionKey{where, name}]
+		return func(o Object, annex Options) {
+			for i := range annex {
+				if annex[i].Name == name {
+					c.section(o, known, annex[i])
+				}
+			}
+		}
+	}
+	inDN, inScript, inStatistic := of(InDN, sectionOrchestration), of(InScript, sectionApplication), of(InStatistic, "orchestration")
 	for _, dn := range o.DNs {
-		c.list(dn, InDN, dn.Annex, sectionOrchestration)
+		inDN(dn, dn.Annex)
 	}
 	for _, sc := range o.Scripts {
 		if sc.Type == "" || sc.Type == EnhancedRouting {
-			c.list(sc, InScript, sc.Annex, sectionApplication)
+			inScript(sc, sc.Annex)
 		}
 	}
 	for _, t := range o.Transactions {
 		switch {
 		case t.Type == Statistic:
-			c.list(t, InStatistic, t.Annex, "orchestration")
+			inStatistic(t, t.Annex)
 		case t.Type == List && t.Name != clusterList && t.Annex.Section(clusterSection) != nil:
 			shared := slices.DeleteFunc(slices.Clone(t.Annex), func(s Section) bool { return s.Name == clusterSection })
-			c.list(t, InApplication, shared, "")
+			c.list(t, InApplication, shared)
 		}
 	}
 }
 
-// list checks a list of options, or the one section of it that is named.
-func (c *check) list(o Object, where Where, l Options, only string) {
+// list checks a list of options.
+func (c *check) list(o Object, where Where, l Options) {
 	for _, section := range l {
-		if only != "" && section.Name != only {
-			continue
-		}
-		known := sections[specKey{where: where, section: section.Name}]
-		if known == nil {
+		if known := sections[sectionKey{where, section.Name}]; known != nil {
+			c.section(o, known, section)
+		} else {
 			c.unknownSection(o, where, section)
-			continue
-		}
-		for _, option := range section.Options {
-			spec := findSpec(where, section.Name, option.Name)
-			if spec == nil {
-				c.warn(atOption(o, section.Name, option, "is not in the catalogue and has no effect%s", didYouMean(option.Name, known.names)))
-				continue
-			}
-			if problem := spec.Check(option.Value); problem != "" {
-				if option.Secret {
-					problem = "the value is not " + spec.Range()
-				}
-				c.fail(atOption(o, section.Name, option, "%s", problem))
-			}
 		}
 	}
 	if where == InApplication {
@@ -289,11 +280,28 @@ func (c *check) list(o Object, where Where, l Options, only string) {
 	}
 }
 
+// section checks the options of a section.
+func (c *check) section(o Object, known *sectionSpec, section Section) {
+	for _, option := range section.Options {
+		spec := known.find(option.Name)
+		if spec == nil {
+			c.warn(atOption(o, section.Name, option, "is not in the catalogue and has no effect%s", didYouMean(option.Name, known.names)))
+			continue
+		}
+		if problem := spec.Check(option.Value); problem != "" {
+			if option.Secret {
+				problem = "the value is not " + spec.Range()
+			}
+			c.fail(atOption(o, section.Name, option, "%s", problem))
+		}
+	}
+}
+
 func (c *check) unknownSection(o Object, where Where, section Section) {
 	var names []string
 	for key := range sections {
 		if key.where == where {
-			names = append(names, key.section)
+			names = append(names, key.name)
 		}
 	}
 	slices.Sort(names)

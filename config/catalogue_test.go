@@ -137,7 +137,7 @@ func TestEveryErrorIsTold(t *testing.T) {
 	}
 	_, err := config.NewSite(o, &config.SiteOptions{Application: "Z"})
 	for _, want := range []string{
-		"Switch Main: is there twice", `DN 1@Mian: switch: there is no Switch "Mian"; did you mean Main?`, "did you mean Extension?", "DN @Main: has no name",
+		"Switch Main: is there twice", `DN 1@Mian: switch: there is no Switch "Mian"; did you mean Main?`, "did you mean Extension?", "DN @Main: has no number, or no switch",
 		`tenants: there is no Tenant "T"`, `host: there is no Host "h"`, "cannot be its own backup", "redundancy: is WarmStandby or HotStandby",
 		"port default: 0 is not from 1 to 65535", "port default: is there twice", `there is no Application "B"`, `no port with the id "x"`, "protocol is addp",
 		"a time-out is negative", `trace "loud" is none of`, "Person 2: userName: Person 1 has the same", `there is no Skill "x"`,

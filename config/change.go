@@ -1,9 +1,6 @@
 package config
 
-import (
-	"reflect"
-	"slices"
-)
+import "reflect"
 
 // ChangeKind says what has happened to an object.
 type ChangeKind string
@@ -30,28 +27,62 @@ type Change struct {
 	Effect Effect
 }
 
-// diff lists what is different in b. Objects that are the same pointers are the same.
+// diff lists what is different in b. Objects that are the same pointers are the same;
+// most are, and in the same place.
 func diff(a, b *Site) []Change {
-	var changes []Change
-	b.objects.each(func(now Object) {
+	d := &difference{a: a, b: b}
+	o, p := a.objects, b.objects
+	differ(d, o.Tenants, p.Tenants)
+	differ(d, o.Hosts, p.Hosts)
+	differ(d, o.Applications, p.Applications)
+	differ(d, o.Switches, p.Switches)
+	differ(d, o.DNs, p.DNs)
+	differ(d, o.Scripts, p.Scripts)
+	differ(d, o.Transactions, p.Transactions)
+	differ(d, o.Persons, p.Persons)
+	differ(d, o.Places, p.Places)
+	differ(d, o.AgentGroups, p.AgentGroups)
+	differ(d, o.PlaceGroups, p.PlaceGroups)
+	differ(d, o.DNGroups, p.DNGroups)
+	differ(d, o.Skills, p.Skills)
+	differ(d, o.StatDays, p.StatDays)
+	differ(d, o.StatTables, p.StatTables)
+	differ(d, o.Enumerators, p.Enumerators)
+	differ(d, o.EnumeratorValues, p.EnumeratorValues)
+	return d.changes
+}
+
+type difference struct {
+	a, b    *Site
+	changes []Change
+}
+
+type object interface {
+	Object
+	comparable
+}
+
+func differ[T object](d *difference, before, after []T) {
+	for i, now := range after {
+		if i < len(before) && before[i] == now {
+			continue
+		}
 		id := now.ID()
-		before, ok := a.byID[id]
-		switch {
-		case !ok:
-			changes = append(changes, Change{Kind: Added, Object: id, Effect: NextInteraction})
-		case before != now:
-			changes = append(changes, compare(id, before, now)...)
+		switch old := d.a.Object(id); {
+		case old == nil:
+			d.changes = append(d.changes, Change{Kind: Added, Object: id, Effect: NextInteraction})
+		case old != Object(now):
+			d.changes = append(d.changes, compare(id, old, now)...)
 		}
-	})
-	if len(a.byID) == len(b.byID) && !slices.ContainsFunc(changes, func(c Change) bool { return c.Kind == Added }) {
-		return changes // then none can have gone
 	}
-	a.objects.each(func(before Object) {
-		if id := before.ID(); b.byID[id] == nil {
-			changes = append(changes, Change{Kind: Removed, Object: id, Effect: NextInteraction})
+	for i, old := range before {
+		if i < len(after) && after[i] == old {
+			continue
 		}
-	})
-	return changes
+		if id := old.ID(); d.b.Object(id) == nil {
+			d.changes = append(d.changes, Change{Kind: Removed, Object: id, Effect: NextInteraction})
+		}
+	}
 }
 
 // compare lists what is different in an object.

@@ -31,6 +31,14 @@ func (c *check) warn(e *Error) {
 	}
 }
 
+func (c *check) twice(o, first Object) {
+	e := at(o, "is there twice")
+	if w := first.where(); w.file != "" {
+		e.Problem = fmt.Sprintf("is there twice, first at %s:%d", w.file, w.line)
+	}
+	c.fail(e)
+}
+
 // result is the error of all that is wrong; nil for nothing.
 func (c *check) result() error {
 	if c.more > 0 {
@@ -93,14 +101,18 @@ func (c *check) references() {
 		c.refers(sw, "tenant", KindTenant, "", sw.Tenant)
 		c.refers(sw, "tServer", KindApplication, "", sw.TServer)
 	}
+	sw, dnTypes := "", DNType("").choices()
 	for _, dn := range o.DNs {
-		if c.site.switches[dn.Switch] == nil {
-			c.refers(dn, "switch", KindSwitch, "", dn.Switch)
+		if dn.Switch != sw { // most have that of the one before
+			if sw = dn.Switch; c.site.switches[sw] == nil {
+				c.refers(dn, "switch", KindSwitch, "", sw)
+				sw = ""
+			}
 		}
 		if strings.Contains(dn.Number, "@") {
 			c.fail(at(dn, `number: "@" is what separates a number from its switch`))
 		}
-		c.choice(dn, "type", string(dn.Type), DNType("").choices(), true)
+		c.choice(dn, "type", string(dn.Type), dnTypes, true)
 	}
 	for _, sc := range o.Scripts {
 		c.choice(sc, "type", string(sc.Type), ScriptType("").choices(), false)
@@ -213,14 +225,15 @@ func (c *check) strategies() {
 	for i := range clusters {
 		clusters[i] = c.site.clusters[i].Name
 	}
+	c.site.scripts = make(map[*Script]Strategy, len(c.site.objects.Scripts))
 	for _, sc := range c.site.objects.Scripts {
 		if sc.Type != "" && sc.Type != EnhancedRouting {
 			continue
 		}
-		if _, err := sc.strategy(); err != nil {
-			c.fail(err)
-		}
+		c.site.scripts[sc] = sc.strategy()
+		c.urls(sc)
 	}
+	var last struct{ tenant, value string }
 	for _, dn := range c.site.objects.DNs {
 		for _, o := range dn.Annex.Section(sectionOrchestration) {
 			cluster, forCluster := strings.CutPrefix(o.Name, optionApplication+"@")
@@ -233,10 +246,49 @@ func (c *check) strategies() {
 			if strings.TrimSpace(o.Value) == "" {
 				continue
 			}
-			// What is wrong with the script has been told of the script.
-			if _, err := c.site.attached(dn, o); err != nil && err.Object == dn.ID().String() {
-				c.fail(err)
+			tenant, errors := c.site.tenantOf(dn), len(c.errors)
+			if tenant == last.tenant && o.Value == last.value { // many have that of the one before
+				continue
 			}
+			c.attached(dn, o)
+			if last.tenant, last.value = tenant, o.Value; len(c.errors) != errors {
+				last.value = ""
+			}
+		}
+	}
+}
+
+// attached checks an option application of a DN.
+func (c *check) attached(dn *DN, o Option) {
+	name, script := scriptName(o.Value)
+	if !script {
+		st := urls(o.Value)
+		for _, u := range [...]string{st.URL, st.AlternateURL} {
+			if problem := checkURL(u); problem != "" {
+				c.fail(atOption(dn, sectionOrchestration, o, "%s", problem))
+			}
+		}
+		return
+	}
+	switch sc := c.site.Script(c.site.tenantOf(dn), name); {
+	case sc == nil:
+		c.fail(atOption(dn, sectionOrchestration, o, "there is no script object %q%s", name, c.near(KindScript, name)))
+	case sc.Type != "" && sc.Type != EnhancedRouting:
+		c.fail(atOption(dn, sectionOrchestration, o, "the script object %q has the type %s; it takes %s", name, sc.Type, EnhancedRouting))
+	case sc.Disabled:
+		c.fail(atOption(dn, sectionOrchestration, o, "the script object %q is disabled", name))
+	}
+}
+
+// urls checks the documents of a script.
+func (c *check) urls(sc *Script) {
+	if c.site.scripts[sc].URL == "" {
+		c.fail(atOption(sc, sectionApplication, Option{Name: optionURL}, "is required: the URL of the SCXML document"))
+	}
+	for _, name := range [...]string{optionURL, optionAlternateURL} {
+		o, _ := sc.Annex.Find(sectionApplication, name)
+		if problem := checkURL(strings.TrimSpace(o.Value)); problem != "" {
+			c.fail(atOption(sc, sectionApplication, o, "%s", problem))
 		}
 	}
 }

@@ -27,10 +27,12 @@ type Site struct {
 	objects  *Objects
 	opts     SiteOptions
 	byID     map[ID]Object
-	dns      map[string][]*DN // by number
+	dns      map[string]*DN   // by number: the first
+	twins    map[string][]*DN // all of a number, where there are several
 	switches map[string]*Switch
 	persons  map[string]*Person // by user name
 	tables   map[*StatTable][]specialDay
+	scripts  map[*Script]Strategy // what those of the type EnhancedRouting say
 	clusters []Cluster
 	cluster  string
 	tenant   string // the default one
@@ -74,32 +76,30 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 // index files the objects under their names.
 func (s *Site) index(c *check) {
 	o := s.objects
-	s.byID = make(map[ID]Object, 2*(len(o.DNs)+len(o.Persons))+64)
-	s.dns = make(map[string][]*DN, len(o.DNs))
+	s.byID = make(map[ID]Object, len(o.Persons)+64)
+	s.dns = make(map[string]*DN, len(o.DNs))
+	s.twins = map[string][]*DN{}
 	s.switches = make(map[string]*Switch, len(o.Switches))
 	s.persons = make(map[string]*Person, len(o.Persons))
 	s.tenantID = make(map[string]int, len(o.Tenants))
 	o.each(func(object Object) {
+		if dn, ok := object.(*DN); ok {
+			s.indexDN(c, dn)
+			return
+		}
 		id := object.ID()
-		if id.Name == "" || id.Kind == KindDN && (id.Name[0] == '@' || strings.HasSuffix(id.Name, "@")) {
+		if id.Name == "" {
 			c.fail(at(object, "has no name"))
 			return
 		}
 		if first, ok := s.byID[id]; ok {
-			e := at(object, "is there twice")
-			if w := first.where(); w.file != "" {
-				e.Problem = fmt.Sprintf("is there twice, first at %s:%d", w.file, w.line)
-			}
-			c.fail(e)
+			c.twice(object, first)
 			return
 		}
 		s.byID[id] = object
 	})
 	for _, sw := range o.Switches {
 		s.switches[sw.Name] = sw
-	}
-	for _, dn := range o.DNs {
-		s.dns[dn.Number] = append(s.dns[dn.Number], dn)
 	}
 	for _, p := range o.Persons {
 		if p.UserName != "" && s.persons[p.UserName] == nil {
@@ -111,6 +111,41 @@ func (s *Site) index(c *check) {
 			s.tenantID[t.Name] = i + 1
 		}
 	}
+}
+
+// indexDN files a DN. They have an index of their own: there are many, and most
+// numbers are there once.
+func (s *Site) indexDN(c *check, dn *DN) {
+	if dn.Number == "" || dn.Switch == "" {
+		c.fail(at(dn, "has no number, or no switch"))
+		return
+	}
+	first := s.dns[dn.Number]
+	if first == nil {
+		s.dns[dn.Number] = dn
+		return
+	}
+	if other := s.dn(dn.Number, dn.Switch); other != nil {
+		c.twice(dn, other)
+		return
+	}
+	if s.twins[dn.Number] == nil {
+		s.twins[dn.Number] = []*DN{first}
+	}
+	s.twins[dn.Number] = append(s.twins[dn.Number], dn)
+}
+
+// dn finds a DN of a switch; nil when there is none.
+func (s *Site) dn(number, switchName string) *DN {
+	if first := s.dns[number]; first != nil && first.Switch == switchName {
+		return first
+	}
+	for _, dn := range s.twins[number] {
+		if dn.Switch == switchName {
+			return dn
+		}
+	}
+	return nil
 }
 
 // Objects returns all objects, which must not be changed.
@@ -127,13 +162,23 @@ func (s *Site) Cluster() string { return s.cluster }
 func (s *Site) DefaultTenant() string { return s.tenant }
 
 // Object returns an object of any kind; nil when there is none of this ID.
-func (s *Site) Object(id ID) Object { return s.byID[id] }
+func (s *Site) Object(id ID) Object {
+	if id.Kind == KindDN {
+		if number, switchName, ok := strings.Cut(id.Name, "@"); ok && id.Tenant == "" {
+			if dn := s.dn(number, switchName); dn != nil {
+				return dn
+			}
+		}
+		return nil
+	}
+	return s.byID[id]
+}
 
 // find looks for an object of a tenant, then for one that belongs to none, then
 // for one of the default tenant.
 func find[T Object](s *Site, kind Kind, tenant, name string) (found T, ok bool) {
 	for _, t := range [...]string{tenant, "", s.tenant} {
-		if o, there := s.byID[ID{kind, t, name}]; there {
+		if o := s.Object(ID{kind, t, name}); o != nil {
 			found, ok = o.(T)
 			return found, ok
 		}
@@ -200,15 +245,11 @@ func (s *Site) PersonByUserName(name string) *Person { return s.persons[name] }
 // number that several switches have is ErrNoDN without the switch.
 func (s *Site) DN(name string) (*DN, error) {
 	number, switchName, named := strings.Cut(name, "@")
-	var found *DN
-	for _, dn := range s.dns[number] {
-		if named && dn.Switch != switchName {
-			continue
-		}
-		if found != nil {
-			return nil, fmt.Errorf("%w: %s is on the switches %s and %s; write %s@%s", ErrNoDN, name, found.Switch, dn.Switch, number, found.Switch)
-		}
-		found = dn
+	found := s.dns[number]
+	if named {
+		found = s.dn(number, switchName)
+	} else if twins := s.twins[number]; twins != nil {
+		return nil, fmt.Errorf("%w: %s is on the switches %s and %s; write %s@%s", ErrNoDN, name, twins[0].Switch, twins[1].Switch, number, twins[0].Switch)
 	}
 	if found == nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoDN, name)

@@ -50,11 +50,10 @@ func (s *Site) Resolve(dn string) (Strategy, error) {
 	if d.Disabled || strings.TrimSpace(option.Value) == "" {
 		return Strategy{}, fmt.Errorf("%w: %s", ErrNoApplication, d.ID())
 	}
-	st, wrong := s.attached(d, option)
-	if wrong != nil { // NewSite has looked already
-		return Strategy{}, wrong
+	if name, ok := scriptName(option.Value); ok {
+		return s.scripts[s.Script(s.tenantOf(d), name)], nil
 	}
-	return st, nil
+	return urls(option.Value), nil
 }
 
 // applicationOption returns the option that counts for the site's cluster: its
@@ -82,60 +81,30 @@ func (s *Site) applicationOption(d *DN) Option {
 	return plain
 }
 
-// attached reads an option application of a DN.
-func (s *Site) attached(d *DN, o Option) (Strategy, *Error) {
-	value := strings.TrimSpace(o.Value)
-	if name, ok := strings.CutPrefix(value, scriptScheme); ok {
-		name = strings.TrimSpace(name)
-		tenant := d.Tenant
-		if sw := s.switches[d.Switch]; tenant == "" && sw != nil {
-			tenant = sw.Tenant
-		}
-		script := s.Script(tenant, name)
-		switch {
-		case script == nil:
-			var known []string
-			for _, sc := range s.objects.Scripts {
-				known = append(known, sc.Name)
-			}
-			return Strategy{}, atOption(d, sectionOrchestration, o, "there is no script object %q%s", name, didYouMean(name, known))
-		case script.Type != "" && script.Type != EnhancedRouting:
-			return Strategy{}, atOption(d, sectionOrchestration, o, "the script object %q has the type %s; it takes %s", name, script.Type, EnhancedRouting)
-		case script.Disabled:
-			return Strategy{}, atOption(d, sectionOrchestration, o, "the script object %q is disabled", name)
-		}
-		return script.strategy()
-	}
-	var st Strategy
-	st.URL, st.AlternateURL, _ = strings.Cut(value, " ")
-	for _, u := range [...]string{st.URL, st.AlternateURL} {
-		if problem := checkURL(u); problem != "" {
-			return Strategy{}, atOption(d, sectionOrchestration, o, "%s", problem)
-		}
-	}
-	return st, nil
+// scriptName is the name of the script object that an option application refers to.
+func scriptName(value string) (string, bool) {
+	name, ok := strings.CutPrefix(strings.TrimSpace(value), scriptScheme)
+	return strings.TrimSpace(name), ok
 }
 
-func (sc *Script) strategy() (Strategy, *Error) {
+// urls reads an option application of one URL or two.
+func urls(value string) (st Strategy) {
+	st.URL, st.AlternateURL, _ = strings.Cut(strings.TrimSpace(value), " ")
+	return st
+}
+
+// strategy reads a script object.
+func (sc *Script) strategy() Strategy {
 	st := Strategy{Script: sc.Name}
-	var ok bool
-	if st.URL, ok = sc.Annex.Value(sectionApplication, optionURL); !ok {
-		return Strategy{}, atOption(sc, sectionApplication, Option{Name: optionURL}, "is required: the URL of the SCXML document")
-	}
+	st.URL, _ = sc.Annex.Value(sectionApplication, optionURL)
 	st.AlternateURL, _ = sc.Annex.Value(sectionApplication, optionAlternateURL)
-	for name, u := range map[string]string{optionURL: st.URL, optionAlternateURL: st.AlternateURL} {
-		if problem := checkURL(u); problem != "" {
-			option, _ := sc.Annex.Find(sectionApplication, name)
-			return Strategy{}, atOption(sc, sectionApplication, option, "%s", problem)
-		}
-	}
 	if params := sc.Annex.Section(sectionParameters); len(params) > 0 {
 		st.Params = make(map[string]string, len(params))
 		for _, o := range params {
 			st.Params[o.Name] = o.Value
 		}
 	}
-	return st, nil
+	return st
 }
 
 // checkURL says what is wrong with a URL; empty for one that is well or empty. It accepts any
