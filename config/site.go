@@ -258,12 +258,13 @@ func (s *Site) DN(name string) (*DN, error) {
 }
 
 // Numbers returns the numbers of all DNs that are not disabled, in the order of
-// the configuration, each once: what a telephony link has to register.
+// the configuration, each once: what a telephony link has to register. Interaction queues,
+// which no switch knows, are left out.
 func (s *Site) Numbers() []string {
 	numbers := make([]string, 0, len(s.dns))
 	seen := make(map[string]bool, len(s.dns))
 	for _, dn := range s.objects.DNs {
-		if !dn.Disabled && !seen[dn.Number] {
+		if !dn.Disabled && dn.Type != InteractionQueue && !seen[dn.Number] {
 			seen[dn.Number] = true
 			numbers = append(numbers, dn.Number)
 		}

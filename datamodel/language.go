@@ -80,7 +80,8 @@ type Scoper interface {
 	// Rename compiles a program anew with other names for its variables: to has
 	// the new name for an old one, or a literal for one that is only read. What
 	// the program declares with let, const and class becomes a var, so that it can
-	// be declared again. A program that has none of the names is returned as it
+	// be declared again. Text that the program itself gives to eval is treated alike
+	// when it is run. A program that has none of the names is returned as it
 	// is. The program was compiled from a Source with Statements.
 	Rename(p Program, to map[string]string) (Program, error)
 
@@ -228,7 +229,10 @@ type Model interface {
 	Snapshot(dst []byte) ([]byte, error)
 
 	// Restore replaces the data by that of a snapshot, in a Model that
-	// Language.New has just made. Damaged input is an error.
+	// Language.New has just made. The programs of the document from which the session
+	// came must have been compiled by the same Language and be in use, since a snapshot
+	// may refer to their functions (ErrProgramMissing). Damaged input is an error that
+	// matches ErrSnapshot.
 	Restore(snapshot []byte) error
 
 	// Close releases what the model holds. It may be called more than once.
@@ -285,6 +289,14 @@ var (
 
 	// ErrNotSerializable: data that no snapshot can hold.
 	ErrNotSerializable = errors.New("datamodel: value cannot be saved")
+
+	// ErrSnapshot: bytes that are no snapshot, are damaged, or were written by a
+	// newer version.
+	ErrSnapshot = errors.New("datamodel: snapshot not readable")
+
+	// ErrProgramMissing: a snapshot refers to a function of a script that the language
+	// has not compiled. It is in the chain of an *EvalError that names its path.
+	ErrProgramMissing = errors.New("datamodel: the script of a function has not been compiled")
 
 	// ErrUnsupported: the language has no such operation (the null data model
 	// has no variables).

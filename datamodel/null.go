@@ -1,6 +1,7 @@
 package datamodel
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 )
@@ -111,7 +112,7 @@ func (m *nullModel) Snapshot(dst []byte) ([]byte, error) { return dst, nil }
 
 func (m *nullModel) Restore(snapshot []byte) error {
 	if len(snapshot) != 0 {
-		return unsupported("snapshot")
+		return fmt.Errorf("%w: the null data model has no data", ErrSnapshot)
 	}
 	return nil
 }

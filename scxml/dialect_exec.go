@@ -88,7 +88,7 @@ func (p *parser) orsSend(n *xmlquery.Node) action {
 	if a.delay.given && a.delay.expr == nil {
 		d, err := ParseDelay(a.delay.literal)
 		if err != nil {
-			p.report(Warning, p.atAttr(n, delayAttr), "6.2", fmt.Sprintf("%q is no delay", a.delay.literal), `it raises error.execution; write a number and a unit, such as "'1.5s'" or "'200ms'"`)
+			p.report(Warning, p.atAttr(n, delayAttr), "6.2", fmt.Sprintf("%q is no delay", a.delay.literal), `it raises error.send.failed; write a number and a unit, such as "'1.5s'" or "'200ms'"`)
 			a.delay.expr = p.attrExpression(n, delayAttr, datamodel.ValueExpression)
 		}
 		a.literalDelay = d

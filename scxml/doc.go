@@ -89,7 +89,7 @@
 // expressions are programs whose completion value counts, and all code is sloppy mode code. Each state
 // has a scope of its own for what its scripts declare, looked up outwards, which ends when
 // the state is left; transitions run in that of their source. A variable of a state whose name occurs
-// out of its sight as well gets another name in the data model, which eval and this.x do not know; let, const
+// out of its sight as well gets another name in the data model, which new Function and this.x do not know; let, const
 // and class are var. Scripts find _data, toSource,
 // _my_prefix, __Log(text, label, level), __Raise(name, data), __GetDocumentURL, __GetDocumentBaseURL,
 // __GetDocumentType, __GetCurrentStates and __GetQueuedEvents.

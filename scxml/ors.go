@@ -98,12 +98,11 @@ func orsErrorEvent(f *Failure) string {
 		return orsIllegalData + exceptionType(err)
 	case "assign":
 		return orsIllegalAssign
-	case "log", "param", "content", "donedata", "foreach", "cancel", "raise", "send", "invoke", "finalize":
-		if isEvaluation(err) {
-			return orsIllegalValue + exceptionType(err)
-		}
 	}
-	if element == "send" {
+	switch {
+	case isEvaluation(err): // elements of modules too
+		return orsIllegalValue + exceptionType(err)
+	case element == "send":
 		return orsSendFailed
 	}
 	return name

@@ -328,3 +328,47 @@ function unused() { return new Point(); }
 		require.Equal(t, `[4,"object","4ab",1,2,"other","5ab2",3,5]`, string(datamodel.EncodeJSON(out)), "saved: %v", save)
 	}
 }
+
+// Text for eval finds the variables of the state whose script has the call, by the names
+// that the author gave them.
+func TestEvalInScopes(t *testing.T) {
+	const part = orsRoot + `>
+ <state id="_composer_entry" initial="$$_MY_PREFIX_$$.Ask">
+  <onentry><script>var App_T = {requestid: _my_prefix + '1'}, n = 0;</script></onentry>
+  <state id="Ask">
+   <onentry>
+    <script>var block = 'T'; n = eval('n + 1'); eval("n = n + 1; var App_T2 = 'own'");</script>
+    <log expr="eval('App_' + block + '.requestid') + n + typeof App_T2"/>
+    <script>__Log((function () { return eval('block + _my_prefix + App_T.requestid') })())</script>
+    <script>if (INNER) __Log((function () { var App_T = 'local'; return eval('App_T + block') })())</script>
+   </onentry>
+   <transition event="next" target="$$_MY_PREFIX_$$.End"/>
+  </state>
+  <final id="End"/>
+ </state></scxml>`
+	const main = orsRoot + `xmlns:xi="http://www.w3.org/2001/XInclude"><script>var INNER = false; function outside(s) { return eval(s) }</script>
+ <state id="A"><xi:include href="part.scxml" parse="xml" resolveid="A" xpointer="_composer_entry"/><transition event="done.state.A._composer_entry" target="B"/></state>
+ <state id="B"><xi:include href="part.scxml" parse="xml" resolveid="B" xpointer="_composer_entry"/><transition event="done.state.B._composer_entry" target="C"/></state>
+ <state id="C"><onentry><log expr="outside('typeof App_T')"/></onentry></state></scxml>`
+	for _, language := range languages() {
+		want := []string{"A12string", "TAA1", "B12string", "TBB1", "undefined"}
+		source := main
+		if language.engine == "goja" { // the eval of otto does not see what is inside functions
+			source = strings.Replace(main, "INNER = false", "INNER = true", 1)
+			want = []string{"A12string", "TAA1", "localT", "B12string", "TBB1", "localT", "undefined"}
+		}
+		doc, err := scxml.Parse(t.Context(), []byte(source), &scxml.ParseOptions{URL: "http://host/main.scxml", Languages: []datamodel.Language{language.Language},
+			Fetch: func(context.Context, string, int64) ([]byte, error) { return []byte(part), nil }})
+		require.NoError(t, err)
+		var logs []string
+		m, err := scxml.NewMachine(doc, &scxml.MachineOptions{Log: func(e scxml.LogEntry) { logs = append(logs, e.Text) }})
+		require.NoError(t, err)
+		_, err = m.Start()
+		require.NoError(t, err)
+		for range 2 {
+			_, err = m.Handle(&scxml.Event{Name: "next"})
+			require.NoError(t, err)
+		}
+		assert.Equal(t, want, logs, language.engine)
+	}
+}

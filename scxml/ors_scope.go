@@ -1,6 +1,7 @@
 package scxml
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 
@@ -17,8 +18,10 @@ import (
 // the number of the state, when x is declared by more than one state or by the
 // document too, when x belongs to the language or the system, and when x occurs
 // anywhere from where the declaration cannot be seen: there it is a variable of
-// the session. Otherwise it keeps its name. What finds variables by a text at run
-// time, eval, new Function, this.x and globalThis.x, does not know changed names.
+// the session. Otherwise it keeps its name. Text for eval is renamed when it is run,
+// in the scope of the script or expression that has the call; a name that a function
+// in there declares too is the function's. new Function, this.x and globalThis.x do
+// not know changed names.
 //
 // let, const and class are turned into var everywhere, those of the document as
 // well: scripts may be run again, and libraries may be included twice.
@@ -209,6 +212,9 @@ func (r *resolver) resolve(e *expression) {
 			to[name] = strconv.Quote(r.prefix(e.state))
 		}
 	}
+	if slices.Contains(v.Used, "eval") {
+		r.addVisible(to, v, e.state)
+	}
 	if len(to) == 0 && !v.Lexical {
 		return
 	}
@@ -219,6 +225,20 @@ func (r *resolver) resolve(e *expression) {
 		return
 	}
 	e.program = program
+}
+
+// addVisible adds the other names that text for eval may have in the scope of a state.
+func (r *resolver) addVisible(to map[string]string, v *datamodel.Variables, state int32) {
+	for _, name := range slices.Sorted(maps.Keys(r.rename)) {
+		if scope, found := r.find(name, state); found {
+			if given := r.nameOf(variable{name, scope}); given != name {
+				to[name] = given
+			}
+		}
+	}
+	if !slices.Contains(v.Assigned, prefixVariable) && len(r.scopes[prefixVariable]) == 0 {
+		to[prefixVariable] = strconv.Quote(r.prefix(state))
+	}
 }
 
 // prefix returns that of the innermost included part around a state.

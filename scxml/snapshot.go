@@ -34,7 +34,8 @@ const (
 // Snapshot appends the state of the machine to dst: configuration, history,
 // data, internal queue, invocations, id counter and the state of the modules.
 // It is taken between macrosteps. The form is binary, versioned, and the same
-// for the same state. Data that cannot be saved is an error that matches
+// for the same state. Functions of the document's scripts are saved as their places
+// in it. Data that cannot be saved is an error that matches
 // datamodel.ErrNotSerializable and names its path.
 func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 	if m.err != nil {

@@ -53,6 +53,9 @@ func (e *Engine) dispatch(s *session, effects []scxml.Effect, to []string) {
 }
 
 func (e *Engine) carryOut(s *session, x errand) {
+	if s.undone.Load() {
+		return // it stands in the outbox
+	}
 	done := true
 	switch effect := x.effect.(type) {
 	case *scxml.Send:
@@ -90,9 +93,23 @@ func (e *Engine) carryOut(s *session, x errand) {
 			e.stopByID(s, x.to, Cancelled, x.id)
 		}
 	}
-	if done {
+	if done && !s.undone.Load() {
 		s.confirm(x.id)
 	}
+}
+
+// undo deals with an effect that could not be carried out because the store was
+// away: it stays in the outbox, with those that follow, and the session is loaded again,
+// so that they are carried out then. It reports whether err is of that kind; every
+// other one is for the document.
+func (e *Engine) undo(s *session, err error) bool {
+	var gone *awayError
+	if s.saved == nil || !errors.As(err, &gone) {
+		return false
+	}
+	s.undone.Store(true)
+	e.stopSession(s, Lost)
+	return true
 }
 
 // cancelAnswer is the event that answers a <cancel> of the ORS dialect.
@@ -158,7 +175,9 @@ func (e *Engine) transmit(s *session, send *scxml.Send, x errand) (done bool) {
 		done, err = e.hand(s, send, x)
 	}
 	if err != nil {
-		e.raise(s, sendFailure(errorCommunication, send, err), x)
+		if !e.undo(s, err) {
+			e.raise(s, sendFailure(errorCommunication, send, err), x)
+		}
 		return true
 	}
 	return done
@@ -176,7 +195,7 @@ func (e *Engine) raise(s *session, f *scxml.Failure, x errand) {
 
 // report puts an event of the platform into the session's own inbox.
 func (e *Engine) report(s *session, q *queuedEvent, x errand) {
-	if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 		e.logger.Warn("event lost", "session", s.id, "event", q.event.Name, "error", err)
 	}
 }
@@ -196,7 +215,7 @@ func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand
 	}
 	switch {
 	case e.durable != nil && (t == nil || t.saved != nil):
-		return e.durable.append(to, q, must, s.key(x.id)+suffix)
+		return e.durable.append(context.Background(), to, q, must, s.key(x.id)+suffix)
 	case t == nil:
 		return ErrNotFound
 	}

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-ff723688/ors/persistence"
-	"github.com/seed-ff723688/ors/scxml"
 )
 
 // durable is the engine's side of a store. What happens, and in which order, is
@@ -27,6 +25,9 @@ type durable struct {
 	stopRenew func() bool
 	released  bool
 	backlog   []string // sessions that Recover has yet to bring back
+	dead      []string // sessions that ended while the store did not answer
+
+	lost atomic.Bool // the store does not answer
 }
 
 // saved is what a session needs beside the Machine to be stored.
@@ -42,8 +43,9 @@ type saved struct {
 	backlog  bool      // it was one of durable.backlog, and has yet to be loaded
 
 	// Guarded by session.mu.
-	tail      uint64 // number of the last entry put into the inbox
-	awaited   uint64 // number of an entry of which it was told while it was cold
+	tail      uint64    // number of the last entry put into the inbox
+	away      *straying // it went on without the store, and has not caught up; nil: it did not
+	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
 
 	rest rest // guarded by idlers.mu
@@ -53,7 +55,7 @@ type saved struct {
 // without it: storeTries times, with a pause that doubles each time. After that
 // the session is taken out of memory and loaded again after reloadPause.
 const (
-	storeTimeout = 5 * time.Second
+	storeTimeout = 15 * time.Second
 	storeTries   = 5
 	storePause   = 20 * time.Millisecond
 	reloadPause  = time.Second
@@ -84,15 +86,30 @@ func (d *durable) epoch(id string) uint64 {
 
 // try carries out an operation that may be repeated.
 func (d *durable) try(op func(ctx context.Context) error) error {
+	return d.tryFor(context.Background(), op)
+}
+
+// tryFor is try for a caller who may give up.
+func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error) error {
 	pause := storePause
 	for n := 1; ; n++ {
-		ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-		err := op(ctx)
+		once, cancel := context.WithTimeout(ctx, storeTimeout)
+		err := op(once)
 		cancel()
-		if err == nil || n == storeTries || final(err) {
+		if err == nil || final(err) || ctx.Err() != nil || d.offline() {
 			return err
 		}
-		time.Sleep(pause)
+		if n == storeTries {
+			d.fault(err)
+			return err
+		}
+		wait := time.NewTimer(pause)
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return err
+		}
 		pause *= 2
 	}
 }
@@ -108,14 +125,36 @@ func final(err error) bool {
 	return false
 }
 
+// awayError says that the store could not do what it was asked to, and may later.
+type awayError struct{ err error }
+
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
+
+// markAway marks an error of try as an awayError, unless it would stay the same for ever.
+func markAway(err error) error {
+	if final(err) && !errors.Is(err, persistence.ErrClosed) {
+		return err
+	}
+	return &awayError{err}
+}
+
 // create stores a new session.
-func (d *durable) create(s *session) error {
+func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
 		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
 	}
+	if d.offline() {
+		s.stray().absent = true
+		return nil
+	}
 	if s.doc != nil {
 		if err := d.keepDocument(s); err != nil {
+			if !final(err) && ctx.Err() == nil && d.offline() {
+				s.stray().absent = true
+				return nil
+			}
 			return fmt.Errorf("session: storing document %s: %w", s.doc.URL(), err)
 		}
 	}
@@ -125,7 +164,7 @@ func (d *durable) create(s *session) error {
 		stored.Timers = []persistence.Timer{{ID: alarmMark, At: s.saved.alarm}}
 	}
 	unknown := false
-	err := d.try(func(ctx context.Context) error {
+	err := d.tryFor(ctx, func(ctx context.Context) error {
 		err := d.store.Create(ctx, epoch, stored)
 		if unknown && errors.Is(err, persistence.ErrExists) {
 			return nil // an earlier try took effect
@@ -135,6 +174,10 @@ func (d *durable) create(s *session) error {
 	})
 	if errors.Is(err, persistence.ErrExists) {
 		return fmt.Errorf("%w: %q", ErrExists, s.id)
+	}
+	if err != nil && !final(err) && ctx.Err() == nil && d.offline() {
+		s.stray().absent = true
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("session: storing session %q: %w", s.id, err)
@@ -174,6 +217,10 @@ func (d *durable) keepDocument(s *session) error {
 // createInvoked stores a session that s has invoked and confirms the effect;
 // only then may it begin. created is false when the store had it already.
 func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, err error) {
+	if d.strays(s) {
+		c.stray().absent = true
+		return true, nil
+	}
 	rec := d.record(c)
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Create(ctx, d.epoch(c.id), &persistence.Session{ID: c.id, Snapshot: rec.append(nil)})
@@ -182,13 +229,17 @@ func (d *durable) createInvoked(s, c *session, effect EffectID) (created bool, e
 		// The answer to an earlier try was lost.
 		err = nil
 	}
+	if err != nil && !final(err) && d.offline() {
+		c.stray().absent = true
+		return true, nil
+	}
 	if err != nil {
-		return false, fmt.Errorf("session: storing invoked session: %w", err)
+		return false, fmt.Errorf("session: storing invoked session: %w", markAway(err))
 	}
 	err = d.try(func(ctx context.Context) error {
 		return d.store.Confirm(ctx, d.epoch(s.id), s.id, effect.local())
 	})
-	if err != nil {
+	if err = d.strayed(s, err); err != nil {
 		d.engine.lose(c, err)
 		return false, nil
 	}
@@ -217,7 +268,7 @@ func (d *durable) record(s *session) *record {
 }
 
 // append puts an entry into a session's stored inbox, and then into memory.
-func (d *durable) append(id string, q *queuedEvent, must bool, key string) error {
+func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
 		return ErrNotOwner
 	}
@@ -233,8 +284,11 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 			return fmt.Errorf("%w: %d events wait", ErrInboxFull, n)
 		}
 	}
+	if d.offline() || s != nil && s.saved != nil && !s.ended.Load() && d.strays(s) {
+		return d.acceptOffline(id, q, must, key, false)
+	}
 	data := appendItem(nil, q)
-	err := d.try(func(ctx context.Context) (err error) {
+	err := d.tryFor(ctx, func(ctx context.Context) (err error) {
 		q.number, err = d.store.Append(ctx, id, persistence.Event{Key: key, Data: data})
 		return err
 	})
@@ -243,8 +297,10 @@ func (d *durable) append(id string, q *queuedEvent, must bool, key string) error
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
+	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
+		return d.acceptOffline(id, q, must, key, true)
 	case err != nil:
-		return err
+		return markAway(err)
 	}
 	for {
 		if s = d.engine.sessions.getLive(id); s == nil {
@@ -292,7 +348,9 @@ func (s *session) fetch(after uint64) {
 	if err == nil {
 		err = s.acceptAll(events)
 	}
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
+	if err != nil && !final(err) && d.offline() {
+		s.stray() // they are read when it catches up
+	} else if err != nil && !errors.Is(err, persistence.ErrNotFound) {
 		d.engine.logger.Warn("inbox not read; the session is loaded again", "session", s.id, "error", err)
 		d.engine.stopSession(s, Lost)
 	}
@@ -321,230 +379,5 @@ func (s *session) take(q *queuedEvent) {
 		s.halt(q.stop)
 	} else {
 		s.insert(q)
-	}
-}
-
-// snapshotError says that a session holds what cannot be saved. Nothing has
-// been written, and trying again would not help.
-type snapshotError struct{ err error }
-
-func (e *snapshotError) Error() string { return "session: " + e.err.Error() }
-func (e *snapshotError) Unwrap() error { return e.err }
-
-// commit writes the outcome of a macrostep.
-func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err error) {
-	machine, err := s.machine.Snapshot(s.saved.revision[:0])
-	if err != nil {
-		return nil, &snapshotError{err}
-	}
-	s.saved.revision = machine
-	if s.saved.digest == (persistence.Digest{}) {
-		if err := d.keepDocument(s); err != nil {
-			return nil, err
-		}
-	}
-	c := d.newCommit(s)
-	to = d.plan(s, c, effects)
-	d.mark(s, c)
-	rec := d.record(s)
-	rec.begun, rec.machine = true, machine
-	c.Snapshot = rec.append(nil)
-	return to, d.write(s, c)
-}
-
-// mark brings the marks of a session up to date.
-func (d *durable) mark(s *session, c *persistence.Commit) {
-	var end time.Time
-	if age := d.engine.maxAge(s.doc); age > 0 {
-		end = wholeMillisecond(time.Unix(0, s.born).Add(age))
-	}
-	if !end.Equal(s.saved.alarm) {
-		setMark(c, alarmMark, !end.IsZero(), end)
-		s.saved.alarm = end
-	}
-	if stays := s.machine.Residence() == scxml.MustStay; stays != s.saved.resident {
-		setMark(c, residentMark, stays, time.Unix(0, 0))
-		s.saved.resident = stays
-	}
-}
-
-func setMark(c *persistence.Commit, mark string, set bool, at time.Time) {
-	if set {
-		c.SetTimers = append(c.SetTimers, persistence.Timer{ID: mark, At: at})
-	} else {
-		c.ClearTimers = append(c.ClearTimers, mark)
-	}
-}
-
-// wholeMillisecond rounds a time up to what a store keeps, so that nothing comes before
-// its time.
-func wholeMillisecond(t time.Time) time.Time {
-	if r := t.Truncate(time.Millisecond); !r.Equal(t) {
-		return r.Add(time.Millisecond)
-	}
-	return t
-}
-
-// commitEnd writes the last macrostep of a session.
-func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to []string, errands []errand, err error) {
-	c := d.newCommit(s)
-	to = d.plan(s, c, effects)
-	errands = d.engine.endErrands(s, len(effects), r)
-	for i := range errands {
-		c.Effects = append(c.Effects, persistence.Effect{ID: errands[i].id.local(), Data: appendErrand(nil, &errands[i])})
-	}
-	setMark(c, residentMark, true, time.Unix(0, 0)) // so that it does not stay when nobody deletes it
-	rec := d.record(s)
-	rec.ended, rec.result = true, *r
-	c.Snapshot = rec.append(nil)
-	return to, errands, d.write(s, c)
-}
-
-// fireStored is the step that takes a delayed send, whose time has come, off
-// the list of timers and puts it into the outbox.
-func (e *Engine) fireStored(s *session, t *delayedSend) {
-	d := e.durable
-	t.send.Delay = 0
-	x := errand{id: t.effect, effect: &t.send}
-	if isSCXML(t.send.Type) {
-		x.to, _ = e.resolve(s, t.send.Target) // without a target it fails when it is carried out
-	}
-	c := d.newCommit(s)
-	c.ClearTimers = []string{t.effect.local()}
-	c.Effects = []persistence.Effect{{ID: t.effect.local(), Data: appendErrand(nil, &x)}}
-	if err := d.write(s, c); err != nil {
-		e.lose(s, err)
-		return
-	}
-	e.carryOut(s, x)
-}
-
-func (d *durable) newCommit(s *session) *persistence.Commit {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &persistence.Commit{ID: s.id, Rev: s.saved.rev, Acked: s.saved.handled, Confirmed: s.saved.confirmed}
-	s.saved.confirmed = nil
-	return c
-}
-
-// plan turns effects into entries of the outbox and the list of timers, settles
-// which sessions they are about, and brings the list of invoked sessions up to
-// date.
-func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect) (to []string) {
-	e := d.engine
-	now := e.clock.Now()
-	to = make([]string, len(effects))
-	sendIDs := make(map[string][]string) // timers set here, by sendid
-	timers := e.timers.count(s)
-	for i, effect := range effects {
-		x := errand{id: EffectID{Session: s.id, Macrostep: s.step, Index: i}, effect: effect}
-		switch v := effect.(type) {
-		case *scxml.Send:
-			if v.Delay > 0 {
-				if timers++; timers <= e.opts.Timers {
-					c.SetTimers = append(c.SetTimers, persistence.Timer{ID: x.id.local(), At: wholeMillisecond(now.Add(v.Delay)), Data: appendErrand(nil, &x)})
-					sendIDs[v.ID] = append(sendIDs[v.ID], x.id.local())
-				}
-				continue
-			}
-			if isSCXML(v.Type) {
-				x.to, _ = e.resolve(s, v.Target) // without a target it fails when it is carried out
-			}
-		case *scxml.Cancel:
-			pending := e.timers.ids(s, v.SendID)
-			c.ClearTimers = append(c.ClearTimers, pending...)
-			c.SetTimers = slices.DeleteFunc(c.SetTimers, func(t persistence.Timer) bool {
-				return slices.Contains(sendIDs[v.SendID], t.ID)
-			})
-			dropped := len(pending) + len(sendIDs[v.SendID])
-			timers -= dropped
-			delete(sendIDs, v.SendID)
-			if !v.Answer {
-				continue
-			}
-			if dropped > 0 {
-				to[i] = s.id
-			}
-			x = errand{id: x.id, own: cancelAnswer(v.SendID, dropped > 0)}
-			c.Effects = append(c.Effects, persistence.Effect{ID: x.id.local(), Data: appendErrand(nil, &x)})
-			continue
-		case *scxml.Invoke:
-			if invokesSCXML(v.Type) {
-				x.to = e.opts.NewID()
-				s.addChild(v, x.to)
-			}
-		case *scxml.CancelInvoke:
-			if x.to = s.uncouple(v); x.to == "" {
-				continue
-			}
-		case *scxml.Forward:
-			s.mu.Lock()
-			x.to = s.childByInvoke(v.InvokeID, v.Serial)
-			s.mu.Unlock()
-			if x.to == "" {
-				continue
-			}
-		}
-		to[i] = x.to
-		c.Effects = append(c.Effects, persistence.Effect{ID: x.id.local(), Data: appendErrand(nil, &x)})
-	}
-	return to
-}
-
-// write carries a commit out, whatever it takes to know what came of it.
-func (d *durable) write(s *session, c *persistence.Commit) error {
-	unknown := false
-	err := d.try(func(ctx context.Context) error {
-		err := d.store.Commit(ctx, d.epoch(s.id), c)
-		var conflict *persistence.ConflictError
-		if unknown && errors.As(err, &conflict) && conflict.Current == c.Rev+1 {
-			return nil // an earlier try took effect
-		}
-		unknown = unknown || errors.Is(err, persistence.ErrOutcomeUnknown)
-		return err
-	})
-	if err != nil {
-		err = fmt.Errorf("session: storing session %q: %w", s.id, err)
-	} else {
-		s.saved.rev++
-	}
-	s.tracePersist(false, len(c.Snapshot), err)
-	return err
-}
-
-// confirm notes that an effect has been carried out.
-func (s *session) confirm(id EffectID) {
-	if s.saved == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.saved.confirmed = append(s.saved.confirmed, id.local())
-}
-
-// flush confirms effects for which no commit follows at once.
-func (d *durable) flush(s *session) {
-	s.mu.Lock()
-	ids := s.saved.confirmed
-	s.saved.confirmed = nil
-	s.mu.Unlock()
-	err := d.try(func(ctx context.Context) error { return d.store.Confirm(ctx, d.epoch(s.id), s.id, ids...) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
-		d.engine.logger.Warn("effects not confirmed; they may be repeated", "session", s.id, "effects", ids, "error", err)
-	}
-}
-
-// delete removes a session that has ended, once none of its messages is under
-// way any more.
-func (d *durable) delete(s *session) {
-	s.mu.Lock()
-	wait := s.out != nil || s.result != nil && (s.result.Reason == Lost || s.result.Reason == ShutDown)
-	s.mu.Unlock()
-	if wait {
-		return
-	}
-	err := d.try(func(ctx context.Context) error { return d.store.Delete(ctx, d.epoch(s.id), s.id) })
-	if err != nil && !errors.Is(err, persistence.ErrNotFound) {
-		d.engine.logger.Warn("ended session not removed from the store", "session", s.id, "error", err)
 	}
 }

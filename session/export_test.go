@@ -40,3 +40,9 @@ func Spoil(record []byte, kind string) ([]byte, error) {
 	}
 	return r.append(nil), nil
 }
+
+// RecordVersion is the version in which sessions are stored.
+const RecordVersion = recordVersion
+
+// Wake brings a session back into memory.
+func Wake(e *Engine, id string) { e.wake(id) }

@@ -22,6 +22,9 @@ type httpCache struct {
 	recent  *list.List               // most recently used first
 }
 
+// maxResponses is the number of responses that are kept, however short they are.
+const maxResponses = 10_000
+
 // httpEntry is a response. It is replaced, never changed.
 type httpEntry struct {
 	url    string
@@ -96,7 +99,7 @@ func (c *httpCache) put(url string, h http.Header, body []byte, confirmed *httpE
 	}
 	c.entries[url] = c.recent.PushFront(e)
 	c.used += int64(len(body))
-	for c.used > c.bytes {
+	for c.used > c.bytes || c.recent.Len() > maxResponses {
 		c.drop(c.recent.Back())
 	}
 }

@@ -12,6 +12,7 @@ type queuedEvent struct {
 
 	last      bool         // nothing follows from the invoked session any more
 	forwarded bool         // by the parent (autoforward)
+	void      bool         // it has been handled, and is only to be counted
 	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
 	timer     *delayedSend // no event: the time of a delayed send has come
 	number    uint64       // in the store

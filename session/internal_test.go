@@ -1,6 +1,8 @@
 package session
 
 import (
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
@@ -105,4 +107,16 @@ func TestLocalDocuments(t *testing.T) {
 		assert.Equal(t, local, d.request("file:///a", content).local(), content)
 	}
 	assert.False(t, d.request("file:///a", "").local())
+}
+
+// Responses without a body take room too.
+func TestHTTPCacheCounts(t *testing.T) {
+	c := newHTTPCache(&LoaderOptions{Clock: SystemClock{}, CacheBytes: 1})
+	h := http.Header{"Etag": {`"1"`}}
+	for i := range maxResponses + 10 {
+		c.put("http://host.example/"+strconv.Itoa(i), h, nil, nil)
+	}
+	assert.Len(t, c.entries, maxResponses)
+	e, _ := c.get("http://host.example/0")
+	assert.Nil(t, e)
 }

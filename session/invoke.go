@@ -66,6 +66,10 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	c.known = true
 	if c.saved != nil {
 		created, err := e.durable.createInvoked(s, c, x.id)
+		if err != nil && e.undo(s, err) {
+			e.end(c, Result{Reason: Lost, Err: err})
+			return
+		}
 		if err != nil {
 			e.refuse(s, c, inv, errorExecution, err, x)
 			return
@@ -219,7 +223,7 @@ func (e *Engine) forward(s *session, f *scxml.Forward, x errand) {
 		return
 	}
 	err := e.post(s, id, &queuedEvent{event: *f.Event, forwarded: true}, false, x, "")
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 		err = fmt.Errorf("session: event %q not forwarded to %q: %w", f.Event.Name, f.InvokeID, err)
 		e.raise(s, &scxml.Failure{Event: errorCommunication, Err: err}, x)
 	}

@@ -240,6 +240,9 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 		if len(s.out.queue) == 0 {
 			s.out = nil
 			ended := s.ended.Load()
+			if s.mayCatchUp() {
+				e.schedule(s)
+			}
 			s.mu.Unlock()
 			if s.saved != nil && ended {
 				e.durable.delete(s)
@@ -257,7 +260,7 @@ func (e *Engine) workOff(ctx context.Context, s *session) {
 			e.logPanic(s, err)
 			e.raise(s, sendFailure(errorCommunication, next.message.Send, err), e.later(next.message))
 		}
-		if s.saved != nil {
+		if s.saved != nil && (err == nil || !s.undone.Load()) {
 			s.confirm(next.message.Effect)
 			e.durable.flush(s)
 		}

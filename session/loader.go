@@ -65,7 +65,7 @@ type LoaderOptions struct {
 	TLS *tls.Config
 
 	// CacheBytes bounds the responses of HTTP servers that are kept, over all;
-	// default 64 MiB, negative: none is kept. A response is used without asking for
+	// default 64 MiB, negative: none is kept; there are 10,000 at most. A response is used without asking for
 	// as long as its server says (Cache-Control, Expires), after that its server is
 	// asked whether it has changed (ETag, Last-Modified). What is not to be stored is
 	// not kept.

@@ -40,6 +40,18 @@ type Options struct {
 	// of it; default 15 s.
 	Lease time.Duration
 
+	// StoreLost is what the engine does while the store does not answer; default
+	// RefuseWork. Observer.Store is told in any case.
+	StoreLost StorePolicy
+
+	// Migrate is asked whenever a session is brought back from the store, which document it
+	// is to go on with: from is the one on which it has been running. It returns that or
+	// nil for no change, or another one that the session then belongs to; its
+	// snapshot is converted by scxml.MigrateSnapshot. It is called concurrently and must be
+	// quick. An error, its own or that of the conversion, leaves the session in the store
+	// as it is (UnreadableError). nil: sessions stay on the document with which they began.
+	Migrate func(sessionID string, from *scxml.Document) (to *scxml.Document, err error)
+
 	// IdleTime is how long a stored session that has nothing to do stays in memory.
 	// After that it is in the store alone (it is passivated), at the cost of some 300
 	// bytes, until an event or one of its delayed sends comes. Default 5 min; negative:
@@ -236,6 +248,7 @@ func positive[T int | time.Duration](v *T, def T) {
 // the same session (Query, Wait).
 type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
+	Store          func(err error)    // the store has stopped to answer, with its error; nil: it answers again
 	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
 }
 

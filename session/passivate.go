@@ -164,7 +164,7 @@ func (e *Engine) passivate(s *session) {
 // worker has s.
 func (s *session) canLeave() bool {
 	return s.saved != nil && !s.ended.Load() && s.stopping == 0 && !s.drained && !s.cold &&
-		s.begin == nil && s.revival == nil && s.machine != nil && s.out == nil && len(s.saved.confirmed) == 0 &&
+		s.begin == nil && s.revival == nil && s.machine != nil && s.out == nil && len(s.saved.confirmed) == 0 && s.saved.away == nil &&
 		s.machine.Residence() != scxml.MustStay
 }
 
@@ -197,9 +197,18 @@ func (e *Engine) wake(id string) bool {
 	if e.durable.epoch(id) == 0 || e.closed.Load() {
 		return false
 	}
+	if old, _ := e.sessions.find(id); old != nil && old.gone.Load() {
+		old.hasLeft()
+	}
 	s := newSession(e, id)
 	s.saved = &saved{}
 	return e.rouse(s)
+}
+
+// hasLeft waits until a session that is leaving memory has left.
+func (s *session) hasLeft() {
+	s.mu.Lock() // as fallAsleep has it
+	defer s.mu.Unlock()
 }
 
 func (e *Engine) rouse(s *session) bool {

@@ -146,6 +146,7 @@ func readRecord(b []byte) (*record, error) {
 const (
 	itemEvent byte = iota
 	itemStop
+	itemVoid // it was handled while the store was away, and keeps its key
 )
 
 const (
@@ -155,8 +156,11 @@ const (
 
 // appendItem appends an entry of an inbox.
 func appendItem(dst []byte, q *queuedEvent) []byte {
-	if q.stop != 0 {
+	switch {
+	case q.stop != 0:
 		return append(dst, recordVersion, itemStop, byte(q.stop))
+	case q.void:
+		return append(dst, recordVersion, itemVoid)
 	}
 	flags := byte(0)
 	if q.last {
@@ -178,6 +182,8 @@ func readItem(b []byte) (*queuedEvent, error) {
 	switch kind := d.byte(); kind {
 	case itemStop:
 		q.stop = EndReason(d.byte())
+	case itemVoid:
+		q.void = true
 	case itemEvent:
 		flags := d.byte()
 		q.last, q.forwarded = flags&itemLast != 0, flags&itemForwarded != 0

@@ -186,8 +186,11 @@ func (d *durable) scheduleRenewal() {
 	}
 	d.stopRenew = d.engine.clock.AfterFunc(d.engine.opts.Lease/3, func() {
 		d.engine.perform(d.engine.opts.Lease, func(ctx context.Context) {
-			d.renew(ctx)
-			d.sweep(ctx)
+			if err := d.renew(ctx); err != nil {
+				d.engine.logger.Warn("leases not renewed", "error", err)
+			} else {
+				d.sweep(ctx)
+			}
 			d.scheduleRenewal()
 		})
 	})
@@ -195,16 +198,16 @@ func (d *durable) scheduleRenewal() {
 
 // renew prolongs the leases. When the store cannot be reached they are kept:
 // it is the store that refuses what an owner that was replaced writes.
-func (d *durable) renew(ctx context.Context) {
+func (d *durable) renew(ctx context.Context) error {
 	d.mu.Lock()
 	leases := d.leases
 	d.mu.Unlock()
 	renewed, err := d.store.Renew(ctx, d.engine.opts.Lease, leases...)
 	if err != nil {
-		d.engine.logger.Warn("leases not renewed", "error", err)
-		return
+		return err
 	}
 	d.hold(renewed)
+	return nil
 }
 
 // sweep looks for what the engine was not told of: entries that another engine has put

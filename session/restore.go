@@ -17,6 +17,9 @@ type revival struct {
 	ended  *Result // the session has ended; what is left are the errands
 }
 
+// errAway: the store could not be reached when it was needed.
+var errAway = errors.New("session: the store is away; what could not be done is done when the session has been loaded again")
+
 // errNotStored: the session has gone from the store.
 var errNotStored = fmt.Errorf("session: not in the store any more: %w", persistence.ErrNotFound)
 
@@ -24,7 +27,8 @@ var errNotStored = fmt.Errorf("session: not in the store any more: %w", persiste
 // trying again would not help.
 func unreadable(err error) bool {
 	var problems *scxml.ParseError
-	return errors.Is(err, ErrRecord) || errors.Is(err, scxml.ErrSnapshot) || errors.Is(err, scxml.ErrDocument) ||
+	var migrate *migrateError
+	return errors.As(err, &migrate) || errors.Is(err, ErrRecord) || errors.Is(err, scxml.ErrSnapshot) || errors.Is(err, scxml.ErrDocument) ||
 		errors.As(err, &problems) || errors.Is(err, persistence.ErrNotFound)
 }
 
@@ -35,6 +39,9 @@ func (d *durable) load(s *session) error {
 		return err
 	}
 	if err := d.fill(s, stored, rec); err != nil {
+		return err
+	}
+	if err := d.migrate(s, rec); err != nil {
 		return err
 	}
 	if rec.begun && !rec.ended {
@@ -61,6 +68,39 @@ func (d *durable) load(s *session) error {
 	}
 	return nil
 }
+
+// migrate asks the host for another document.
+func (d *durable) migrate(s *session, rec *record) error {
+	hook := d.engine.opts.Migrate
+	if hook == nil || s.doc == nil {
+		return nil
+	}
+	var doc *scxml.Document
+	err := contain("Options.Migrate", func() (err error) {
+		doc, err = hook(s.id, s.doc)
+		return err
+	})
+	if err == nil && (doc == nil || doc.Digest() == s.doc.Digest()) {
+		return nil
+	}
+	if err == nil && rec.begun {
+		rec.machine, err = scxml.MigrateSnapshot(s.doc, doc, rec.machine)
+	}
+	if err != nil {
+		return &migrateError{err}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.setDocument(doc)
+	s.saved.url, s.saved.digest = doc.URL(), persistence.Digest{} // stored with the next commit
+	return nil
+}
+
+// migrateError is an error of Options.Migrate, or of what it asked for.
+type migrateError struct{ err error }
+
+func (e *migrateError) Error() string { return "session: Options.Migrate: " + e.err.Error() }
+func (e *migrateError) Unwrap() error { return e.err }
 
 // read reads a session from the store.
 func (d *durable) read(id string) (stored *persistence.Session, rec *record, err error) {
@@ -204,6 +244,8 @@ func (e *Engine) resume(s *session, r *revival) (left bool) {
 		e.carryOut(s, x)
 	}
 	switch {
+	case s.undone.Load():
+		e.lose(s, errAway)
 	case r.ended != nil:
 		e.end(s, *r.ended)
 		e.durable.delete(s)

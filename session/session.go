@@ -38,6 +38,7 @@ type session struct {
 	finishing atomic.Bool // it has come to its end by itself, and is telling so
 	urgent    atomic.Bool // stopping is set
 	ended     atomic.Bool // it is no longer in memory; set with mu held
+	undone    atomic.Bool // an effect could not be carried out, since the store was away; see Engine.undo
 	gone      atomic.Bool // it has ended in memory alone and lives on, or never was there; set before ended
 
 	// What follows is guarded by mu. machine, step and drained are used without it

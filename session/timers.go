@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 )
 
@@ -315,6 +316,19 @@ func (ts *timers) pending(s *session) []PendingTimer {
 		out = append(out, PendingTimer{SendID: x.send.ID, Event: x.event.Name, Target: x.send.Target, Due: ts.epoch.Add(x.due)})
 	}
 	return out
+}
+
+// stored returns the delayed sends of a session for the store.
+func (ts *timers) stored(s *session) []persistence.Timer {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	var list []persistence.Timer
+	for x := s.timers; x != nil; x = x.next {
+		list = append(list, persistence.Timer{
+			ID: x.effect.local(), At: wholeMillisecond(ts.epoch.Add(x.due)), Data: appendErrand(nil, &errand{effect: &x.send}),
+		})
+	}
+	return list
 }
 
 // close drops all timers and takes no new ones.

@@ -84,6 +84,8 @@ func (e *Engine) turn(s *session) {
 			// onexit handlers run.
 			s.begin = nil
 		case t.stopping != 0:
+		case s.mayCatchUp():
+			t.catchUp = true
 		case s.inbox.len() == 0:
 			if s.saved == nil {
 				s.release(idle)
@@ -163,6 +165,7 @@ type task struct {
 	resume   *revival
 	begin    *beginning
 	stopping EndReason
+	catchUp  bool
 	flush    bool
 	entries  *queuedEvent // linked
 }
@@ -191,8 +194,10 @@ func (e *Engine) do(s *session, t task) (left bool) {
 			err = e.virtual.endless(s)
 		}
 		e.fail(s, err)
-	case t.stopping == Lost:
+	case t.stopping == Lost && e.durable.epoch(s.id) == 0:
 		e.lose(s, ErrNotOwner)
+	case t.stopping == Lost:
+		e.lose(s, errAway)
 	case t.stopping == ShutDown:
 		e.stop(s, ShutDown)
 	case t.cold:
@@ -203,6 +208,8 @@ func (e *Engine) do(s *session, t task) (left bool) {
 		e.start(s, t.begin)
 	case t.stopping != 0:
 		e.stop(s, t.stopping)
+	case t.catchUp:
+		e.catchUp(s)
 	case t.flush:
 		e.durable.flush(s)
 	default:
@@ -244,6 +251,11 @@ func (e *Engine) start(s *session, begin *beginning) {
 func (e *Engine) handle(s *session, q *queuedEvent) {
 	if q.number != 0 {
 		s.saved.handled = q.number
+		if q.void {
+			return
+		}
+	} else if s.saved != nil {
+		s.handledOffline(q)
 	}
 	s.chain = q.chain
 	if q.stop != 0 {
@@ -335,6 +347,10 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 	for _, x := range errands {
 		e.carryOut(s, x)
 	}
+	if s.undone.Load() {
+		e.lose(s, errAway) // its end is stored, and so is what is left to do
+		return
+	}
 	e.end(s, r)
 	if s.saved != nil {
 		e.durable.delete(s)
@@ -371,6 +387,9 @@ func (s *session) setMachine(m *scxml.Machine) {
 func (e *Engine) stop(s *session, reason EndReason) {
 	var effects []scxml.Effect
 	if s.saved != nil && reason == ShutDown {
+		if s.saved.away != nil {
+			e.logger.Error("session ended in memory without having caught up with the store", "session", s.id)
+		}
 		e.end(s, Result{Reason: reason}) // it lives on in the store
 		return
 	}
@@ -441,7 +460,7 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }

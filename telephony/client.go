@@ -150,7 +150,10 @@ func (o *LinkOptions) setDefaults() error {
 //     established; changed user data is told. What is as it was is not told again: what a program
 //     knows of calls goes on to hold after EventLinkConnected. Where the server cannot tell, a
 //     synthetic EventPartyInfo with PartyStateNull follows for each party of which it is not known
-//     any more whether it is still there. States of agents and DNs are not asked for.
+//     any more whether it is still there.
+//   - In the same way it finds out about agents at registered DNs, where the server tells (AgentAt):
+//     who was logged in before, or has come, gone or changed his state meanwhile, shows in synthetic events
+//     of agents. States of DNs, such as do-not-disturb, are not asked for.
 //   - It drops events that come twice, and those that tell of a state that is over,
 //     by EventHeader.Sequence where the server counts and by the state of
 //     the party where it does not. A route request is handed over once, whichever server repeats it.
@@ -172,7 +175,8 @@ type Client struct {
 	nextRef   int // that was used last
 	wanted    registrations
 	calls     callModel
-	resync    *resync // under way; nil: none
+	seats     map[string]seat // agents by registered DN
+	resync    *resync         // under way; nil: none
 
 	box       []parcel  // to be handed out, in order
 	handing   bool      // somebody is handing out a parcel
@@ -221,7 +225,8 @@ func Open(d Driver, endpoints []Endpoint, opts *LinkOptions) (*Client, error) {
 			return nil, fmt.Errorf("telephony: endpoint %d, %s: an ADDP time-out is negative", i+1, e)
 		}
 	}
-	c := &Client{driver: d, o: o, caps: d.Capabilities(), wanted: registrations{by: map[string]*RequestRegisterAddress{}}}
+	c := &Client{driver: d, o: o, caps: d.Capabilities(), seats: map[string]seat{},
+		wanted: registrations{by: map[string]*RequestRegisterAddress{}}}
 	c.handed.L = &c.mu
 	c.calls.init(o.MaxParties)
 	if o.Standby == StandbyHot {

@@ -111,7 +111,7 @@
 // The binary protocols of T-Server and its relatives are not published. The
 // names and meanings here are the documented ones; no type claims to know the
 // bytes. Where the documents give no numbers (PartyState, ClientType, ServerRole)
-// or no shape (CallsKey), they are this package's own. RawData and the private
+// or no shape (CallsKey, AgentKey), they are this package's own. RawData and the private
 // attributes of one kind of server have no fields: a driver puts what it knows of them in
 // Extensions.
 package telephony

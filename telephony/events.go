@@ -21,7 +21,7 @@ type EventRegistered struct {
 	EventHeader
 	ThisDN      string
 	AddressType AddressType
-	Extensions  KVList // state of the DN, the calls that are there among it (CallsAt)
+	Extensions  KVList // state of the DN: the calls that are there (CallsAt), who is logged in (AgentAt)
 }
 
 // EventUnregistered confirms RequestUnregisterAddress. Without a reference id the

@@ -258,6 +258,7 @@ func (h *connection) answered(r *request, e Event) {
 	if h == c.active && (r.outcome != nil || registered) {
 		if admitted, ok := c.calls.admit(e); ok {
 			shown, to = admitted, c.receivers
+			c.noteAgent(admitted)
 		}
 	}
 	h.answer(r, shown, refusal(r.req, e), to)
@@ -307,6 +308,7 @@ func (h *connection) told(e Event) {
 // happened hands an event on, unless it is a repeat. c.mu is held.
 func (c *Client) happened(e Event) {
 	if e, ok := c.calls.admit(e); ok {
+		c.noteAgent(e)
 		c.emit(e)
 	} else {
 		c.o.Logger.Debug("event dropped: it came twice or too late", "message", e)

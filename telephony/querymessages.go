@@ -52,7 +52,7 @@ type RequestQueryServer struct {
 }
 
 // EventAddressInfo answers RequestQueryAddress. Extensions carries the calls at ThisDN
-// (CallsAt).
+// (CallsAt) and who is logged in there (AgentAt).
 type EventAddressInfo struct {
 	EventHeader
 	ThisDN      string

@@ -3,8 +3,8 @@ package telephony
 // RequestRegisterAddress asks for the events of a DN. Confirmed by
 // EventRegistered. A Client registers the DN again after every reconnect.
 type RequestRegisterAddress struct {
-	ThisDN       string // mandatory
-	RegisterMode RegisterMode
+	ThisDN       string       // mandatory
+	RegisterMode RegisterMode // what it does is the switch's affair; package sim ignores it, and ControlMode
 	ControlMode  ControlMode
 	AddressType  AddressType
 	Extensions   KVList

@@ -116,11 +116,13 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 	part := c.beginResync()
 	defer c.endResync(part)
 	c.ask(h, dn, confirmed.Extensions)
+	c.compareAgent(h, dn, confirmed.Header(), confirmed.Extensions)
 }
 
 // unregistered is the end of a registration. c.mu is held.
 func (c *Client) unregistered(dn string) {
 	c.wanted.remove(dn)
+	delete(c.seats, dn)
 	for _, s := range c.slots {
 		if s.conn == nil {
 			continue
@@ -200,14 +202,16 @@ func (c *Client) ask(h *connection, dn string, extensions KVList) {
 		c.doubt(h, dn)
 		return
 	}
-	c.query(h, &RequestQueryAddress{ThisDN: dn}, func(e Event) {
+	c.query(h, &RequestQueryAddress{ThisDN: dn}, maxTries, func(e Event) {
 		info, ok := e.(*EventAddressInfo)
 		if !ok {
+			c.doubt(h, dn)
 			return
 		}
 		if calls, ok := CallsAt(info.Extensions); ok {
 			c.compare(h, dn, calls)
 		}
+		c.compareAgent(h, dn, info.Header(), info.Extensions)
 	})
 }
 
@@ -221,23 +225,30 @@ func (c *Client) doubt(h *connection, dn string) {
 		a := *p.last
 		a.ConnID, a.ThisDN, a.PreviousConnID, a.Cause = p.call, dn, 0, causeResync
 		c.happened(&EventPartyInfo{EventHeader: c.synthetic(h), CallAttributes: a})
-		if p.state != PartyStateRouting {
+		if p.state != PartyStateRouting && !c.caps.Has(CanQuery) { // else the next resync asks again
 			c.calls.remove(p)
 		}
 	}
 }
 
-// query sends a request of the Client itself, if the server can answer it.
-func (c *Client) query(h *connection, req Request, answer func(Event)) {
+// maxTries is how often a question of the Client itself is asked whose answer does not come.
+const maxTries = 3
+
+// query sends a request of the Client itself, if the server can answer it. When it does not, or
+// refuses, answer gets nil.
+func (c *Client) query(h *connection, req Request, tries int, answer func(Event)) {
 	if !c.caps.Has(CanQuery) {
 		return
 	}
 	part := c.beginResync()
 	h.enqueue(&request{req: req, later: true, done: func(e Event, err error) {
 		switch {
-		case part != c.resync: // the connection has been another one since
+		case part != c.resync || errors.Is(err, ErrLinkDown) || errors.Is(err, ErrClosed): // the next connection is asked
+		case errors.Is(err, ErrTimeout) && tries > 1:
+			c.query(h, req, tries-1, answer)
 		case err != nil:
 			c.o.Logger.Warn("query failed", "message", req, "error", err)
+			answer(nil)
 		default:
 			answer(e)
 		}
@@ -254,7 +265,7 @@ func (c *Client) compare(h *connection, dn string, calls []ConnID) {
 			continue
 		}
 		there[id] = true
-		c.query(h, &RequestQueryCall{ThisDN: dn, ConnID: id}, func(e Event) {
+		c.query(h, &RequestQueryCall{ThisDN: dn, ConnID: id}, maxTries, func(e Event) {
 			if info, ok := e.(*EventPartyInfo); ok && info.ThisDN == dn && info.ConnID == id {
 				c.update(h, info)
 			}

@@ -144,3 +144,35 @@ func TestAnswersThatComeTooLate(t *testing.T) {
 	}
 	r.expect("EventRinging 3@7001 synthetic")
 }
+
+// A question whose answer is lost is asked again; after the third time what was at the DN is
+// in doubt.
+func TestQuestionsAreRepeated(t *testing.T) {
+	r := newRig(t, "A", LinkOptions{RequestTimeout: time.Second})
+	r.answers = obliging(nil, nil)
+	c := r.last()
+	c.up()
+	r.send(register("5000"))
+	r.send(register("7001"))
+	r.clock.Advance(0)
+	c.h.Event(&EventEstablished{CallAttributes: at(1, "5000")})
+	c.h.Event(&EventEstablished{CallAttributes: at(2, "7001")})
+	c.h.Event(&EventEstablished{CallAttributes: at(3, "7001")})
+	r.clock.Advance(0)
+	asked := map[string]int{}
+	obliges := obliging(map[string][]ConnID{"7001": {2}}, map[string]PartyState{"2@7001": PartyStateHeld})
+	r.answers = func(c *scriptConn, ref int, req Request) {
+		asked[req.String()]++
+		if _, registers := req.(*RequestRegisterAddress); registers || asked[req.String()] == 3 && req.String() != "RequestQueryAddress ThisDN=5000" {
+			obliges(c, ref, req)
+		}
+	}
+	c.h.Event(&EventLinkDisconnected{})
+	c.h.Event(&EventLinkConnected{})
+	r.clock.Advance(0)
+	r.log = nil
+	r.clock.Advance(time.Minute)
+	r.expect("EventPartyInfo 1@5000 resynchronised synthetic", `EventHeld 2@7001 {"n": 1} synthetic`, "EventReleased 3@7001 resynchronised synthetic")
+	assert.Equal(t, map[string]int{"RequestRegisterAddress ThisDN=5000": 1, "RequestRegisterAddress ThisDN=7001": 1,
+		"RequestQueryAddress ThisDN=5000": 3, "RequestQueryAddress ThisDN=7001": 3, "RequestQueryCall ThisDN=7001 ConnID=0000000000000002": 3}, asked)
+}

@@ -36,8 +36,8 @@
 //
 // Texts with Source.Statements are sloppy mode code. What is no expression is run
 // as a program and gives its completion value. With Host.Legacy the members of
-// _event are those of a frozen object: what sloppy mode code writes there is
-// ignored, and a TypeError in strict mode code. There is _data,
+// _event and of the names in Host.Globals are those of a frozen object: what sloppy mode
+// code writes there is ignored, and a TypeError in strict mode code. There is _data,
 // an object with all data items as members that scripts may extend, and every
 // object has the method toSource in the form of SpiderMonkey, which refers to an
 // object around the present one as {}.
@@ -46,14 +46,16 @@
 // comments <!-- and -->, for each (v in o), catch (e if condition), let (…) { … },
 // uneval, functions of constructors such as Array.forEach(list, f) and
 // String.trim(s), __defineGetter__ and its like, getYear, setYear, toGMTString and
-// toLocaleFormat (in English) of dates, quote, bold, link and the like of strings.
+// toLocaleFormat (in English) of dates, quote, bold, link and the like of strings,
+// RegExp.$1 and what else tells of the last match, which is not saved.
 // E4X, array comprehensions, functions without braces, let expressions, generators
 // without function* and sharp variables are errors at load that say what to write
 // in their place. Text for eval and Function is that of the engine.
 //
 // The language is a [datamodel.Scoper]: variables can be given to a part of a
-// document by other names. Text that scripts hand to eval, and members of the
-// global object, know nothing of it; they have to use the names that
+// document by other names. Text that a script hands to eval is given them when it is run,
+// but for names that a function of the script has declared as well. Function and members of the
+// global object know nothing of it; they have to use the names that
 // variables have there. The source and the name of a function are the author's.
 //
 // # Data across the border
@@ -104,14 +106,24 @@
 // # Snapshots
 //
 // A snapshot holds the variables of a session with shared and cyclic references,
-// dates, regular expressions, errors, collections, typed arrays, nodes, and
-// functions by their source. It is the same on every engine, equal data gives
-// equal bytes, and every later version reads it. What it cannot hold is an error
-// that names the path and matches datamodel.ErrNotSerializable: accessors,
-// frozen objects, classes, symbols, proxies, promises, running generators,
-// built-ins, functions that use variables of a function or block around them and,
-// without Features.Instances, objects made by new. An object made by new is saved
-// with its constructor, and that with what its prototype has, whoever made it its
-// prototype.
+// dates, regular expressions, errors, collections, typed arrays, nodes and
+// functions. It is the same on every engine, equal data gives equal bytes, and every
+// later version reads it. What it cannot hold is an error that names the path and
+// matches datamodel.ErrNotSerializable: accessors, frozen objects, classes, symbols,
+// proxies, promises, running generators, built-ins, functions that use variables of
+// a function or block around them, functions made by eval and Function and, without
+// Features.Instances, objects made by new. An object made by new is saved with its
+// constructor, and that with what its prototype has, whoever made it its prototype.
+//
+// A function is saved as its place in a program of the document, by the digest of
+// what the author wrote. What function statements at the top level of scripts
+// declared is not saved at all as long as nobody has changed it, nor is it made for
+// a snapshot or by restoring one where an engine makes it when it is called first.
+// So the programs of the document must have been compiled by the language that
+// restores a session, and be in use: a [datamodel.Program] that nobody refers to is
+// forgotten. Without, Restore gives an error that matches
+// datamodel.ErrProgramMissing and names the path of the function. Snapshots of
+// version 1 have the source of functions.
+//
 // _event is not part of it.
 package ecmascript

@@ -19,8 +19,22 @@ type Engine interface {
 	// length and nesting. The error is a *SyntaxError.
 	Compile(u Unit) (Code, error)
 
+	// Functions lists the functions in the text of a program, in the order of Start:
+	// those that can be made by themselves, since they use no variable of a function
+	// or block around them. Of function statements at the top level with the same
+	// name only the last one has its Name.
+	Functions(c Code) []FunctionText
+
 	// NewRuntime makes an empty global scope. It runs no script.
 	NewRuntime(cfg Config) (Runtime, error)
+}
+
+// FunctionText is a function in the text of a program.
+type FunctionText struct {
+	Start, End int    // in bytes of Unit.Text
+	Text       string // as Shape.Text of the function has it
+	Strict     bool   // as Shape.Strict of the function has it
+	Name       string // of a function statement at the top level: the variable; else empty
 }
 
 // Features declares what an engine can do, for users and for the conformance
@@ -97,6 +111,9 @@ type Config struct {
 	// Look may be called, by a running script, before something that takes much
 	// memory at once. It may call Pause and Interrupt.
 	Look func()
+
+	// Eval returns what eval runs in place of a text; nil: every text as it is.
+	Eval func(text string) string
 }
 
 // Scope is the read-only part of the global scope: _event, In and the like. A
@@ -170,8 +187,16 @@ type Runtime interface {
 	Global(name string) (Value, bool)
 	// GlobalNames lists the bindings that the document made, in the order in
 	// which they were made: variables, functions, and after these let, const and
-	// class. The names of the Scope and built-ins are not among them.
+	// class. The names of the Scope and built-ins are not among them, nor are those
+	// of which Unmade is true.
 	GlobalNames() []Binding
+	// Define declares, in an empty Runtime, what the function statements at the top
+	// level of programs declare, as running one after the other does, and runs
+	// nothing. Variables with one of the names in except are not made.
+	Define(programs []Code, except []string) error
+	// Unmade reports whether a variable has been declared by a function statement and
+	// its function does not exist yet, because nobody has asked for it.
+	Unmade(name string) bool
 	// Bind recreates a binding of GlobalNames in an empty Runtime.
 	Bind(b Binding, v Value) error
 
@@ -368,6 +393,12 @@ type Shape struct {
 	Text   string
 	Flags  string // RegExp
 	Strict bool   // Function: of strict mode code
+
+	// Program is the program in which a Function that Build makes is that of the
+	// number Index in Engine.Functions. Text, Strict and Written are not used then.
+	// nil for other functions, and for what Inspect returns.
+	Program Code
+	Index   int
 
 	// Written is what the author wrote for a Function, when Text is not that; see
 	// Unit.

@@ -45,6 +45,7 @@ type language struct {
 	maxScript, maxExpression int
 	maxCopy, maxSnapshot     int
 	collector                collector
+	programs                 registry
 }
 
 // New makes the language "ecmascript" of an engine. It is safe for concurrent
@@ -76,6 +77,9 @@ type program struct {
 	text string
 	code Code // of a foreach: the array
 
+	// defines are the programs of code and store that have functions.
+	defines []*definitions
+
 	ident       string // location: a plain name, without code
 	item, index string // foreach
 	foreach     bool
@@ -85,6 +89,8 @@ type program struct {
 	sources *sources // for Rename; nil without Source.Statements
 
 	needs needs // what it may ask for beside the standard (datamodel.Legacy)
+
+	renamed map[string]string // for text that it gives to eval: the new names of variables
 }
 
 // Name is "ecmascript".
@@ -105,10 +111,11 @@ func (l *language) compile(src *text) (datamodel.Program, error) {
 	if src.Statements {
 		p.sources = &sources{form: single, list: []*text{src}}
 	}
+	var c compiled
 	var err error
 	switch src.Kind {
 	case datamodel.Script:
-		p.code, err = l.script(src)
+		c, err = l.script(src)
 	case datamodel.LocationExpression:
 		if p.ident = strings.TrimSpace(src.Text); isIdentifier(p.ident) {
 			_, err = l.wrapped(src, "(", "\n) = "+assigned)
@@ -116,19 +123,20 @@ func (l *language) compile(src *text) (datamodel.Program, error) {
 		}
 		p.ident = ""
 		if _, err = l.expression(src); err == nil {
-			p.code, err = l.wrapped(src, "(", "\n) = "+assigned)
+			c, err = l.wrapped(src, "(", "\n) = "+assigned)
 		}
 	default:
-		p.code, err = l.valueOf(src)
+		c, err = l.valueOf(src)
 	}
 	if err != nil {
 		return nil, err
 	}
+	p.code = p.keep(c)
 	return p, nil
 }
 
 // valueOf compiles an expression or, where that is allowed, statements.
-func (l *language) valueOf(src *text) (Code, error) {
+func (l *language) valueOf(src *text) (compiled, error) {
 	code, err := l.expression(terminated(src))
 	if err == nil || !src.Statements || strings.TrimSpace(src.Text) == "" {
 		return code, err
@@ -164,16 +172,22 @@ func (l *language) compileAssign(location, given *text) (datamodel.Program, erro
 		if !expr.Statements {
 			return nil, err
 		}
-		if p.code, err = l.valueOf(given); err != nil {
+		value, err := l.valueOf(given)
+		if err != nil {
 			return nil, err
 		}
-		p.store, err = l.wrapped(location, "(", "\n) = "+assigned)
-		return p, err
+		store, err := l.wrapped(location, "(", "\n) = "+assigned)
+		if err != nil {
+			return nil, err
+		}
+		p.code, p.store = p.keep(value), p.keep(store)
+		return p, nil
 	}
-	var err error
-	if p.code, err = l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)", place{len("(" + location.Text + "\n) = ("), expr}); err != nil {
+	c, err := l.wrapped(location, "(", "\n) = ("+expr.Text+"\n)", place{len("(" + location.Text + "\n) = ("), expr})
+	if err != nil {
 		return nil, err
 	}
+	p.code = p.keep(c)
 	return p, nil
 }
 
@@ -190,11 +204,12 @@ func (l *language) CompileForeach(array, item, index datamodel.Source) (datamode
 func (l *language) compileForeach(array, item, index *text) (datamodel.Program, error) {
 	value := *array
 	value.Kind = datamodel.ValueExpression
-	code, err := l.valueOf(&value)
+	c, err := l.valueOf(&value)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{lang: l, kind: datamodel.Script, text: array.author().Text, code: code, foreach: true, needs: needsOf(array)}
+	p := &program{lang: l, kind: datamodel.Script, text: array.author().Text, foreach: true, needs: needsOf(array)}
+	p.code = p.keep(c)
 	if array.Statements {
 		p.sources = &sources{form: loop, list: []*text{&value, item, index}}
 	}
@@ -233,49 +248,51 @@ func terminated(src *text) *text {
 
 // expression compiles a value expression or condition and checks that it is one
 // expression and nothing else.
-func (l *language) expression(src *text) (Code, error) {
+func (l *language) expression(src *text) (compiled, error) {
 	if strings.TrimSpace(src.Text) == "" {
-		return nil, failAt(src.Source, "the expression is empty")
+		return compiled{}, failAt(src.Source, "the expression is empty")
 	}
-	code, err := l.wrapped(src, "(", "\n)")
+	c, err := l.wrapped(src, "(", "\n)")
 	if err != nil {
-		return nil, err
+		return compiled{}, err
 	}
 	// A text such as "a) + (b" fits into the parentheses; within brackets it does
 	// not.
 	if strings.Contains(src.Text, ")") {
 		if _, err := l.wrapped(src, "[", "\n]"); err != nil {
-			return nil, err
+			return compiled{}, err
 		}
 	}
-	return code, nil
+	return c, nil
 }
 
-func (l *language) script(src *text) (Code, error) { return l.program(src, l.maxScript) }
+func (l *language) script(src *text) (compiled, error) { return l.program(src, l.maxScript) }
 
 // program compiles the text as it is, as sloppy mode code.
-func (l *language) program(src *text, most int) (Code, error) {
+func (l *language) program(src *text, most int) (compiled, error) {
 	if err := CheckSource(src.Text, most); err != nil {
-		return nil, compileError(src, 0, err)
+		return compiled{}, compileError(src, 0, err)
 	}
-	code, err := l.engine.Compile(unit(src.Text, src.File, false, place{0, src}))
+	at := place{0, src}
+	c, err := l.build(unit(src.Text, src.File, false, at), at)
 	if err != nil {
-		return nil, compileError(src, 0, err)
+		return compiled{}, compileError(src, 0, err)
 	}
-	return code, nil
+	return c, nil
 }
 
 // wrapped compiles the text between before and after, as strict mode code unless
 // it comes from a document that has statements as expressions.
-func (l *language) wrapped(src *text, before, after string, more ...place) (Code, error) {
+func (l *language) wrapped(src *text, before, after string, more ...place) (compiled, error) {
 	if err := CheckSource(src.Text, l.maxExpression); err != nil {
-		return nil, compileError(src, 0, err)
+		return compiled{}, compileError(src, 0, err)
 	}
-	code, err := l.engine.Compile(unit(before+src.Text+after, src.File, !src.Statements, append(more, place{len(before), src})...))
+	places := append(more, place{len(before), src})
+	c, err := l.build(unit(before+src.Text+after, src.File, !src.Statements, places...), places...)
 	if err != nil {
-		return nil, compileError(src, len(before), err)
+		return compiled{}, compileError(src, len(before), err)
 	}
-	return code, nil
+	return c, nil
 }
 
 // compileError turns the error of an engine into one with a place in the
@@ -353,6 +370,7 @@ func (l *language) New(host datamodel.Host) (datamodel.Model, error) {
 		In:        host.In,
 		Arm:       m.arm,
 		Look:      m.look,
+		Eval:      m.evalText,
 	})
 	if err != nil {
 		return nil, err

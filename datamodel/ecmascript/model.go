@@ -24,7 +24,10 @@ type model struct {
 	dead   error // matches ErrLimit: nothing is evaluated any more
 	staged Value // what Assign assigns
 
+	renamed map[string]string // program.renamed of the one that runs
+
 	offered needs // what has been made of it
+	ran     history
 }
 
 // BeginStep begins a macrostep.
@@ -87,11 +90,15 @@ func (m *model) prog(p datamodel.Program, foreach bool) (*program, error) {
 	if !ok || q.foreach != foreach || q.code == nil {
 		return nil, &datamodel.EvalError{Text: "program", Message: "not a program of this kind and data model"}
 	}
+	if q.defines != nil {
+		m.ran.note(q.defines)
+	}
 	if q.needs&^m.offered != 0 {
 		if err := m.offer(q.needs); err != nil {
 			return nil, m.failed(q.text, err)
 		}
 	}
+	m.renamed = q.renamed
 	return q, nil
 }
 

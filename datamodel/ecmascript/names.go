@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,6 +23,7 @@ type Names struct {
 	Declared []string // by var, function, let, const, class at the top level
 	Uses     []Use    // declarations included
 	Lexical  []Edit   // that turn let, const and class at the top level into var
+	Inner    []string // declared by functions and blocks inside; names may repeat
 }
 
 // Use is a place where a name of the global scope stands.
@@ -157,7 +159,7 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 	if err != nil {
 		return nil, err
 	}
-	changed := false
+	changed, evals := false, false
 	list := make([]*text, len(parts))
 	for i, part := range parts {
 		var err error
@@ -165,8 +167,9 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 			return nil, failAt(part.src.Source, err.Error())
 		}
 		changed = changed || list[i] != part.src
+		evals = evals || slices.ContainsFunc(part.names.Uses, func(u Use) bool { return u.Name == "eval" })
 	}
-	if !changed {
+	if !changed && !(evals && len(to) > 0) {
 		return p, nil
 	}
 	var out datamodel.Program
@@ -181,8 +184,46 @@ func (l *language) Rename(p datamodel.Program, to map[string]string) (datamodel.
 	if err != nil {
 		return nil, err
 	}
-	out.(*program).text = q.text // for messages
-	return out, nil
+	next := out.(*program)
+	next.text = q.text // for messages
+	if evals {
+		next.renamed = maps.Clone(to)
+		for _, part := range parts {
+			for _, name := range part.names.Inner { // eval sees these
+				delete(next.renamed, name)
+			}
+		}
+	}
+	return next, nil
+}
+
+// maxRenamed is the length of a text for eval that is looked at for variables with
+// other names.
+const maxRenamed = 64 << 10
+
+// evalText puts the new names of variables into a text that the running program
+// gives to eval. What does not compile is left to the engine.
+func (m *model) evalText(src string) string {
+	namer, ok := m.lang.engine.(Namer)
+	if !ok || len(src) > maxRenamed || CheckSource(src, maxRenamed) != nil {
+		return src
+	}
+	for name := range m.renamed {
+		if !strings.Contains(src, name) {
+			continue
+		}
+		names, err := namer.Names(Unit{Text: src, Name: "eval"})
+		if err != nil {
+			break
+		}
+		names.Lexical = nil // they belong to the text
+		t, err := renamed(&text{Source: datamodel.Source{Text: src}}, names, m.renamed)
+		if err != nil {
+			break
+		}
+		return t.Text
+	}
+	return src
 }
 
 // renamed puts the new names into a text. Lines stay where they are.

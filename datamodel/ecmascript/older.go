@@ -223,6 +223,7 @@ const (
 	needAccessors
 	needStatics
 	needValues
+	needMatches
 )
 
 // needNames are the names that tell that a program needs a group.
@@ -264,6 +265,9 @@ func wordsOf(text string) (w words) {
 		case before == '.':
 			if _, ok := htmlMethods[word]; ok || word == "quote" {
 				w.needs |= needTexts
+			}
+			if last == "RegExp" && slices.Contains(matchNames, word) {
+				w.needs |= needMatches
 			}
 			if (last == "Array" || last == "String") && (slices.Contains(arrayGenerics, word) || slices.Contains(stringGenerics, word)) {
 				w.needs |= needStatics

@@ -43,6 +43,7 @@ func (m *model) offer(n needs) error {
 		}{
 			{needSource, (*model).offerSource}, {needDates, (*model).offerDates}, {needTexts, (*model).offerTexts},
 			{needAccessors, (*model).offerAccessors}, {needStatics, (*model).offerStatics}, {needValues, (*model).offerValues},
+			{needMatches, (*model).offerMatches},
 		} {
 			if n&group.bit != 0 {
 				group.make(m)

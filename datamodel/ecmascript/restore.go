@@ -1,7 +1,6 @@
 package ecmascript
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -10,25 +9,30 @@ import (
 	"github.com/seed-ff723688/ors/datamodel"
 )
 
-// errSnapshot: bytes that Snapshot did not write.
-var errSnapshot = errors.New("ecmascript: damaged snapshot")
-
-// Restore replaces the data of a model that has just been made. Functions are
-// made from their source; nothing of the document runs.
+// Restore replaces the data of a model that has just been made. The programs of the
+// document must have been compiled by the language of the model; its functions are
+// made from them. Nothing of the document runs.
 func (m *model) Restore(snapshot []byte) error {
 	if m.dead != nil {
 		return m.dead
 	}
-	if len(snapshot) == 0 || snapshot[0] != snapshotVersion {
-		return fmt.Errorf("%w: unknown version", errSnapshot)
+	if len(snapshot) == 0 {
+		return fmt.Errorf("%w: it is empty", datamodel.ErrSnapshot)
+	}
+	version := snapshot[0]
+	if version == 0 || version > snapshotVersion {
+		return fmt.Errorf("%w: version %d, this package reads up to %d", datamodel.ErrSnapshot, version, snapshotVersion)
 	}
 	defer m.settle()
 	m.arm()
-	if err := m.offer(needSource); err != nil {
-		return err
-	}
 	r := &snapshotReader{m: m, rt: m.rt, b: snapshot[1:], size: len(snapshot)}
-	return m.rt.Protect(r.bindings)
+	err := m.rt.Protect(func() error { return r.read(version) })
+	for _, known := range []error{nil, datamodel.ErrSnapshot, datamodel.ErrProgramMissing, datamodel.ErrLimit} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", datamodel.ErrSnapshot, err)
 }
 
 type snapshotReader struct {
@@ -38,10 +42,46 @@ type snapshotReader struct {
 	size    int
 	objects []Value
 	depth   int
+	path    path // down to the present value
+
+	programs []*definitions // nil: not known
+	missing  bool           // there is such a one
+	except   []string       // declared functions that are not there
+}
+
+func (r *snapshotReader) read(version byte) error {
+	if version > 1 {
+		if err := r.readPrograms(); err != nil {
+			return err
+		}
+		for _, d := range r.programs {
+			if d != nil {
+				r.m.ran.note([]*definitions{d})
+			}
+		}
+		if err := r.declarations(); err != nil {
+			return err
+		}
+	}
+	if err := r.bindings(); err != nil {
+		return err
+	}
+	if r.missing {
+		return r.unknown()
+	}
+	return nil
+}
+
+// at reads a value that has a place.
+func (r *snapshotReader) at(place step) (Value, error) {
+	r.path = append(r.path, place)
+	v, err := r.value()
+	r.path = r.path[:len(r.path)-1]
+	return v, err
 }
 
 func (r *snapshotReader) fail(format string, args ...any) error {
-	return fmt.Errorf("%w: byte %d: %s", errSnapshot, r.size-len(r.b), fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: byte %d: %s", datamodel.ErrSnapshot, r.size-len(r.b), fmt.Sprintf(format, args...))
 }
 
 func (r *snapshotReader) bindings() error {
@@ -67,7 +107,7 @@ func (r *snapshotReader) bindings() error {
 		if BindingKind(kind) > ConstBinding || r.m.scope.has(name) {
 			return r.fail("illegal variable %q", shorten(name))
 		}
-		v, err := r.value()
+		v, err := r.at(member(name))
 		if err != nil {
 			return err
 		}
@@ -98,68 +138,6 @@ func (r *snapshotReader) added() error {
 	return r.props(data)
 }
 
-func (r *snapshotReader) byte() (byte, error) {
-	if len(r.b) == 0 {
-		return 0, r.fail("unexpected end")
-	}
-	c := r.b[0]
-	r.b = r.b[1:]
-	return c, nil
-}
-
-func (r *snapshotReader) uint() (uint64, error) {
-	u, n := binary.Uvarint(r.b)
-	if n <= 0 {
-		return 0, r.fail("malformed number")
-	}
-	r.b = r.b[n:]
-	return u, nil
-}
-
-func (r *snapshotReader) int() (int64, error) {
-	u, err := r.uint()
-	return int64(u>>1) ^ -int64(u&1), err
-}
-
-// count reads a number of things that take at least size bytes each.
-func (r *snapshotReader) count(size int) (int, error) {
-	u, err := r.uint()
-	if err != nil {
-		return 0, err
-	}
-	if u > uint64(len(r.b)/size) {
-		return 0, r.fail("count %d is larger than the data", u)
-	}
-	return int(u), nil
-}
-
-func (r *snapshotReader) text() (string, error) {
-	n, err := r.count(1)
-	if err != nil {
-		return "", err
-	}
-	s := string(r.b[:n])
-	r.b = r.b[n:]
-	return s, nil
-}
-
-func (r *snapshotReader) float() (float64, error) {
-	if len(r.b) < 8 {
-		return 0, r.fail("unexpected end")
-	}
-	f := math.Float64frombits(binary.LittleEndian.Uint64(r.b))
-	r.b = r.b[8:]
-	return f, nil
-}
-
-func (r *snapshotReader) bool() (bool, error) {
-	c, err := r.byte()
-	if err == nil && c != snapFalse && c != snapTrue {
-		err = r.fail("malformed boolean")
-	}
-	return c == snapTrue, err
-}
-
 func (r *snapshotReader) value() (Value, error) {
 	tag, err := r.byte()
 	if err != nil {
@@ -186,7 +164,13 @@ func (r *snapshotReader) value() (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return r.rt.FromBigInt(s)
+		v, err := r.rt.FromBigInt(s)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", datamodel.ErrSnapshot, err)
+		}
+		return v, err
+	case snapDeclared:
+		return r.declared()
 	case snapRef:
 		u, err := r.uint()
 		if err == nil && (u >= uint64(len(r.objects)) || r.objects[u] == nil) {
@@ -229,7 +213,7 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	constructor := tag == snapConstructor
 	if constructor {
 		var err error
-		if tag, err = r.byte(); err == nil && tag != snapFunction && tag != snapWritten {
+		if tag, err = r.byte(); err == nil && tag != snapFunction && tag != snapWritten && tag != snapPlaced {
 			err = r.fail("not a function")
 		}
 		if err != nil {
@@ -242,13 +226,13 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 	}
 	v, err := r.rt.Build(s)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errSnapshot, err)
+		return nil, fmt.Errorf("%w: %w", datamodel.ErrSnapshot, err)
 	}
 	r.objects[id] = v
 	switch tag {
 	case snapInstance:
 		err = r.proto(v)
-	case snapFunction, snapWritten:
+	case snapFunction, snapWritten, snapPlaced:
 		if constructor {
 			err = r.prototype(v)
 		}
@@ -276,7 +260,7 @@ func (r *snapshotReader) proto(o Value) error {
 		return r.fail("malformed prototype")
 	}
 	if err := r.rt.SetProto(o, p); err != nil {
-		return fmt.Errorf("%w: %w", errSnapshot, err)
+		return fmt.Errorf("%w: %w", datamodel.ErrSnapshot, err)
 	}
 	return nil
 }
@@ -291,6 +275,8 @@ func (r *snapshotReader) prototype(f Value) error {
 	if err := r.proto(p); err != nil {
 		return err
 	}
+	r.path = append(r.path, member("prototype"))
+	defer func() { r.path = r.path[:len(r.path)-1] }()
 	return r.props(p)
 }
 
@@ -320,6 +306,15 @@ func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
 		}
 		if err == nil && tag == snapWritten {
 			s.Written, err = r.text()
+		}
+		if err == nil {
+			err = r.m.offer(needsOfFunction(s.Text))
+		}
+	case snapPlaced:
+		s.Class = Function
+		var d defined
+		if d, err = r.reference(); err == nil {
+			s.Program, s.Index = d.in.code, d.f.index
 		}
 	case snapDate:
 		s.Class = Date
@@ -389,7 +384,7 @@ func (r *snapshotReader) elements(array Value, n int) error {
 			r.b = r.b[1:]
 			continue
 		}
-		v, err := r.value()
+		v, err := r.at(item(i))
 		if err != nil {
 			return err
 		}
@@ -437,7 +432,7 @@ func (r *snapshotReader) props(obj Value) error {
 		if err != nil {
 			return err
 		}
-		v, err := r.value()
+		v, err := r.at(member(name))
 		if err != nil {
 			return err
 		}

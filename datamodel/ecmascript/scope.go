@@ -353,6 +353,8 @@ func (n *treeNode) Keys() []string {
 	return keys
 }
 
+func (n *treeNode) Lenient() bool { return n.m.lenient() }
+
 // hostDynamic is a HostObject as scripts see it.
 type hostDynamic struct {
 	m    *model
@@ -376,6 +378,13 @@ func (h *hostDynamic) Get(name string) (Value, bool) {
 }
 
 func (h *hostDynamic) Keys() []string { return h.obj.Names() }
+
+func (h *hostDynamic) Lenient() bool { return h.m.lenient() }
+
+var (
+	_ Lenient = (*treeNode)(nil)
+	_ Lenient = (*hostDynamic)(nil)
+)
 
 // hostObject returns the one object that stands for a HostObject, which scripts
 // find at path.

@@ -4,17 +4,23 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"strconv"
+	"slices"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
 
-// The form of a snapshot: a version byte, then the number of bindings, then for
-// each its kind, name and value. A value begins with a tag. Objects are
-// numbered in the order in which they begin; one that was written before is
-// written as its number. The form says nothing of an engine, and equal data
-// gives equal bytes. Versions are added, never changed.
-const snapshotVersion = 1
+// The form of a snapshot: a version byte; the number of programs whose functions
+// count, and the digest of each; the number of declared functions that are not as
+// their declaration has it, and a reference to each; the number of bindings, then
+// for each its kind, name and value. What a program of the list declares by function
+// statements and what is not among the former is implied.
+//
+// A value begins with a tag. Objects are numbered in the order in which they begin;
+// one that was written before is written as its number. A reference to a function of
+// a program is the number of the program and the place of the function in what the
+// author wrote. The form says nothing of an engine, and equal data gives equal
+// bytes. Versions are added, never changed: version 1 has bindings only.
+const snapshotVersion = 2
 
 const (
 	snapUndefined byte = iota
@@ -52,6 +58,9 @@ const (
 	snapInstance    // prototype; properties
 	snapPrototype   // the function that an object is the prototype of
 	snapConstructor // a function; prototype of its prototype, undefined if that is Object's; properties of that; properties
+
+	snapDeclared // reference: the variable of a function statement has that function, and is implied
+	snapPlaced   // reference: a function of a program; properties
 )
 
 // maxSnapshotDepth bounds the nesting of objects in a snapshot.
@@ -66,12 +75,12 @@ func (m *model) Snapshot(dst []byte) ([]byte, error) {
 	}
 	defer m.settle()
 	m.arm()
-	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion), start: len(dst)}
+	w := &snapshotWriter{m: m, rt: m.rt, dst: append(dst, snapshotVersion), start: len(dst), programs: slices.Clone(m.ran.declaring)}
 	err := m.rt.Protect(func() error { return w.bindings(m.rt.GlobalNames()) })
 	if err != nil {
 		return dst, m.failed("snapshot", err)
 	}
-	return w.dst, nil
+	return w.finish(), nil
 }
 
 type snapshotWriter struct {
@@ -80,17 +89,34 @@ type snapshotWriter struct {
 	dst          []byte
 	start, polls int // where it began, and where the clock is looked at next
 	ids          map[Value]uint64
-	path         []any // names and indexes down to the present value
+	path         path // down to the present value
+
+	programs []*definitions // whose functions are referred to
+	implied  map[Value]defined
+}
+
+// finish puts the list of programs, which is known in the end, where it belongs.
+func (w *snapshotWriter) finish() []byte {
+	list := binary.AppendUvarint(nil, uint64(len(w.programs)))
+	for _, p := range w.programs {
+		list = append(list, p.digest[:]...)
+	}
+	return slices.Insert(w.dst, w.start+1, list...)
 }
 
 func (w *snapshotWriter) bindings(names []Binding) error {
+	names, except := w.declarations(names)
+	w.uint(uint64(len(except)))
+	for _, d := range except {
+		w.reference(d)
+	}
 	added := w.m.scope.added()
 	if added != nil {
 		w.uint(uint64(len(names)) + 1)
 		w.dst = append(w.dst, byte(VarBinding))
 		w.text(dataName)
 		w.ids = map[Value]uint64{w.m.scope.data: 0}
-		w.path = append(w.path, dataName)
+		w.path = append(w.path, member(dataName))
 		w.dst = append(w.dst, snapObject)
 		w.bool(false)
 		if err := w.props(added); err != nil {
@@ -107,7 +133,7 @@ func (w *snapshotWriter) bindings(names []Binding) error {
 		}
 		w.dst = append(w.dst, byte(b.Kind))
 		w.text(b.Name)
-		if err := w.at(b.Name, v); err != nil {
+		if err := w.at(member(b.Name), v); err != nil {
 			return err
 		}
 	}
@@ -123,22 +149,7 @@ func (w *snapshotWriter) text(s string) {
 
 // refuse says that the present value cannot be saved.
 func (w *snapshotWriter) refuse(why string) error {
-	path := ""
-	for i, p := range w.path {
-		switch p := p.(type) {
-		case int:
-			path += "[" + strconv.Itoa(p) + "]"
-		case string:
-			switch {
-			case i == 0:
-				path = p
-			case isIdentifier(p):
-				path += "." + p
-			default:
-				path += "[" + strconv.Quote(p) + "]"
-			}
-		}
-	}
+	path := w.path.String()
 	return &datamodel.EvalError{Text: path, Message: path + " cannot be saved: " + why, Err: datamodel.ErrNotSerializable}
 }
 
@@ -156,7 +167,7 @@ func (w *snapshotWriter) room(n int) error {
 }
 
 // at writes a value that has a place.
-func (w *snapshotWriter) at(place any, v Value) error {
+func (w *snapshotWriter) at(place step, v Value) error {
 	w.path = append(w.path, place)
 	err := w.value(v)
 	w.path = w.path[:len(w.path)-1]
@@ -225,8 +236,13 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 		w.uint(id)
 		return nil
 	}
+	if d, ok := w.implied[v]; ok {
+		w.dst = append(w.dst, snapDeclared)
+		w.reference(d)
+		return nil
+	}
 	if len(w.path) > maxSnapshotDepth {
-		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %v is nested deeper than %d", w.path[0], maxSnapshotDepth),
+		return &datamodel.EvalError{Text: "snapshot", Message: fmt.Sprintf("data of %s is nested deeper than %d", w.path[0].name, maxSnapshotDepth),
 			Err: datamodel.ErrNotSerializable}
 	}
 	if w.ids == nil {
@@ -287,16 +303,7 @@ func (w *snapshotWriter) shape(s *Shape) error {
 		if s.Members != nil {
 			w.dst = append(w.dst, snapConstructor)
 		}
-		if s.Written != "" {
-			w.dst = append(w.dst, snapWritten)
-		} else {
-			w.dst = append(w.dst, snapFunction)
-		}
-		w.bool(s.Strict)
-		w.text(s.Text)
-		if s.Written != "" {
-			w.text(s.Written)
-		}
+		w.function(s)
 		if s.Members != nil {
 			if err := w.members(s.Members); err != nil {
 				return err
@@ -339,7 +346,7 @@ func (w *snapshotWriter) shape(s *Shape) error {
 		w.text(s.Text)
 		w.uint(uint64(s.Offset))
 		w.uint(uint64(s.Length))
-		if err := w.at("buffer", s.Buffer); err != nil {
+		if err := w.at(member("buffer"), s.Buffer); err != nil {
 			return err
 		}
 	default:
@@ -355,7 +362,7 @@ func (w *snapshotWriter) items(items []Value) error {
 			w.dst = append(w.dst, snapHole)
 			continue
 		}
-		if err := w.at(i, e); err != nil {
+		if err := w.at(item(i), e); err != nil {
 			return err
 		}
 	}
@@ -367,7 +374,7 @@ func (w *snapshotWriter) props(props []Property) error {
 	for _, p := range props {
 		w.text(p.Name)
 		w.bool(p.Hidden)
-		if err := w.at(p.Name, p.Value); err != nil {
+		if err := w.at(member(p.Name), p.Value); err != nil {
 			return err
 		}
 	}
@@ -378,7 +385,7 @@ func (w *snapshotWriter) props(props []Property) error {
 // function.
 func (w *snapshotWriter) members(p Value) error {
 	w.ids[p] = uint64(len(w.ids))
-	w.path = append(w.path, "prototype")
+	w.path = append(w.path, member("prototype"))
 	s, err := w.rt.Inspect(p)
 	if err != nil {
 		return w.refuse(err.Error())
@@ -412,13 +419,13 @@ func (w *snapshotWriter) dynamic(v Value) error {
 		}
 		w.dst = append(w.dst, snapNode)
 		w.ints(d.path())
-		return w.at("ownerDocument", d.doc.object())
+		return w.at(member("ownerDocument"), d.doc.object())
 	case *domList:
 		w.ids[v] = uint64(len(w.ids))
 		w.dst = append(w.dst, snapNodes)
 		w.uint(uint64(len(d.nodes)))
 		for i, n := range d.nodes {
-			if err := w.at(i, n.object()); err != nil {
+			if err := w.at(item(i), n.object()); err != nil {
 				return err
 			}
 		}
@@ -443,9 +450,9 @@ func (w *snapshotWriter) fixed(v Value, d Dynamic) error {
 	keys := d.Keys()
 	w.uint(uint64(len(keys)))
 	for _, k := range keys {
-		member, _ := d.Get(k)
+		of, _ := d.Get(k)
 		w.text(k)
-		if err := w.at(k, member); err != nil {
+		if err := w.at(member(k), of); err != nil {
 			return err
 		}
 	}
@@ -458,7 +465,7 @@ func (w *snapshotWriter) list(v Value, l List) error {
 	w.dst = append(w.dst, snapList)
 	w.uint(uint64(l.Len()))
 	for i := range l.Len() {
-		if err := w.at(i, l.Item(i)); err != nil {
+		if err := w.at(item(i), l.Item(i)); err != nil {
 			return err
 		}
 	}

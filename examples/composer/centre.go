@@ -70,6 +70,8 @@ type settings struct {
 	trace func(sessionID string, doc *scxml.Document) *scxml.Trace
 	log   func(sessionID string, e scxml.LogEntry)
 	out   io.Writer // events of the switch; nil: none
+
+	language datamodel.Language // nil: ECMAScript on goja
 }
 
 // newCentre opens a contact centre for a play.
@@ -124,8 +126,11 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 		return c, err
 	}
 	calls := 0
+	if s.language == nil {
+		s.language = goja.New(nil)
+	}
 	opts := &session.Options{
-		Parse:   scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
+		Parse:   scxml.ParseOptions{Languages: []datamodel.Language{s.language}},
 		Loader:  loader,
 		Clock:   c.clock,
 		Workers: 1, // with virtual time: the same order in every run

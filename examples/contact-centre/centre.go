@@ -46,6 +46,9 @@ type settings struct {
 	link  func(*sim.Switch) (telephony.Link, error)
 	point sim.RoutePoint // entry
 	newID func() string  // of sessions; default as session.Options
+	// interactions keeps multimedia interactions, whose queues are added to the configuration.
+	interactions telephony.InteractionServer
+	configure    func(*config.Objects)
 }
 
 // centre is a contact centre: a simulated switch, a router with agents, and an engine
@@ -102,11 +105,14 @@ func newCentre(s settings) (c *centre, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.configure != nil {
+		s.configure(objects)
+	}
 	site, err := config.NewSite(objects, nil)
 	if err != nil {
 		return nil, err
 	}
-	c.connector = fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: s.clock, Targets: c.router, Logger: s.logger})
+	c.connector = fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: s.clock, Targets: c.router, Interactions: s.interactions, Logger: s.logger})
 	opts := &session.Options{
 		Parse:    scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
 		Loader:   loader,

@@ -4,14 +4,17 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"testing"
+	"testing/fstest"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 	"github.com/seed-ff723688/ors/telephony/router"
@@ -32,23 +35,55 @@ func TestRandomStorm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { newStorm(t, seed).run() })
 }
 
+// letters is a strategy that delivers e-mails, and puts one back that nobody takes in time. A session
+// ends with its interaction, as that of a call.
+const letters = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"
+  xmlns:queue="http://www.genesyslab.com/modules/queue" xmlns:ixn="http://www.genesyslab.com/modules/interaction">
+<datamodel><data id="ixn"/></datamodel>
+<state id="present">
+  <transition event="interaction.present" target="waiting"><assign location="ixn" expr="_event.data.interactionid"/></transition>
+  <transition event="interaction.deleted" target="over"/>
+</state>
+<state id="waiting">
+  <onentry><queue:submit interactionid="ixn" queue="'VQ_Mail'" timeout="30">
+    <queue:targets><queue:targetid expr="'?:Sales&gt;0@.GA'"/></queue:targets>
+  </queue:submit></onentry>
+  <transition event="interaction.deleted" target="over"/>
+  <transition event="error.queue.submit"><ixn:placeinqueue interactionid="ixn" queue="'inbox'"/></transition>
+  <transition event="error.interaction.placeinqueue" target="waiting"/>
+</state>
+<final id="over"/></scxml>`
+
 // storm is a contact centre and those who trouble it.
 type storm struct {
 	*testing.T
-	clock *session.VirtualClock
-	rand  *rand.Rand
-	c     *centre
-	desks telephony.Link // what agents do with their telephones
-	count map[string]int // of what happened
-	over  bool
+	mail    *sim.InteractionServer
+	clock   *session.VirtualClock
+	rand    *rand.Rand
+	c       *centre
+	desks   telephony.Link  // what agents do with their telephones
+	count   map[string]int  // of what happened
+	letters []string        // ids of e-mails, those that are over among them
+	strange map[string]bool // agents who were removed from the router and of whose login it has not heard since
+	over    bool
 }
 
 func newStorm(t *testing.T, seed uint64) *storm {
 	s := &storm{T: t, clock: session.NewVirtualClock(time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)),
-		rand: rand.New(rand.NewPCG(seed, 0)), count: map[string]int{}}
+		rand: rand.New(rand.NewPCG(seed, 0)), count: map[string]int{}, strange: map[string]bool{}}
 	ids := 0
-	var err error
+	s.mail = sim.NewInteractionServer(&sim.InteractionServerOptions{Clock: s.clock})
+	s.mail.AddQueue("inbox", sim.InteractionQueue{Strategy: true})
+	voice, err := fs.ReadFile(strategies, "strategy.scxml")
+	require.NoError(t, err)
 	s.c, err = newCentre(settings{
+		files:        fstest.MapFS{"strategy.scxml": {Data: voice}, "letters.scxml": {Data: []byte(letters)}},
+		interactions: s.mail,
+		configure: func(o *config.Objects) {
+			o.DNs = append(o.DNs, &config.DN{Number: "inbox", Switch: "Main", Type: config.InteractionQueue,
+				Annex: config.Options{}.Set("Orchestration", "application", "script:Letters")})
+			o.Scripts = append(o.Scripts, &config.Script{Name: "Letters", Annex: config.Options{}.Set("Application", "url", "app:/letters.scxml")})
+		},
 		clock: s.clock, workers: 1, agents: 40, skills: skillsOf, rand: rand.New(rand.NewPCG(seed, 1)),
 		point: sim.RoutePoint{RingTimeout: 10 * time.Second, Timeout: 20 * time.Minute},
 		newID: func() string { ids++; return fmt.Sprint("s", ids) },
@@ -71,8 +106,17 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	})
 	require.NoError(t, err)
 	s.desks.Subscribe(s.desk)
+	s.c.link.Subscribe(func(e telephony.Event) { // after the router
+		if e, ok := e.(*telephony.EventAgentLogin); ok {
+			if _, err := s.c.router.AgentState(e.AgentID); err == nil {
+				delete(s.strange, e.AgentID)
+			}
+		}
+	})
 	s.clock.Advance(0)
-	for i := range s.c.agents {
+	for i, id := range s.c.agents {
+		s.mail.AddAgent(id, s.reader())
+		require.NoError(t, s.c.router.SetMediaState(id, "email", router.Ready))
 		s.desks.Send(&telephony.RequestRegisterAddress{ThisDN: dnOf(i)}, nil)
 	}
 	s.clock.Advance(time.Second)
@@ -89,6 +133,7 @@ func (s *storm) run() {
 	}
 	s.later(sim.Exponential(20*time.Second), s.fault)
 	s.later(sim.Exponential(2*time.Second), s.agent)
+	s.later(sim.Exponential(5*time.Second), s.letter)
 	for made, lost := 0, 0; made+lost < 1500; made, lost = a.Count() {
 		s.clock.Advance(time.Minute)
 	}
@@ -102,7 +147,9 @@ func (s *storm) run() {
 		srv.SetFate(nil)
 	}
 	s.clock.Advance(time.Minute)
-	for i := range s.c.agents {
+	s.agree()
+	for i, id := range s.c.agents {
+		s.mail.AddAgent(id, sim.InteractionAgent{AcceptAfter: time.Second, HandleTime: time.Minute})
 		s.restore(i)
 	}
 	s.clock.Advance(time.Hour)
@@ -114,11 +161,12 @@ func (s *storm) run() {
 	s.clock.Advance(2 * time.Hour)
 	s.Logf("what happened: %v", s.count)
 	assert.Empty(s, s.c.sw.List(), "calls")
+	assert.Zero(s, s.mail.Interactions(), "e-mails")
 	assert.Empty(s, s.c.engine.Sessions(), "sessions")
 	stats := s.c.router.Stats()
 	assert.Zero(s, stats.Waiting, "requests that wait")
 	assert.Zero(s, stats.Reserved, "targets that are reserved")
-	for _, what := range []string{"transfer", "conference", "switch-over", "stopped", "dropped", "link lost", "agent removed"} {
+	for _, what := range []string{"transfer", "conference", "switch-over", "stopped", "dropped", "link lost", "agent removed", "e-mail", "RequestPull", "RequestStopProcessing"} {
 		assert.NotZero(s, s.count[what], what)
 	}
 
@@ -153,6 +201,39 @@ func (s *storm) caller(n int, r *rand.Rand) sim.Caller {
 	c := caller(n, r)
 	c.Patience = sim.Exponential(time.Minute)(r) + time.Second
 	return c
+}
+
+// letter is an e-mail that arrives, or something that becomes of one.
+func (s *storm) letter() {
+	if s.rand.IntN(3) > 0 {
+		s.note("e-mail")
+		id, err := s.mail.Submit(telephony.Interaction{MediaType: "email", Queue: "inbox"})
+		require.NoError(s, err)
+		s.letters = append(s.letters, id)
+		return
+	}
+	if len(s.letters) == 0 {
+		return
+	}
+	id := s.letters[s.rand.IntN(len(s.letters))]
+	var req telephony.InteractionRequest = &telephony.RequestPull{InteractionID: id} // away from whoever has it
+	if s.rand.IntN(2) == 0 {
+		req = &telephony.RequestStopProcessing{InteractionID: id}
+	}
+	s.mail.Send(req, func(_ telephony.Interaction, err error) {
+		if err != nil {
+			s.note(req.Name() + " failed")
+			return
+		}
+		s.note(req.Name())
+	})
+	s.mail.AddAgent(s.c.agents[s.any()], s.reader())
+}
+
+// reader draws an agent who reads e-mails, or does not.
+func (s *storm) reader() sim.InteractionAgent {
+	return sim.InteractionAgent{AcceptAfter: sim.Exponential(15 * time.Second)(s.rand), Reject: s.rand.IntN(5) == 0,
+		HandleTime: time.Second + sim.Exponential(time.Minute)(s.rand)}
 }
 
 // fault is something that goes wrong with a server.
@@ -190,7 +271,9 @@ func (s *storm) agent() {
 		_ = s.c.sw.Logout(id)
 	case 2:
 		s.note("agent removed")
-		s.c.router.RemoveAgent(id)
+		if s.c.router.RemoveAgent(id) == nil {
+			s.strange[id] = true
+		}
 		if s.rand.IntN(2) == 0 {
 			require.NoError(s, s.c.sw.RemoveAgent(id))
 			require.NoError(s, s.c.sw.AddAgent(sim.Agent{ID: id, Handle: s.c.handle}))
@@ -200,10 +283,29 @@ func (s *storm) agent() {
 	}
 }
 
+// agree counts the agents of whom the router does not know what the switch knows.
+func (s *storm) agree() {
+	states := map[sim.AgentState]router.AgentState{sim.AgentLoggedOut: router.LoggedOut, sim.AgentNotReady: router.NotReady,
+		sim.AgentAfterCallWork: router.AfterCallWork, sim.AgentReady: router.Ready}
+	for _, id := range s.c.agents {
+		if s.strange[id] {
+			continue
+		}
+		known, err := s.c.router.AgentState(id)
+		require.NoError(s, err)
+		is, err := s.c.sw.Agent(id)
+		require.NoError(s, err)
+		if states[is.State] != known {
+			s.note("agents of whom the router knows another state")
+		}
+	}
+}
+
 // restore brings an agent back, whatever has become of him.
 func (s *storm) restore(i int) {
 	id := s.c.agents[i]
 	require.NoError(s, s.c.router.SetAgent(router.Agent{ID: id, DN: dnOf(i), Switch: "Main", Skills: skillsOf(i)}))
+	require.NoError(s, s.c.router.SetMediaState(id, "email", router.Ready))
 	_ = s.c.sw.Logout(id)
 	require.NoError(s, s.c.sw.Login(id, dnOf(i)))
 	require.NoError(s, s.c.sw.Ready(id))

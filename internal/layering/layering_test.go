@@ -37,6 +37,7 @@ var rules = []rule{
 	{"persistence/memstore", []string{"persistence"}, nil},
 	{"persistence/boltstore", []string{"persistence"}, []string{"go.etcd.io/bbolt"}},
 	{"persistence/storetest", []string{"persistence"}, nil},
+	{"persistence/inspect", []string{"persistence"}, nil},
 	{"session", []string{"datamodel", "scxml", "persistence"}, nil},
 	{"session/rest", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"session/cluster", []string{"datamodel", "scxml", "persistence", "session"}, nil},

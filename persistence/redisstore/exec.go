@@ -144,8 +144,7 @@ func byText(c doer, l *luaScript, keys, args []string) rueidis.Completed {
 func (s *Store) writeReplicated(ctx context.Context, l *luaScript, keys, args []string) (reply, error) {
 	for delay := 10 * time.Millisecond; ; delay = min(2*delay, 500*time.Millisecond) {
 		r, err := s.tryReplicated(ctx, l, keys, args)
-		var refused *refusal
-		if err == nil || errors.As(err, &refused) || errors.Is(err, persistence.ErrNotFound) || errors.Is(err, persistence.ErrExists) {
+		if decided(err) {
 			return r, err
 		}
 		no, answered := rueidis.IsRedisErr(err)
@@ -177,8 +176,7 @@ func (s *Store) tryReplicated(ctx context.Context, l *luaScript, keys, args []st
 	defer release()
 	raw := s.eval(ctx, c, l, keys, args)
 	r, err := answer(raw)
-	var refused *refusal
-	if err != nil && !errors.As(err, &refused) {
+	if !decided(err) {
 		return nil, err
 	}
 	wait := c.B().Wait().Numreplicas(1).Timeout(s.opts.ReplicaTimeout.Milliseconds()).Build()
@@ -190,6 +188,13 @@ func (s *Store) tryReplicated(ctx context.Context, l *luaScript, keys, args []st
 		return nil, fmt.Errorf("%w: no replica had the write after %v", persistence.ErrOutcomeUnknown, s.opts.ReplicaTimeout)
 	}
 	return r, err
+}
+
+// decided reports whether the script ran to its end. Also where it has refused, a replica has to have what it
+// decided by: that a session exists may be the doing of an earlier try, which can still be lost.
+func decided(err error) bool {
+	var refused *refusal
+	return err == nil || errors.As(err, &refused) || errors.Is(err, persistence.ErrNotFound) || errors.Is(err, persistence.ErrExists)
 }
 
 // answer reads what a script has returned.

@@ -145,7 +145,7 @@ func TestBrokenOrderIsSeen(t *testing.T) {
 			func(r *crashtest.Report) []string { return r.Lost }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := crashtest.Play(t, inFile(c.wrap), &crashtest.Options{Sessions: 50, Events: 30, Kills: 20, Patience: 6 * time.Second})
+			r := crashtest.Play(t, inFile(c.wrap), &crashtest.Options{Sessions: 30, Events: 20, Kills: 15, Patience: 6 * time.Second})
 			require.NotEmpty(t, c.list(r), "%s", strings.Join(r.Problems(), "\n"))
 			t.Log(c.list(r)[0])
 		})

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/persistence/boltstore"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/crashtest"
 )
 
@@ -25,5 +26,12 @@ func inFile(wrap func(persistence.Store) persistence.Store) crashtest.Target {
 
 // TestKilled: nothing is missing, nothing is lost, nothing happened twice.
 func TestKilled(t *testing.T) {
-	crashtest.Run(t, inFile(nil), &crashtest.Options{Kills: kills})
+	crashtest.Run(t, inFile(nil), &crashtest.Options{Sessions: sessions, Kills: kills})
+}
+
+// TestKilledWhilePassive is the same with sessions that leave memory whenever they are idle.
+func TestKilledWhilePassive(t *testing.T) {
+	target := inFile(nil)
+	target.Engine = func(o *session.Options) { o.Resident = -1 }
+	crashtest.Run(t, target, &crashtest.Options{Sessions: 50, Events: 20, Kills: kills / 5})
 }

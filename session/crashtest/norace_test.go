@@ -2,5 +2,8 @@
 
 package crashtest_test
 
-// kills is the default number of kills.
-const kills = 100
+// The size of the test.
+const (
+	sessions = 200
+	kills    = 100
+)

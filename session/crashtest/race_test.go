@@ -2,5 +2,8 @@
 
 package crashtest_test
 
-// kills is the default number of kills. With the race detector everything takes three times as long.
-const kills = 30
+// The size of the test. The race detector makes everything several times slower.
+const (
+	sessions = 100
+	kills    = 30
+)

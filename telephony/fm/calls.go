@@ -25,6 +25,8 @@ type call struct {
 	due       string                   // the DN where it is queued and no route request has come yet
 	held      []func(*call)            // what has been asked for before the route request, in order
 	merged    *call                    // the call that this one has become part of
+	former    []telephony.ConnID       // of those that have become part of this one
+	moved     map[string]bool          // DNs that came with them, and of which nothing was heard since
 
 	media   *telephony.Interaction // nil for calls
 	present bool                   // it is in the hands of strategies
@@ -193,6 +195,13 @@ func (c *Connector) receive(e telephony.Event) {
 func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 	c.mergeCalls(e, a)
 	k := c.calls[a.ConnID]
+	if k == nil {
+		if e := c.late(e, a); e != nil {
+			a, _ := telephony.CallOf(e)
+			c.callEvent(e, a)
+			return
+		}
+	}
 	fresh := false
 	switch e.(type) {
 	case *telephony.EventQueued, *telephony.EventRouteRequest, *telephony.EventRinging:
@@ -208,6 +217,7 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		return
 	}
 	data := k.attrs.UserData
+	delete(k.moved, a.ThisDN)
 	k.merge(a)
 	k.unsure = false
 	moved := k.follow(e, a)

@@ -30,7 +30,8 @@ type Applications interface {
 // the defaults.
 type Options struct {
 	// DNs are registered on the link: routing points with applications, and the
-	// places that calls are routed to. A call is followed as long as it is at one of them.
+	// places that calls are routed to, those of agents among them: what they say there reaches
+	// Targets. A call is followed as long as it is at one of them.
 	DNs []string
 
 	// Clock is the clock of the engine; default session.SystemClock. Sessions are
@@ -121,8 +122,9 @@ type Connector struct {
 	closed   bool
 	linked   bool // the link is connected
 	calls    map[telephony.ConnID]*call
-	ids      map[string]*call   // interactions of every kind that are followed
-	sessions map[string][]*call // by session, in the order in which it got them
+	former   map[telephony.ConnID]*call // by the ConnIDs that they had before a merge
+	ids      map[string]*call           // interactions of every kind that are followed
+	sessions map[string][]*call         // by session, in the order in which it got them
 	starting map[string]*startup
 	recent   map[string]*recent        // by session
 	hops     map[string]int            // by interaction: how often it was routed lately
@@ -166,7 +168,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
 		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
+		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
 	}
@@ -317,6 +319,7 @@ func (c *Connector) Close() error {
 		c.dropSession(id)
 	}
 	clear(c.calls)
+	clear(c.former)
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
@@ -479,6 +482,9 @@ func (c *Connector) forget(k *call) {
 	k.found()
 	if c.calls[k.conn] == k {
 		delete(c.calls, k.conn)
+	}
+	for _, id := range k.former {
+		delete(c.former, id)
 	}
 	if c.ids[k.id] == k {
 		delete(c.ids, k.id)

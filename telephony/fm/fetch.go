@@ -399,6 +399,9 @@ func (r *fetchRequest) setHeaders(args *datamodel.Object) error {
 	case nil, datamodel.Null:
 	case *datamodel.Object:
 		for _, m := range h.Members() {
+			if m.Value == nil {
+				continue // undefined
+			}
 			if err := r.setHeader(m.Name, contentText(m.Value)); err != nil {
 				return err
 			}

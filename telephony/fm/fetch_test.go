@@ -78,7 +78,7 @@ func TestFetchHeaders(t *testing.T) {
 	})
 	o := newOffice(t, opts)
 	o.run(service(`<session:fetch requestid="req" src="'`+base+`/'" type="'application/json'" maxage="60" maxstale="'5'" username="'u'" password="'p'"
-  headers="({'X-A': 1, 'x-b': 'c d'})"/>`, `<transition event="session.fetch.done">
+  headers="({'X-A': 1, 'x-b': 'c d', 'X-None': undefined})"/>`, `<transition event="session.fetch.done">
   <log expr="eval('(' + _event.data.content + ')').ok + ' ' + _event.data.headers['Content-Type'] + ' ' + _event.data.hints['X-Two'] + ' ' + _event.origin"/></transition>`))
 	o.expect("true application/json a, b fm:session")
 	h := <-got
@@ -87,6 +87,7 @@ func TestFetchHeaders(t *testing.T) {
 	require.Equal(t, "Basic dTpw", h.Get("Authorization"))
 	require.Equal(t, "1", h.Get("X-A"))
 	require.Equal(t, "c d", h.Get("X-B"))
+	require.NotContains(t, h, "X-None")
 	require.Equal(t, "s1.1.0", h.Get("Idempotency-Key"))
 }
 

@@ -259,7 +259,7 @@ func TestActionsFail(t *testing.T) {
 		{"no number", fmt.Sprintf(play, `intid="'seven'"`), "error.dialog.play", "invalidattribute", `prompt 1: intid "seven" is not an integer`},
 		{"empty text", fmt.Sprintf(play, `text="''"`), "error.dialog.play", "invalidattribute", "text is empty"},
 		{"replaced", fmt.Sprintf(play+play, `intid="1"`, `intid="2"`), "error.dialog.play", "cancelled", "another treatment"},
-		{"script error", `<ixn:redirect to="nobody.knows"/>`, "error.execution", "", ""},
+		{"script error", `<ixn:redirect to="nobody.knows"/>`, []string{"error.execution", "error.illegalvalue.ReferenceError"}[dialect], "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, strategy(`<state id="s"><transition event="interaction.onrouterequest">`+c.do+`</transition>

@@ -17,6 +17,7 @@ func (c *Connector) mergeCalls(e telephony.Event, a *telephony.CallAttributes) {
 	case to == nil:
 		// The other call was never seen: this one goes on under the new ConnID.
 		delete(c.calls, from.conn)
+		c.renamed(from.conn, from, from, "")
 		from.conn, from.consultOf = a.ConnID, 0
 		c.calls[from.conn] = from
 		from.merge(a)
@@ -35,6 +36,7 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 			to.setParty(p)
 		}
 	}
+	c.renamed(from.conn, from, to, a.ThirdPartyDN)
 	moved := from.waiting != ""
 	if moved {
 		to.waiting = from.waiting
@@ -74,6 +76,46 @@ func (c *Connector) mergeInto(to, from *call, a *telephony.CallAttributes) {
 			c.emit(owner, to.event("interaction.onrouterequest"))
 		}
 	}
+}
+
+// renamed notes that the parties of a call, apart from the one that has joined it to another, are
+// known as those of that call from now on. Not all of them are told so by the switch: one may have
+// left before, and the event that tells of it may come late, under the old ConnID. c.mu is held.
+func (c *Connector) renamed(old telephony.ConnID, from, to *call, by string) {
+	if to.moved == nil {
+		to.moved = map[string]bool{}
+	}
+	for _, p := range from.parties {
+		if p.dn != by {
+			to.moved[p.dn] = true
+		}
+	}
+	if from != to {
+		to.former, from.former = append(to.former, from.former...), nil
+	}
+	to.former = append(to.former, old)
+	for _, id := range to.former {
+		c.former[id] = to
+	}
+}
+
+// late translates an event that ends a party under the ConnID that its call had before a
+// merge. It returns nil for all others. c.mu is held.
+func (c *Connector) late(e telephony.Event, a *telephony.CallAttributes) telephony.Event {
+	k := c.former[a.ConnID]
+	if k == nil || !k.moved[a.ThisDN] || c.calls[k.conn] != k {
+		return nil
+	}
+	now := k.attrs
+	now.ConnID, now.ThisDN, now.PreviousConnID, now.CallState = k.conn, a.ThisDN, 0, a.CallState
+	now.ThirdPartyDN, now.ThirdPartyRole = a.ThirdPartyDN, a.ThirdPartyRole
+	switch e.(type) {
+	case *telephony.EventRouteUsed, *telephony.EventDiverted:
+		return &telephony.EventDiverted{EventHeader: *e.Header(), CallAttributes: now}
+	case *telephony.EventReleased, *telephony.EventAbandoned:
+		return &telephony.EventReleased{EventHeader: *e.Header(), CallAttributes: now}
+	}
+	return nil
 }
 
 func merge(from, to *call) []datamodel.Member {

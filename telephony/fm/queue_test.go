@@ -295,7 +295,7 @@ func TestSubmitsThatFail(t *testing.T) {
 	for name, c := range map[string]struct{ submit, want string }{
 		"target":    {`interactionid="ixn"><queue:targets><queue:targetid expr="'?:English > @.GA'"/></queue:targets>`, `invalidattribute router: the end where a name or a number was expected at character 13 of "?:English > @.GA"`},
 		"skill":     {`interactionid="ixn"><queue:targets type="skill"><queue:target name="'a &amp;'"/></queue:targets>`, `invalidattribute attribute skillexpr: router: the end where a name or a number was expected at character 4 of "a &"`},
-		"threshold": {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" threshold="'x &lt;'"/></queue:targets>`, `invalidattribute attribute threshold: router: the end where a name or a number was expected at character 4 of "x <"`},
+		"threshold": {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" threshold="'StatAge &lt;'"/></queue:targets>`, `invalidattribute attribute threshold: router: the end where a name or a number was expected at character 10 of "StatAge <"`},
 		"weight":    {`interactionid="ixn"><queue:targets type="agent"><queue:target name="'a'" weight="-1"/></queue:targets>`, `invalidattribute attribute weight: -1 is negative`},
 		"type":      {`interactionid="ixn"><queue:targets><queue:target name="'a'"/></queue:targets>`, `invalidattribute attribute type is missing in <target> and <targets>`},
 		"name":      {`interactionid="ixn"><queue:targets type="agent"><queue:target name="''"/></queue:targets>`, `invalidattribute attribute name is empty`},

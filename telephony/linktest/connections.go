@@ -102,8 +102,10 @@ func (w *watched) gone() { w.all.change(func() { delete(w.all.conns, w) }) }
 
 // Send implements telephony.Conn.
 func (w *watched) Send(ref int, req telephony.Request) error {
-	// An agent answers RequestDeliver, in his own time.
-	if _, later := req.(*telephony.RequestDeliver); !later {
+	switch req.(type) {
+	case *telephony.RequestDeliver, *telephony.RequestTransferInteraction, *telephony.RequestConferenceInteraction:
+		// An agent answers, in his own time.
+	default:
 		w.all.change(func() { w.asked[ref] = true })
 	}
 	err := w.Conn.Send(ref, req)

@@ -39,12 +39,14 @@
 //	routing-point 5000 timeout=10s default=7002 ring=18s
 //	extension 7001 agent=ann answer=2s talk=0s    answer=never: nobody does
 //	queue inbound strategy                        of interactions; without "strategy" they stay there
+//	agent ann answer=1s talk=0s work=5s           where he logs in
 //	agent ann accept=1s reject                    accept=never; of interactions
 //	register 5000 7001                            DNs, before the first step
 //
-//	* call $c 5000 ANI=030 patience=20s UserData={"k": "v"}    a caller dials; $c is the ConnID
+//	* call $c 5000 ANI=030 patience=20s keys=12 UserData={"k": "v"}   a caller dials; $c is the ConnID
 //	* hang-up $c                                  the caller
 //	* release $c                                  the agent
+//	* agent ann Ready 7001                        who is not logged in logs in at the DN first
 //	* advance 10s
 //	* switch down, * switch up                    the server's connection to the switch
 //	* server stop, * server start                 the first server

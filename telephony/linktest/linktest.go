@@ -48,6 +48,10 @@ type World interface {
 	// Submit has a media server put an interaction into its Queue, and returns its id.
 	Submit(i telephony.Interaction) (id string, err error)
 
+	// SetAgent has an agent do something at his telephone. One who is not logged in logs in at
+	// dn first.
+	SetAgent(id string, s telephony.AgentState, dn string) error
+
 	// SetConnected takes the connection between the servers and the switch away, or gives
 	// it back.
 	SetConnected(connected bool) error
@@ -66,6 +70,7 @@ type World interface {
 type Caller struct {
 	ANI      string
 	Patience time.Duration // after which the caller hangs up unless somebody has answered; 0: never
+	Keys     string        // keyed at the first treatment that collects digits
 	UserData telephony.KVList
 }
 
@@ -102,10 +107,13 @@ type Queue struct {
 	Strategy bool // its interactions are handed to strategies
 }
 
-// Agent is somebody to whom interactions are delivered.
+// Agent is somebody who can log in at an extension, and to whom interactions are delivered.
 type Agent struct {
 	ID     string
-	Accept time.Duration // until the decision; negative: there is none
+	Answer time.Duration // how long it rings where he is logged in; negative: he does not answer
+	Talk   time.Duration // until he hangs up; 0: never
+	Work   time.Duration // after-call work; 0: none
+	Accept time.Duration // of interactions, until the decision; negative: there is none
 	Reject bool
 }
 

@@ -173,6 +173,11 @@ func (r *runner) act(st step) {
 			r.settle() // what was asked for has reached the other end
 			err = r.world.Advance(d)
 		}
+	case w[0] == "agent" && (len(w) == 3 || len(w) == 4):
+		var s telephony.AgentState
+		if s, err = telephony.ParseAgentState(w[2]); err == nil {
+			err = r.world.SetAgent(w[1], s, strings.Join(w[3:], ""))
+		}
 	case verb == "switch down" || verb == "switch up":
 		err = r.world.SetConnected(w[1] == "up")
 	case verb == "server stop" || verb == "server start":
@@ -196,7 +201,7 @@ func (r *runner) call(w []string) error {
 		key, value, _ := strings.Cut(word, "=")
 		a.values[key] = value
 	}
-	c := Caller{ANI: a.take("ANI"), Patience: a.duration("patience")}
+	c := Caller{ANI: a.take("ANI"), Patience: a.duration("patience"), Keys: a.take("keys")}
 	if text := a.take("UserData"); text != "" {
 		var err error
 		if c.UserData, err = telephony.ParseKVList(text); err != nil {

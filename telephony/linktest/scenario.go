@@ -124,7 +124,8 @@ func (s *scenario) set(words []string) error {
 	case "queue":
 		s.site.Queues = append(s.site.Queues, Queue{Name: name, Strategy: a.flag("strategy")})
 	case "agent":
-		s.site.Agents = append(s.site.Agents, Agent{ID: name, Accept: a.duration("accept"), Reject: a.flag("reject")})
+		s.site.Agents = append(s.site.Agents, Agent{ID: name, Answer: a.duration("answer"), Talk: a.duration("talk"), Work: a.duration("work"),
+			Accept: a.duration("accept"), Reject: a.flag("reject")})
 	default:
 		return fmt.Errorf("what is %q", words[0])
 	}

@@ -81,6 +81,10 @@ func (s *Simulation) build(site *Site) error {
 	}
 	for _, a := range site.Agents {
 		s.Interactions.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: a.Accept, Reject: a.Reject})
+		how := sim.Handling{AnswerAfter: a.Answer, TalkTime: a.Talk, AfterCallWork: a.Work}
+		if err := s.Switch.AddAgent(sim.Agent{ID: a.ID, Handling: how}); err != nil {
+			return err
+		}
 	}
 	if site.Standby {
 		s.Servers = append(s.Servers, "sim-backup")
@@ -117,7 +121,11 @@ func (w *simulated) Ready(ctx context.Context, dns []string) error {
 }
 
 func (w *simulated) Call(dn string, c Caller) (telephony.ConnID, error) {
-	return w.Switch.Call(dn, sim.Caller{ANI: c.ANI, Patience: c.Patience, UserData: c.UserData})
+	caller := sim.Caller{ANI: c.ANI, Patience: c.Patience, UserData: c.UserData}
+	if c.Keys != "" {
+		caller.Keys = sim.KeyInTurn(c.Keys)
+	}
+	return w.Switch.Call(dn, caller)
 }
 
 func (w *simulated) HangUp(call telephony.ConnID) error  { return w.Switch.HangUp(call) }
@@ -125,6 +133,25 @@ func (w *simulated) Release(call telephony.ConnID) error { return w.Switch.Relea
 
 func (w *simulated) Submit(i telephony.Interaction) (string, error) {
 	return w.Simulation.Interactions.Submit(i)
+}
+
+func (w *simulated) SetAgent(id string, s telephony.AgentState, dn string) error {
+	is, err := w.Switch.Agent(id)
+	if err == nil && is.State == sim.AgentLoggedOut && s != telephony.AgentStateLoggedOut {
+		err = w.Switch.Login(id, dn)
+	}
+	if err != nil {
+		return err
+	}
+	switch s {
+	case telephony.AgentStateReady:
+		return w.Switch.Ready(id)
+	case telephony.AgentStateNotReady:
+		return w.Switch.NotReady(id, telephony.WorkModeUnknown, nil)
+	case telephony.AgentStateAfterCallWork:
+		return w.Switch.NotReady(id, telephony.WorkModeAfterCallWork, nil)
+	}
+	return w.Switch.Logout(id)
 }
 
 func (w *simulated) SetConnected(connected bool) error {

@@ -79,7 +79,7 @@ func (r *Router) loggedInAt(sw string, a *telephony.AgentAttributes) {
 	if at.DN == "" {
 		at.DN = res.dn
 	}
-	if at.Switch = sw; sw == "" {
+	if at.Switch = sw; sw == "" || a.ThisDN == "" {
 		at.Switch = res.sw
 	}
 	if q := a.ThisQueue + "@" + at.Switch; a.ThisQueue != "" && !slices.Contains(at.Queues, q) {
@@ -97,8 +97,8 @@ func (r *Router) loggedInAt(sw string, a *telephony.AgentAttributes) {
 
 func (r *Router) loggedOutAt(sw string, a *telephony.AgentAttributes) {
 	res := r.agentAt(sw, a)
-	if res == nil {
-		return
+	if res == nil || a.ThisDN != "" && res.dn != "" && a.ThisDN != res.dn {
+		return // or he sits elsewhere by now
 	}
 	if a.ThisQueue != "" {
 		res.queues = slices.DeleteFunc(slices.Clone(res.queues), func(q string) bool { return q == a.ThisQueue+"@"+res.sw })

@@ -52,6 +52,8 @@ func TestAgentsSpeakAtTheirTelephones(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "p2 7001", s.Place+" "+s.DN)
 
+	f.Receive(&telephony.EventAgentLogout{AgentAttributes: telephony.AgentAttributes{ThisDN: "7002", AgentID: "ann"}})
+	state(router.AfterCallWork) // that was before he came here
 	f.Receive(&telephony.EventAgentLogout{AgentAttributes: at})
 	state(router.LoggedOut)
 	f.Receive(&telephony.EventAgentLogout{AgentAttributes: telephony.AgentAttributes{PlaceID: "p2"}})
@@ -68,7 +70,7 @@ func TestAgentsSpeakAtTheirTelephones(t *testing.T) {
 func TestTwoSwitches(t *testing.T) {
 	f := newFloor(t, router.Options{})
 	for id, sw := range map[string]string{"ann": "Berlin", "bob": "Rome"} {
-		require.NoError(t, f.SetAgent(router.Agent{ID: id, DN: "7001", Switch: sw}))
+		require.NoError(t, f.SetAgent(router.Agent{ID: id, DN: "7001", Switch: sw, Capacity: router.Capacity{Media: map[string]int{router.Voice: 1, "email": 1}}}))
 		require.NoError(t, f.SetQueue(router.Queue{Number: "8000", Switch: sw}))
 	}
 	berlin, rome := f.AtSwitch("Berlin"), f.AtSwitch("Rome")
@@ -101,7 +103,18 @@ func TestTwoSwitches(t *testing.T) {
 	assert.Equal(t, 0.0, f.statistic("8000@Berlin.Q", "CallsWaiting"))
 	assert.Equal(t, 1.0, f.statistic("8000@Rome.Q", "CallsWaiting"))
 
-	// He moves to the other switch, to the same number.
+	// An Interaction Server with a link of its own says nothing of telephones.
+	ixn := f.AtSwitch("IxnServer")
+	ixn.Receive(&telephony.EventLinkConnected{})
+	ixn.Receive(&telephony.EventAgentLogin{AgentAttributes: telephony.AgentAttributes{PlaceID: "p1", AgentID: "ann"}})
+	ixn.Receive(&telephony.EventAgentReady{AgentAttributes: telephony.AgentAttributes{PlaceID: "p1"}})
+	there, err := f.AgentStatus("ann")
+	require.NoError(t, err)
+	assert.Equal(t, "p1 7001 Berlin", there.Place+" "+there.DN+" "+there.Switch)
+	f.submit("mail", "ann@.A", func(r *router.Request) { r.Media = "email" })
+	f.expect("mail: ann")
+
+	// She moves to the other switch, to the same number.
 	require.NoError(t, f.Login("ann", router.Login{Switch: "Rome"}))
 	s, err := f.AgentStatus("ann")
 	require.NoError(t, err)

@@ -29,7 +29,8 @@ type Switch struct {
 }
 
 // AtSwitch returns the router as the switch of this name, that of Agent.Switch and of
-// targets, sees it.
+// targets, sees it. The link to an Interaction Server of its own is given one too, under the name of that
+// server, so that agents can log in there: link.Subscribe(r.AtSwitch("IxnServer").Receive).
 func (r *Router) AtSwitch(name string) *Switch { return &Switch{r, name} }
 
 // Receive takes the events of the link to the switch; see Router.Receive.
@@ -82,7 +83,7 @@ func (r *Router) atLine(l *line, e telephony.Event, a *telephony.CallAttributes)
 		}
 		l.arrive(r, a)
 	case *telephony.EventPartyInfo:
-		if v == nil || x.PartyState != telephony.PartyStateNull {
+		if v == nil || !x.Synthetic || x.PartyState != telephony.PartyStateNull {
 			return
 		}
 		delete(l.calls, a.ConnID)
@@ -258,7 +259,7 @@ func (r *Router) atQueue(d *device, e telephony.Event, a *telephony.CallAttribut
 			r.count(&d.counters, abandoned)
 		}
 	case *telephony.EventPartyInfo:
-		if e.PartyState == telephony.PartyStateNull {
+		if e.Synthetic && e.PartyState == telephony.PartyStateNull {
 			delete(d.calls, a.ConnID)
 		}
 	}

@@ -390,7 +390,7 @@ func (t *TargetExplanation) brief(chosen *Candidate) string {
 	case t.Members == 0:
 		return "means nobody"
 	case others == 0 && chosen != nil:
-		return "no other"
+		return "nobody else"
 	case others+t.Omitted > named:
 		parts = parts[:0]
 		for v, n := range counts {

@@ -70,12 +70,20 @@ func ParseExpression(text string) (*Expression, error) { return parseExpression(
 //	sdata(target, statistic)                          a statistic of another target
 //	acfgdata(application, section, option, default)   an option; see Options.Property
 //	callage()                                         age of the interaction in seconds
+//	run[subroutine, argument, …]                      what a subroutine returns; see Options.Subroutine
 //
 // Beside the statistics of [Router.Statistic] there are PositionInQueue and
-// InVQWaitTime, the wait still expected in seconds, of the request. The error is a *SyntaxError.
+// InVQWaitTime, the wait still expected in seconds, of the request. The error is a *SyntaxError, also
+// for a name that is no statistic.
 func ParseThreshold(text string) (*Expression, error) {
 	return parseExpression(text, map[string]int{"sdata": 2, "acfgdata": 4, "callage": 0})
 }
+
+// isThreshold reports whether names are statistics.
+func (p *parser) isThreshold() bool { return p.functions["sdata"] > 0 }
+
+// ofRequest are the names in thresholds that are about the request.
+var ofRequest = map[string]bool{"PositionInQueue": true, "InVQWaitTime": true}
 
 // ParseScript reads the expression of a virtual group, with the functions
 //
@@ -245,8 +253,13 @@ func (p *parser) operand() (*node, error) {
 		if kind == '"' {
 			token = token[1 : len(token)-1]
 		}
-		if p.token == "(" {
+		switch {
+		case p.token == "(":
 			return p.function(at, token)
+		case p.token == "[" && p.isThreshold() && strings.EqualFold(token, "run"):
+			return p.function(at, token)
+		case p.isThreshold() && statistics[token] == 0 && !ofRequest[token]:
+			return nil, p.fault(at, fmt.Sprintf("%.40q, which is no statistic of the router,", token))
 		}
 		return &node{op: opName, name: token}, nil
 	case token == "-":
@@ -292,10 +305,15 @@ func (p *parser) operand() (*node, error) {
 func (p *parser) function(at int, name string) (*node, error) {
 	key := strings.ToLower(name)
 	want, known := p.functions[key]
-	if !known {
+	runs := p.token == "["
+	if !known && !runs {
 		return nil, p.fault(at, fmt.Sprintf("function %.40s is not known here", name))
 	}
 	open := p.start
+	opening, closing := p.token[0], byte(')')
+	if runs {
+		closing = ']'
+	}
 	var given []string
 	// Arguments are no expressions: targets such as ?:English>5@Stat.GA stand there.
 	depth, quote, from := 0, byte(0), open+1
@@ -308,9 +326,9 @@ func (p *parser) function(at int, name string) (*node, error) {
 			}
 		case ch == '"' || ch == '\'':
 			quote = ch
-		case ch == '(':
+		case ch == opening:
 			depth++
-		case ch == ')':
+		case ch == closing:
 			if depth--; depth == 0 {
 				end = i
 			}
@@ -320,17 +338,23 @@ func (p *parser) function(at int, name string) (*node, error) {
 		}
 	}
 	if end < 0 {
-		return nil, p.fault(open, "a ) is missing")
+		return nil, p.fault(open, fmt.Sprintf("a %c is missing", closing))
 	}
 	if last := p.text[from:end]; len(given) > 0 || strings.TrimSpace(last) != "" {
 		given = append(given, last)
 	}
-	if len(given) != want {
+	if runs && (len(given) == 0 || strings.TrimSpace(given[0]) == "") {
+		return nil, p.fault(open, "run without the name of a subroutine")
+	}
+	if !runs && len(given) != want {
 		return nil, p.fault(open, fmt.Sprintf("%.40s takes %d arguments, not %d", name, want, len(given)))
 	}
 	call := &node{op: opCall, name: key}
 	for _, g := range given {
 		call.args = append(call.args, &node{op: opName, name: unquote(strings.TrimSpace(g))})
+	}
+	if key == "sdata" && statistics[call.args[1].name] == 0 {
+		return nil, p.fault(at, fmt.Sprintf("%.40q, which is no statistic of the router,", call.args[1].name))
 	}
 	p.pos = end + 1
 	p.next()

@@ -341,20 +341,23 @@ func TestStatesAreIgnored(t *testing.T) {
 func TestThresholdFunctions(t *testing.T) {
 	f := newFloor(t, router.Options{Property: func(app, section, option string) (string, bool) {
 		return "3", app+section+option == "URSdefaultlimit"
+	}, Subroutine: func(name string, args []string) (float64, bool) {
+		return float64(len(args)), name == "count"
 	}})
 	f.agent("ann", "7001", nil)
 	for threshold, want := range map[string]bool{
-		"acfgdata(URS, default, limit, 5) = 3":                     true,
-		"acfgdata(URS, default, other, 5) = 5":                     true,
-		"acfgdata(URS, default, other, x) = 5":                     false,
-		"callage() >= 60":                                          true,
-		"callage() > 61":                                           false,
-		"PositionInQueue = 1 & InVQWaitTime >= 0":                  true,
-		"sdata(?:English<1@.GA, StatAgentsReady) = 1":              true,
-		"sdata('?:(English<1)@.GA', StatAgentsReady) = 1":          true,
-		"sdata(VQ, StatMood) = 0":                                  false,
-		"sdata(x@y.ZZ, CallsWaiting) = 0":                          false,
-		"StatMood = 0":                                             true, // a text beside a number
+		"acfgdata(URS, default, limit, 5) = 3":            true,
+		"acfgdata(URS, default, other, 5) = 5":            true,
+		"acfgdata(URS, default, other, x) = 5":            false,
+		"callage() >= 60":                                 true,
+		"callage() > 61":                                  false,
+		"PositionInQueue = 1 & InVQWaitTime >= 0":         true,
+		"sdata(?:English<1@.GA, StatAgentsReady) = 1":     true,
+		"sdata('?:(English<1)@.GA', StatAgentsReady) = 1": true,
+		"run[count, a, 'b, c'] = 2 & CallsEntered = 0":    true,
+		"run[count]":                      false,
+		"run[none] = 0":                   false,
+		"sdata(x@y.ZZ, CallsWaiting) = 0": false,
 		"StatServiceFactor = 100 & CallsEntered = 0 & StatAge = 0": true,
 	} {
 		id := f.submit("x", "{"+threshold+"}ann@.A", func(r *router.Request) { r.Created = f.clock.Now().Add(-60500 * time.Millisecond) })
@@ -489,7 +492,7 @@ func TestExplanations(t *testing.T) {
 	assert.Equal(t, "it has waited for less long", told[0].Rivals[0].Why)
 	assert.Equal(t, "its priority is lower", told[0].Rivals[1].Why)
 	assert.Equal(t, router.AgentFree, told[0].Trigger)
-	assert.Equal(t, "bob, because the target became free; bob@.A: no other; before request 5, it has waited for less long, and 1 more", told[0].Brief())
+	assert.Equal(t, "bob, because the target became free; bob@.A: nobody else; before request 5, it has waited for less long, and 1 more", told[0].Brief())
 
 	// Nobody in time: what keeps whom.
 	f.state("ida", router.LoggedOut)

@@ -64,15 +64,19 @@ func TestCallsOutliveTheLink(t *testing.T) {
 	f.expect("call: bob")
 
 	// Where the server cannot tell, the link says so.
-	f.Receive(&telephony.EventPartyInfo{CallAttributes: telephony.CallAttributes{ThisDN: "7001", ConnID: over}})
-	assert.Equal(t, 1, calls("ann"), "of another call")
-	gone := func(dn string) {
-		for _, k := range sw.List() {
-			f.Receive(&telephony.EventPartyInfo{CallAttributes: telephony.CallAttributes{ThisDN: dn, ConnID: k.ConnID}})
-		}
+	gone := func(dn string, id telephony.ConnID, synthetic bool) {
+		f.Receive(&telephony.EventPartyInfo{EventHeader: telephony.EventHeader{Synthetic: synthetic},
+			CallAttributes: telephony.CallAttributes{ThisDN: dn, ConnID: id}})
 	}
-	gone("7001")
-	gone("5000")
+	gone("7001", over, true)
+	for _, k := range sw.List() {
+		gone("7001", k.ConnID, false)
+	}
+	assert.Equal(t, 1, calls("ann"), "of another call, or an answer")
+	for _, k := range sw.List() {
+		gone("7001", k.ConnID, true)
+		gone("5000", k.ConnID, true)
+	}
 	assert.Zero(t, calls("ann"))
 	assert.Zero(t, waits())
 	require.NoError(t, f.Audit())

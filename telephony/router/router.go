@@ -59,6 +59,11 @@ type Options struct {
 	// acfgdata has its default.
 	Property func(application, section, option string) (value string, ok bool)
 
+	// Subroutine is what run[name, …] asks in thresholds; 0 keeps the target from being used. It is
+	// called with locks held, at each look at the threshold, and must not call the Router. Where it is
+	// nil, or ok is false, the whole threshold is false.
+	Subroutine func(name string, args []string) (value float64, ok bool)
+
 	// Decided is told why every request got the target that it got, or found none in time
 	// (Explanation.Chosen is nil then). It is called by the clock, before the one who
 	// submitted the request. nil costs nothing.

@@ -368,6 +368,16 @@ func (r *Router) thresholdCall(q *request, n *node) (float64, bool) {
 		}
 		return r.clock.Now().Sub(begun).Seconds(), true
 	}
+	if n.name == "run" {
+		if r.opts.Subroutine == nil {
+			return 0, false
+		}
+		args := make([]string, 0, len(n.args)-1)
+		for _, a := range n.args[1:] {
+			args = append(args, a.name)
+		}
+		return r.opts.Subroutine(arg(0), args)
+	}
 	value, ok := arg(3), false
 	if r.opts.Property != nil {
 		if value, ok = r.opts.Property(arg(0), arg(1), arg(2)); !ok {

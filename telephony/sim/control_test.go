@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -199,6 +200,57 @@ func TestTransferKeepsConnIDOfConsultation(t *testing.T) {
 		b.refused(sim.CodeUnknownCall, &telephony.RequestHoldCall{ThisDN: "7002", ConnID: id})
 		b.do(&telephony.RequestHoldCall{ThisDN: "7002", ConnID: e.ConnID})
 		require.NoError(t, b.sw.HangUp(e.ConnID))
+		assert.Zero(t, b.sw.Calls())
+	})
+}
+
+// A call that is in a conference with one that waits at a routing point waits there itself, and
+// nowhere else.
+func TestCallWaitsAtOnePlace(t *testing.T) {
+	point := sim.RoutePoint{RingTimeout: 10 * time.Second, Timeout: time.Minute}
+	scenario(t, nil, point, sim.Extension{}, func(t *testing.T, b *bench) {
+		require.NoError(t, b.sw.AddExtension("7003", sim.Extension{AnswerAfter: -1}))
+		b.do(&telephony.RequestRegisterAddress{ThisDN: "7003"})
+		id := b.call(sim.Caller{ANI: "030"})
+		b.do(route(id, "7001"))
+		confer := func(with string, between func(telephony.ConnID)) {
+			second := b.do(&telephony.RequestInitiateConference{ThisDN: "7001", ConnID: id, Destination: with}).(*telephony.EventDialing).ConnID
+			between(second)
+			b.do(&telephony.RequestCompleteConference{ThisDN: "7001", ConnID: second, ConferenceConnID: id})
+		}
+		confer("5000", func(second telephony.ConnID) { b.do(route(second, "7003")) })
+		confer("5001", func(telephony.ConnID) {})
+		where := func() string {
+			k := b.sw.List()[0]
+			return strings.Join(append([]string{k.Waits}, k.DNs...), ", ")
+		}
+		assert.Equal(t, "5001, 7001 Connected, 7003 Alerting", where())
+		b.refused(sim.CodeState, &telephony.RequestSingleStepTransfer{ThisDN: "7001", ConnID: id, Destination: "5000"})
+		b.refused(sim.CodeState, &telephony.RequestMuteTransfer{ThisDN: "7001", ConnID: id, Destination: "5000"})
+		b.refused(sim.CodeState, &telephony.RequestRedirectCall{ThisDN: "7003", ConnID: id, Destination: "5000"})
+		third := b.do(&telephony.RequestInitiateTransfer{ThisDN: "7001", ConnID: id, Destination: "5000"}).(*telephony.EventDialing).ConnID
+		b.refused(sim.CodeState, &telephony.RequestCompleteTransfer{ThisDN: "7001", ConnID: third, TransferConnID: id})
+		b.do(&telephony.RequestReconnectCall{ThisDN: "7001", CurrentConnID: third, HeldConnID: id})
+
+		b.wait(10 * time.Second) // 7003 does not answer, and came from 5000
+		assert.Equal(t, "5001, 7001 Connected", where())
+		b.wait(time.Hour)
+		require.NoError(t, b.sw.HangUp(id))
+		b.do(&telephony.RequestReleaseCall{ThisDN: "7001", ConnID: id})
+		assert.Zero(t, b.sw.Calls())
+	})
+}
+
+// Somebody who only rings is not connected to somebody else who rings.
+func TestTransferOfNobody(t *testing.T) {
+	scenario(t, nil, sim.RoutePoint{}, sim.Extension{AnswerAfter: -1}, func(t *testing.T, b *bench) {
+		require.NoError(t, b.sw.AddExtension("7003", sim.Extension{AnswerAfter: -1}))
+		b.do(&telephony.RequestRegisterAddress{ThisDN: "7003"})
+		id := b.do(&telephony.RequestMakeCall{ThisDN: "7001", Destination: "7002"}).(*telephony.EventDialing).ConnID
+		b.do(&telephony.RequestSingleStepConference{ThisDN: "7001", ConnID: id, Destination: "7003"})
+		b.do(&telephony.RequestReleaseCall{ThisDN: "7002", ConnID: id})
+		b.refused(sim.CodeState, &telephony.RequestSingleStepTransfer{ThisDN: "7001", ConnID: id, Destination: "7002"})
+		b.do(&telephony.RequestReleaseCall{ThisDN: "7001", ConnID: id})
 		assert.Zero(t, b.sw.Calls())
 	})
 }

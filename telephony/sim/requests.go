@@ -170,9 +170,13 @@ func (s *Switch) status(dn string) telephony.KVList {
 		for _, l := range e.legs {
 			at = append(at, l.call.conn)
 		}
+		agent, queue, state := "", "", telephony.AgentStateLoggedOut
 		if a := e.agent; a != nil {
-			status.Add("AgentStatus", telephony.Int(int32(a.state)))
+			agent, queue = a.ID, a.about(nil).ThisQueue
+			state = [...]telephony.AgentState{AgentNotReady: telephony.AgentStateNotReady,
+				AgentAfterCallWork: telephony.AgentStateAfterCallWork, AgentReady: telephony.AgentStateReady}[a.state]
 		}
+		status.Add(telephony.AgentKey, telephony.AgentValue(agent, queue, state))
 	}
 	if p := s.points[dn]; p != nil {
 		for _, k := range p.waiting {

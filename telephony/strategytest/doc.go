@@ -24,7 +24,8 @@
 // the digits to be keyed. [Centre.Submit] brings an e-mail or another multimedia interaction. Time is moved by Advance, and by
 // [Call.AdvanceUntilEntered] and its like, which are bounded: what never comes is a failure, not a hang.
 //
-// Calls, treatments and routes are carried out by package sim, targets are selected by package router, and actions are those of
+// Agents log in at the switch and say there whether they are ready; the router knows it from the events of the link, as
+// it does on a real site. Calls, treatments and routes are carried out by package sim, targets are selected by package router, and actions are those of
 // package fm: what a strategy does here it does in production too.
 //
 // # The outside
@@ -46,7 +47,8 @@
 // "dialog:play", with arguments as attributes; children are members by their name: "prompts.prompt.intid".
 //
 // A failure prints where the strategy is (file, line and column of the last action, with the line) and the
-// end of the trace, in which switch, sessions and web tell what they did.
+// end of the trace, in which switch, sessions, router and web tell what they did: of the router whom it chose and
+// what kept the others, or why nobody was found in time.
 //
 // # Coverage and golden traces
 //

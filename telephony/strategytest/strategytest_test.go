@@ -314,7 +314,7 @@ func TestAgentsAtTheSwitch(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []string{
-		"VQ: ann, because the request came; ann@.A: no other",
+		"VQ: ann, because the request came; ann@.A: nobody else",
 		"VQ: no target in time; ann@.A: ann after-call work",
 	}, told)
 }

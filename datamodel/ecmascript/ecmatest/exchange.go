@@ -1,6 +1,8 @@
 package ecmatest
 
 import (
+	"errors"
+	"runtime"
 	"testing"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -8,25 +10,34 @@ import (
 )
 
 // Exchange saves sessions on one engine and restores them on another, as far as
-// both have the language features that the data needs.
+// both have the language features that the data needs. The document is compiled by
+// both: snapshots refer to its functions.
 func Exchange(t *testing.T, from, to ecmascript.Engine) {
 	a := &suite{engine: from, features: from.Features(), lang: ecmascript.New(from, nil)}
 	b := &suite{engine: to, features: to.Features(), lang: ecmascript.New(to, nil)}
 	v := a.new(t, datamodel.Host{}).declare("u").set("data", obj("b", list(1.0, datamodel.Null{}, nil), "a", "grün 😀")).set("x", datamodel.XML{Text: "<a><b k='v'/></a>"})
 	v.m.SetEvent(&datamodel.Event{Name: "kept", Data: obj("p", 1.0, "l", list(1.0, obj("k", 2.0)))})
-	v.script(`
+	const document = `
 		var n = -0, inf = Infinity, nan = NaN, shared = {k: 1}, pair = [shared, shared], cyc = {}; cyc.self = cyc;
 		var sparse = [1, , 3], far = []; far[50000] = 1;
 		var date = new Date(5), re = /a+/gi, err = new RangeError('far'), bo = new Boolean(false), no = new Number(2), so = new String('s');
 		function add(a, b) { return a + b + shared.k }
 		var f = function (x) { return add(x, 1) }, ev = _event, node = x.getElementsByTagName('b')[0];
 		re.exec('aa');
-	`)
+	`
+	v.script(document)
 	snap, err := v.m.Snapshot(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := b.new(t, datamodel.Host{})
+	var missing *datamodel.EvalError
+	if err := w.m.Restore(snap); !errors.Is(err, datamodel.ErrProgramMissing) || !errors.As(err, &missing) || missing.Text != "f" {
+		t.Errorf("without the document: %v", err)
+	}
+	compiled := w.compile(datamodel.Script, document)
+	defer runtime.KeepAlive(compiled)
+	w = b.new(t, datamodel.Host{})
 	if err := w.m.Restore(snap); err != nil {
 		t.Fatal(err)
 	}

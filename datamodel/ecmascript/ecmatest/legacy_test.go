@@ -3,6 +3,7 @@ package ecmatest_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -37,7 +38,10 @@ type legacySession struct {
 }
 
 func newLegacy(t testing.TB, engine ecmascript.Engine, data ...string) *legacySession {
-	l := ecmascript.New(engine, nil)
+	return legacyOf(t, ecmascript.New(engine, nil), data...)
+}
+
+func legacyOf(t testing.TB, l datamodel.Language, data ...string) *legacySession {
 	m, err := l.New(datamodel.Host{
 		In:     func(string) bool { return false },
 		Legacy: &datamodel.Legacy{Data: data},
@@ -142,7 +146,7 @@ func TestData(t *testing.T) {
 		s.run("var kept = _data; var f = function () { return _data.toSource() }")
 		before, err := s.m.Snapshot(nil)
 		require.NoError(t, err)
-		again := newLegacy(t, engine, "system", "n")
+		again := legacyOf(t, s.l, "system", "n")
 		require.NoError(t, again.m.Restore(before))
 		assert.Equal(t, true, again.eval("kept === _data && _data.extra.of === system && n === 9 && _data.n === 9"))
 		assert.Equal(t, "({system:{x:4}, n:9, extra:{of:{x:4}}})", again.eval("f()"))
@@ -176,6 +180,16 @@ func TestLegacyEvent(t *testing.T) {
 		assert.Equal(t, true, s.eval("JSON.stringify(_event) === before && l.length === 2 && l.concat(1).length === 3 && Array.isArray(l)"))
 		assert.Equal(t, "({a:1, l:[1, {k:\"v\"}], o:{k:\"v\"}})", s.eval("d.toSource()"))
 		assert.Equal(t, "ak", s.eval("var copy = JSON.parse(JSON.stringify(d)); copy.o.k = 'a' + 'k'; copy.l.push(copy); copy.o.k"))
+	})
+}
+
+// TestLegacyGlobals: so do the objects of modules.
+func TestLegacyGlobals(t *testing.T) {
+	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
+		s := newLegacy(t, engine)
+		s.run("_genesys.n = 8; _genesys['fresh'] = 9; delete _genesys.n")
+		assert.Equal(t, 7.0, s.eval("_genesys.n"))
+		assert.Equal(t, "undefined", s.eval("typeof _genesys.fresh"))
 	})
 }
 
@@ -297,11 +311,14 @@ func TestRenamedFunctions(t *testing.T) {
 	eachEngine(t, func(t *testing.T, engine ecmascript.Engine) {
 		s := newLegacy(t, engine)
 		text := "var x = 1; function f(a) { return a + x }\nvar g = function (a) { return f(a) * x };\nvar t = '' + f, u = g.toString(), w = f.toSource(), o = {h: g};"
-		p, err := s.l.Compile(legacy(text, datamodel.Script))
-		require.NoError(t, err)
-		q, err := s.l.(datamodel.Scoper).Rename(p, map[string]string{"x": "x$1", "f": "f$1", "g": "g$1"})
-		require.NoError(t, err)
-		require.NoError(t, s.m.Exec(q))
+		compiled := func(l datamodel.Language) datamodel.Program {
+			p, err := l.Compile(legacy(text, datamodel.Script))
+			require.NoError(t, err)
+			q, err := l.(datamodel.Scoper).Rename(p, map[string]string{"x": "x$1", "f": "f$1", "g": "g$1"})
+			require.NoError(t, err)
+			return q
+		}
+		require.NoError(t, s.m.Exec(compiled(s.l)))
 		check := func(s *legacySession) {
 			assert.Equal(t, "function f(a) { return a + x }", s.eval("t"))
 			assert.Equal(t, "function (a) { return f(a) * x }", s.eval("u"))
@@ -320,7 +337,9 @@ func TestRenamedFunctions(t *testing.T) {
 		require.NoError(t, err)
 		for _, other := range engines() {
 			restored := newLegacy(t, other)
+			document := compiled(restored.l)
 			require.NoError(t, restored.m.Restore(snapshot))
+			runtime.KeepAlive(document)
 			if other.Features() == engine.Features() {
 				check(restored)
 			}

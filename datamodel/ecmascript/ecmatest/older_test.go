@@ -14,8 +14,9 @@ import (
 // 1.8, with what it gives.
 var differences = map[string]map[string]datamodel.Value{
 	"otto": {
-		"const k = 1; k = 2; k":                        2.0, // a const is a var
-		"var o = {}; o.__proto__ === Object.prototype": false,
+		"const k = 1; k = 2; k": 2.0, // a const is a var
+		"'a1b2'.replace(/(\\w)(\\d)/g, '$2$1') + RegExp.$1 + RegExp.$2": "1a2b", // replace tells nothing
+		"var o = {}; o.__proto__ === Object.prototype":                  false,
 	},
 	"goja": {},
 }
@@ -53,6 +54,17 @@ func TestOlderJavaScript(t *testing.T) {
 			"String.trim('  x ') + String.toUpperCase('y') + Array.join('ab', '-')":   "xYa-b",
 			"String.replace('aba', /a/g, 'c') + Array.indexOf([1, 2], 2)":             "cbc1",
 			"Array.isArray(Array.concat([1], [2])) && typeof Array.prototype.forEach": "function",
+			// Comparisons that give a boolean.
+			"[3, 1, 2, 10].sort(function (a, b) { return a > b }).join()":                      "1,2,3,10",
+			"[3, 1, 2, 10].sort(function (a, b) { return a < b }).join()":                      "10,3,2,1",
+			"var f = function (a, b) { return a.k >= b.k }; [{k: 2}, {k: 1}].sort(f)[0].k":     1.0,
+			"try { [2, 1].sort(function () { throw 'x' }) } catch (e) { e }":                   "x",
+			"try { [2, 1].sort(5) } catch (e) { e instanceof TypeError }":                      true,
+			"[3, 1, 2].sort().concat([3, 1, 2].sort(function (a, b) { return b - a })).join()": "1,2,3,3,2,1",
+			// The last match.
+			"/(b)(x)?/.exec('abc'); [RegExp.$1, RegExp.$2, RegExp.$3].join('|')": "b||",
+			"'a1b2'.replace(/(\\w)(\\d)/g, '$2$1') + RegExp.$1 + RegExp.$2":      "1a2bb2",
+			"/(q)/.test('q'); /(z)/.test('q'); RegExp.$1 + RegExp.input":         "qq",
 			// Text and HTML.
 			`'a"b\n'.quote()`: `"a\"b\n"`,
 			"'t'.bold() + 't'.link('u') + 't'.fontcolor('red') + 't'.sub()": `<b>t</b><a href="u">t</a><font color="red">t</font><sub>t</sub>`,
@@ -100,6 +112,13 @@ func TestOlderJavaScript(t *testing.T) {
 			s := newLegacy(t, engine)
 			assert.Equal(t, 13.0, s.eval("var a = 10, r; let (a = 1, b = 2) { r = a + b } r + a"))
 			assert.Equal(t, "function () { let (a = 1) { return a } }", s.eval("(function () { let (a = 1) { return a } }).toString()"))
+			assert.Equal(t, "", s.eval("RegExp.$1 + RegExp.lastMatch + RegExp.leftContext + RegExp.rightContext"))
+			assert.Equal(t, "12|a12|x|y|12", s.eval("'xa12y'.match(/a(\\d+)/); [RegExp.$1, RegExp.lastMatch, RegExp.leftContext, RegExp.rightContext, RegExp.lastParen].join('|')"))
+			snapshot, err := s.m.Snapshot(nil)
+			require.NoError(t, err)
+			restored := newLegacy(t, engine)
+			require.NoError(t, restored.m.Restore(snapshot))
+			assert.Equal(t, "b", restored.eval("/(b)/.test('abc'); RegExp.$1"))
 		}
 	})
 }

@@ -196,7 +196,7 @@ func damaged(t *testing.T, s *suite) {
 			b[i] = byte(r.IntN(40))
 		}
 		if len(b) > 0 {
-			b[0] = 1
+			b[0] = byte(1 + r.IntN(2))
 		}
 		_ = restore(b)
 	}

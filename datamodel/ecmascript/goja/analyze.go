@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dop251/goja/ast"
+	"github.com/dop251/goja/file"
 	"github.com/dop251/goja/token"
 
 	"github.com/seed-ff723688/ors/datamodel/ecmascript"
@@ -15,6 +16,7 @@ import (
 type facts struct {
 	system uint32  // the lazy system variables that it mentions
 	shapes bool    // it may make accessors, change attributes or prototypes
+	hides  bool    // it may make accessors or change attributes
 	limits limited // the built-ins that it mentions and that need a limit
 	bigInt bool    // it has a BigInt literal
 
@@ -23,6 +25,15 @@ type facts struct {
 	lexical   []ecmascript.Binding    // its top-level let, const and class
 	functions map[string]functionFact // by source text; nil without
 	authors   map[string]string       // what the author wrote for a function, by source text, where that differs
+	made      []madeFunction          // the functions again, in the order in which they end
+}
+
+// madeFunction is a function at its place.
+type madeFunction struct {
+	source string
+	at     file.Idx
+	name   string // of a function statement at the top level
+	fact   functionFact
 }
 
 // functionFact is what the place of a function in a program tells about it.
@@ -52,6 +63,9 @@ var lazyBits = func() map[string]uint32 {
 var shapeNames = set("Object Reflect Proxy Symbol prototype __proto__ defineProperty defineProperties __defineGetter__ __defineSetter__ create " +
 	"freeze seal preventExtensions setPrototypeOf getPrototypeOf")
 
+// prototypeNames are those of them that lead to prototypes and no further.
+var prototypeNames = set("prototype __proto__ setPrototypeOf getPrototypeOf")
+
 // reachNames are those through which a script gets at a built-in without
 // mentioning its name. eval is none of them: its text is looked at when it is called.
 var reachNames = set("Reflect Function constructor getOwnPropertyDescriptor getOwnPropertyDescriptors")
@@ -68,7 +82,7 @@ func set(names string) map[string]bool {
 }
 
 func analyze(tree *ast.Program, u ecmascript.Unit) facts {
-	a := &analyzer{strict: u.Strict, numeric: numericNames(tree), written: u.Written}
+	a := &analyzer{strict: u.Strict, numeric: numericNames(tree), written: u.Written, statements: statementNames(tree)}
 	a.open()
 	a.hoist(tree.DeclarationList)
 	a.declareLexical(tree.Body)
@@ -83,7 +97,7 @@ func analyze(tree *ast.Program, u ecmascript.Unit) facts {
 // finish draws the conclusions.
 func (a *analyzer) finish() {
 	if a.reach {
-		a.shapes = true
+		a.shapes, a.hides = true, true
 		a.system |= allLazy
 		a.limits = allLimits
 	}
@@ -101,6 +115,8 @@ type analyzer struct {
 	reach   bool                            // it may use built-ins that it does not mention
 	numeric numeric
 	names   *nameCollector // nil: names are not asked for
+
+	statements map[*ast.FunctionLiteral]string // function statements at the top level: their names
 
 	written func(start, end int) string // see ecmascript.Unit
 }
@@ -128,12 +144,20 @@ func (a *analyzer) declare(name string) {
 		*s = scope{}
 	}
 	(*s)[name] = true
+	if a.names != nil {
+		a.names.Inner = append(a.names.Inner, name)
+	}
 }
 
 // use notes that a name is read or written.
 func (a *analyzer) use(id *ast.Identifier) {
+	a.mention(id.Name.String())
+	a.resolve(id)
+}
+
+// resolve finds out where a name comes from.
+func (a *analyzer) resolve(id *ast.Identifier) {
 	name := id.Name.String()
-	a.mention(name)
 	for i := len(a.scopes) - 1; i > 0; i-- {
 		if !a.scopes[i][name] {
 			continue
@@ -157,7 +181,10 @@ func (a *analyzer) mention(name string) {
 		a.system |= allLazy
 	}
 	a.limits |= limitOf[name]
-	a.shapes = a.shapes || shapeNames[name]
+	if shapeNames[name] {
+		a.shapes = true
+		a.hides = a.hides || !prototypeNames[name]
+	}
 	a.reach = a.reach || reachNames[name]
 }
 
@@ -292,6 +319,10 @@ func (a *analyzer) node(n any) bool {
 		a.dot(n)
 	case *ast.BracketExpression:
 		a.bracket(n)
+	case *ast.NewExpression:
+		return a.object(n.Callee, n.ArgumentList)
+	case *ast.CallExpression:
+		return a.object(n.Callee, n.ArgumentList)
 	case *ast.LabelledStatement:
 		visit(a, n.Statement)
 	case *ast.BranchStatement:
@@ -330,13 +361,26 @@ func (a *analyzer) node(n any) bool {
 		if c, ok := n.(*ast.ClassLiteral); ok {
 			a.author(c.Source, c.Class)
 		}
-		a.shapes = true
+		a.shapes, a.hides = true, true
 		return a.scope(n)
 	case *ast.PropertyKeyed:
 		a.property(n)
 	default:
 		return a.scope(n)
 	}
+	return true
+}
+
+// object treats a call of the constructor Object, which leads to none of its members;
+// false for other calls.
+func (a *analyzer) object(callee ast.Expression, args []ast.Expression) bool {
+	id, ok := callee.(*ast.Identifier)
+	if !ok || id.Name != "Object" {
+		return false
+	}
+	a.limits |= limitOf["Object"]
+	a.resolve(id)
+	visit(a, args...)
 	return true
 }
 
@@ -392,7 +436,7 @@ func (a *analyzer) target(n ast.Node) {
 func (a *analyzer) dot(n *ast.DotExpression) {
 	member := n.Identifier.Name.String()
 	a.mention(member)
-	if id, ok := n.Left.(*ast.Identifier); ok && id.Name == "Object" && plainMembers[member] {
+	if id, ok := n.Left.(*ast.Identifier); ok && id.Name == "Object" && (plainMembers[member] || prototypeNames[member]) {
 		return
 	}
 	visit(a, n.Left)
@@ -421,7 +465,7 @@ func (a *analyzer) bracket(n *ast.BracketExpression) {
 
 func (a *analyzer) property(n *ast.PropertyKeyed) {
 	if n.Kind == ast.PropertyKindGet || n.Kind == ast.PropertyKindSet {
-		a.shapes = true
+		a.shapes, a.hides = true, true
 	}
 	switch k := n.Key.(type) {
 	case *ast.StringLiteral:
@@ -436,154 +480,4 @@ func (a *analyzer) property(n *ast.PropertyKeyed) {
 	if n.Value != nil {
 		visit(a, n.Value)
 	}
-}
-
-// scope treats the nodes that open a scope; false for others.
-func (a *analyzer) scope(n any) bool {
-	switch n := n.(type) {
-	case *ast.FunctionLiteral:
-		a.author(n.Source, n.Function)
-		if n.Generator {
-			a.limits |= limitOf["function*"]
-		}
-		var params []ast.Node
-		if n.ParameterList != nil {
-			for _, b := range n.ParameterList.List {
-				params = append(params, b)
-			}
-			if n.ParameterList.Rest != nil {
-				params = append(params, n.ParameterList.Rest)
-			}
-		}
-		name := ""
-		if n.Name != nil && (a.names == nil || a.names.declaration != n) {
-			name = n.Name.Name.String()
-		}
-		var body []ast.Statement
-		if n.Body != nil {
-			body = n.Body.List
-		}
-		a.function(n.Source, name, false, params, n.DeclarationList, body, nil)
-	case *ast.ArrowFunctionLiteral:
-		a.author(n.Source, n.Start)
-		var params []ast.Node
-		for _, b := range n.ParameterList.List {
-			params = append(params, b)
-		}
-		if n.ParameterList.Rest != nil {
-			params = append(params, n.ParameterList.Rest)
-		}
-		switch b := n.Body.(type) {
-		case *ast.BlockStatement:
-			a.function(n.Source, "", true, params, n.DeclarationList, b.List, nil)
-		case *ast.ExpressionBody:
-			a.function(n.Source, "", true, params, n.DeclarationList, nil, b.Expression)
-		}
-	case *ast.BlockStatement:
-		a.block(n.List)
-	case *ast.SwitchStatement:
-		visit(a, n.Discriminant)
-		a.open()
-		for _, c := range n.Body {
-			a.declareLexical(c.Consequent)
-		}
-		for _, c := range n.Body {
-			if c.Test != nil {
-				visit(a, c.Test)
-			}
-			visit(a, c.Consequent...)
-		}
-		a.close()
-	case *ast.CatchStatement:
-		a.open()
-		if n.Parameter != nil {
-			targets(n.Parameter, a.declare)
-			visit(a, n.Parameter)
-		}
-		a.block(n.Body.List)
-		a.close()
-	case *ast.ForStatement:
-		a.open()
-		if d, ok := n.Initializer.(*ast.ForLoopInitializerLexicalDecl); ok {
-			for _, b := range d.LexicalDeclaration.List {
-				targets(b, a.declare)
-			}
-		}
-		a.fields(n)
-		a.close()
-	case *ast.ForInStatement:
-		a.forInto(n.Into, n)
-	case *ast.ForOfStatement:
-		a.forInto(n.Into, n)
-	default:
-		return false
-	}
-	return true
-}
-
-func (a *analyzer) block(list []ast.Statement) {
-	a.open()
-	a.declareLexical(list)
-	visit(a, list...)
-	a.close()
-}
-
-func (a *analyzer) forInto(into ast.ForInto, n any) {
-	a.open()
-	if d, ok := into.(*ast.ForDeclaration); ok {
-		targets(d.Target, a.declare)
-	}
-	a.fields(n)
-	a.close()
-}
-
-// fields walks the children of a node.
-func (a *analyzer) fields(n any) { a.walk(reflect.ValueOf(n).Elem()) }
-
-func (a *analyzer) function(source, name string, arrow bool, params []ast.Node, vars []*ast.VariableDeclaration, body []ast.Statement, result ast.Expression) {
-	outside := a.strict
-	if len(body) > 0 && isUseStrict(body[0]) {
-		a.strict = true
-	}
-	fact := &functionFact{strict: outside}
-	a.inside = append(a.inside, function{fact, arrow, len(a.scopes)})
-	a.open()
-	if name != "" {
-		a.declare(name)
-	}
-	if !arrow {
-		a.declare("arguments")
-	}
-	for _, p := range params {
-		targets(p, a.declare)
-	}
-	a.hoist(vars)
-	a.declareLexical(body)
-	visit(a, params...)
-	visit(a, body...)
-	if result != nil {
-		visit(a, result)
-	}
-	a.close()
-	a.inside = a.inside[:len(a.inside)-1]
-	a.strict = outside
-	if source == "" {
-		return
-	}
-	if a.functions == nil {
-		a.functions = map[string]functionFact{}
-	}
-	if known, ok := a.functions[source]; ok && known.capture != "" {
-		fact.capture = known.capture
-	}
-	a.functions[source] = *fact
-}
-
-func isUseStrict(s ast.Statement) bool {
-	e, ok := s.(*ast.ExpressionStatement)
-	if !ok {
-		return false
-	}
-	l, ok := e.Expression.(*ast.StringLiteral)
-	return ok && l.Value.String() == "use strict"
 }

@@ -210,7 +210,8 @@ func BenchmarkSnapshotFunctions(b *testing.B) {
 		fmt.Fprintf(&library, "function lib%d(a, b) { var sum = 0; for (var i = 0; i < a.length; i++) { if (a[i].price > b) { sum += a[i].price * %d } } return sum }\n", i, i)
 	}
 	m := newModel(b, l)
-	must(b, m.Exec(mustCompile(b, l, datamodel.Script, library.String())))
+	document := mustCompile(b, l, datamodel.Script, library.String())
+	must(b, m.Exec(document))
 	snap, err := m.Snapshot(nil)
 	must(b, err)
 	b.Run("save", func(b *testing.B) {
@@ -227,4 +228,5 @@ func BenchmarkSnapshotFunctions(b *testing.B) {
 			must(b, newModel(b, l).Restore(snap))
 		}
 	})
+	runtime.KeepAlive(document)
 }

@@ -120,7 +120,7 @@ func (r *realm) offerDirectEval(original, limited goja.Value) error {
 			if err := r.judge(source); err != nil {
 				r.throwRange(err)
 			}
-			now, err := r.pointed(source)
+			now, err := r.pointed(r.evalText(source))
 			if err != nil {
 				panic(err)
 			}

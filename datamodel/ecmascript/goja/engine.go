@@ -82,6 +82,10 @@ type code struct {
 	declared []string // names that the program declares in the global scope
 	library  library  // its functions, when it is one
 
+	unit       ecmascript.Unit // it was compiled from, when it has functions
+	pieces     []piece         // its functions, by number; see Engine.Functions
+	statements func() *statements
+
 	cond  condFunc   // nil when the program is not of a simple form
 	value valueFunc  // likewise
 	store *storeFunc // likewise, of an assignment
@@ -120,12 +124,20 @@ func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	if err != nil {
 		return nil, syntaxError(err)
 	}
+	if len(tree.Body) > 0 && isUseStrict(tree.Body[0]) {
+		u.Strict = true
+	}
 	declared := declaredNames(tree)
 	functions := library{}
-	for name, f := range takeFunctions(tree) {
-		if functions[name], err = compileTree(&ast.Program{Body: []ast.Statement{f}, File: tree.File}, u); err != nil {
+	var parts []*code
+	for _, f := range takeFunctions(tree) {
+		part, err := compileTree(&ast.Program{Body: []ast.Statement{f}, File: tree.File}, u)
+		if err != nil {
 			return nil, err
 		}
+		name := f.Function.Name.Name.String()
+		functions[name] = &statement{code: part}
+		parts = append(parts, part)
 		declared = slices.DeleteFunc(declared, func(n string) bool { return n == name })
 	}
 	if c, err = compileTree(tree, u); err != nil {
@@ -135,6 +147,7 @@ func compileUnit(u ecmascript.Unit) (c *code, err error) {
 	if len(functions) > 0 {
 		c.library = functions
 	}
+	c.gather(u, parts)
 	return c, nil
 }
 

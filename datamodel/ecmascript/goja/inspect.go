@@ -13,7 +13,7 @@ import (
 )
 
 // natives are built-ins that inspection uses. They are fetched before a script
-// can have replaced them only in a runtime without shapes programs; what a script
+// can have replaced them only in a runtime without such programs; what a script
 // does to them harms its own snapshot alone.
 type natives struct {
 	object       *goja.Object // Object.prototype
@@ -26,7 +26,7 @@ func (r *realm) known() *natives {
 	if r.natives == nil {
 		r.natives = &natives{object: r.vm.NewObject().Prototype(), array: r.vm.NewArray().Prototype()}
 	}
-	if r.shapes && r.natives.descriptor == nil {
+	if r.hides && r.natives.descriptor == nil {
 		o := r.vm.Get("Object").ToObject(r.vm)
 		r.natives.descriptor, _ = goja.AssertFunction(o.Get("getOwnPropertyDescriptor"))
 		r.natives.isExtensible, _ = goja.AssertFunction(o.Get("isExtensible"))
@@ -45,7 +45,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	if o.ExportType() == typeProxy {
 		return nil, errors.New("it is a proxy")
 	}
-	if len(o.Symbols()) > 0 {
+	if r.hides && len(o.Symbols()) > 0 {
 		return nil, errors.New("it has a symbol as a key")
 	}
 	s := &ecmascript.Shape{Class: class(o)}
@@ -93,7 +93,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.shapes {
+	if r.hides {
 		if err := r.ordinary(o, s, keys); err != nil {
 			return nil, err
 		}
@@ -207,6 +207,9 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 
 // ConstructorOf returns the function that an object is the prototype property of.
 func (r *realm) ConstructorOf(v ecmascript.Value) ecmascript.Value {
+	if !r.shapes {
+		return nil // no program has mentioned a prototype
+	}
 	o := obj(v)
 	f, ok := o.Get("constructor").(*goja.Object)
 	if !ok || f == r.known().object.Get("constructor") || class(f) != ecmascript.Function || f.Get("prototype") != goja.Value(o) || slices.Contains(o.Keys(), "constructor") {
@@ -432,6 +435,9 @@ var errFunction = errors.New("goja: not the source of a function")
 
 // buildFunction makes a function from its source.
 func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
+	if s.Program != nil {
+		return r.buildPiece(s)
+	}
 	c, err := r.engine.function(s.Text, s.Strict)
 	if err != nil {
 		return nil, err
@@ -439,6 +445,12 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if s.Written != "" {
 		c = c.writtenAs(s.Text, s.Written)
 	}
+	return r.makeFunction(c, ecmascript.NameOf(s.Written))
+}
+
+// makeFunction runs the code of a function. The name is the author's, when it is not
+// in the code.
+func (r *realm) makeFunction(c *code, name string) (ecmascript.Value, error) {
 	v, err := r.run(c)
 	if err != nil {
 		return nil, err
@@ -452,7 +464,7 @@ func (r *realm) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
 	if !ok || class(o) != ecmascript.Function {
 		return nil, errFunction
 	}
-	if name := ecmascript.NameOf(s.Written); name != "" {
+	if name != "" {
 		r.rename(o, r.vm.ToValue(name))
 	}
 	return o, nil

@@ -69,7 +69,7 @@ func (r *realm) key(name string) {
 }
 
 func (r *realm) fit(f *facts) {
-	if f.system&^r.system == 0 && f.limits&^r.limits == 0 && (r.shapes || !f.shapes) {
+	if f.system&^r.system == 0 && f.limits&^r.limits == 0 && (r.shapes || !f.shapes) && (r.hides || !f.hides) {
 		return
 	}
 	if err := r.prepare(f); err != nil {

@@ -17,11 +17,11 @@ import (
 const libraryFunctions = 4
 
 // library is the functions of a program that are made when they are needed.
-type library map[string]*code
+type library map[string]*statement
 
 // takeFunctions takes the function statements of a library out of its tree; nil
 // when it is none. Names that the program declares more than once stay.
-func takeFunctions(tree *ast.Program) map[string]*ast.FunctionDeclaration {
+func takeFunctions(tree *ast.Program) []*ast.FunctionDeclaration {
 	count := map[string]int{}
 	for _, name := range declaredNames(tree) {
 		count[name]++
@@ -35,7 +35,7 @@ func takeFunctions(tree *ast.Program) map[string]*ast.FunctionDeclaration {
 	if functions < libraryFunctions {
 		return nil
 	}
-	taken := map[string]*ast.FunctionDeclaration{}
+	var taken []*ast.FunctionDeclaration
 	rest := make([]ast.Statement, 0, len(tree.Body))
 	for _, s := range tree.Body {
 		f, ok := s.(*ast.FunctionDeclaration)
@@ -43,7 +43,7 @@ func takeFunctions(tree *ast.Program) map[string]*ast.FunctionDeclaration {
 			rest = append(rest, s)
 			continue
 		}
-		taken[f.Function.Name.Name.String()] = f
+		taken = append(taken, f)
 	}
 	tree.Body = rest
 	return taken
@@ -80,15 +80,8 @@ func declaredNames(tree *ast.Program) []string {
 // adopt makes the functions of a library known. Those whose names are taken are
 // made at once, as they would be without all this.
 func (r *realm) adopt(l library) error {
-	if r.waiting == nil {
-		r.waiting = &waiting{r: r}
-		proto := r.vm.NewDynamicObject(r.waiting)
-		if err := proto.SetPrototype(r.vm.GlobalObject().Prototype()); err != nil {
-			return err
-		}
-		if err := r.vm.GlobalObject().SetPrototype(proto); err != nil {
-			return err
-		}
+	if err := r.wait(); err != nil {
+		return err
 	}
 	var now []string
 	for name := range l {
@@ -107,6 +100,19 @@ func (r *realm) adopt(l library) error {
 	return nil
 }
 
+// wait readies the global object for functions that are not made.
+func (r *realm) wait() error {
+	if r.waiting != nil {
+		return nil
+	}
+	r.waiting = &waiting{r: r}
+	proto := r.vm.NewDynamicObject(r.waiting)
+	if err := proto.SetPrototype(r.vm.GlobalObject().Prototype()); err != nil {
+		return err
+	}
+	return r.vm.GlobalObject().SetPrototype(proto)
+}
+
 // own reports whether the global object itself has a property, or inherits it
 // from Object.prototype.
 func (r *realm) own(name string) (own bool) {
@@ -119,24 +125,24 @@ func (r *realm) own(name string) (own bool) {
 }
 
 // make runs a function statement.
-func (r *realm) make(c *code) error {
+func (r *realm) make(s *statement) error {
+	c, err := s.compiled()
+	if err != nil {
+		return err
+	}
 	if err := r.prepare(&c.facts); err != nil {
 		return err
 	}
-	r.remember(c)
-	_, err := r.vm.RunProgram(c.prog)
+	_, err = r.vm.RunProgram(c.prog)
 	return err
 }
 
 // makeAll makes the functions whose names are given, so that they are there
-// when something else is declared with these names; nil: all.
+// when something else is declared with these names.
 func (r *realm) makeAll(names []string) error {
 	w := r.waiting
 	if w == nil {
 		return nil
-	}
-	if names == nil {
-		names = w.Keys()
 	}
 	for _, name := range names {
 		if !w.Has(name) {
@@ -164,13 +170,13 @@ type waiting struct {
 
 var _ goja.DynamicObject = (*waiting)(nil)
 
-func (w *waiting) find(name string) *code {
+func (w *waiting) find(name string) *statement {
 	if w.hidden || w.made[name] {
 		return nil
 	}
 	for i := len(w.libraries) - 1; i >= 0; i-- {
-		if c := w.libraries[i][name]; c != nil {
-			return c
+		if s := w.libraries[i][name]; s != nil {
+			return s
 		}
 	}
 	return nil
@@ -189,12 +195,12 @@ func (w *waiting) Has(name string) bool { return w.find(name) != nil }
 
 // Get implements goja.DynamicObject: it makes the function.
 func (w *waiting) Get(name string) goja.Value {
-	c := w.find(name)
-	if c == nil {
+	s := w.find(name)
+	if s == nil {
 		return nil
 	}
 	w.done(name)
-	if err := w.r.make(c); err != nil {
+	if err := w.r.make(s); err != nil {
 		panic(err)
 	}
 	return w.r.vm.GlobalObject().Get(name)

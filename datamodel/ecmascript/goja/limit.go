@@ -74,7 +74,11 @@ var replacements = append(arrayMethods(), []replacement{
 func arrayMethods() []replacement {
 	var list []replacement
 	for _, n := range strings.Fields(arrayNames) {
-		list = append(list, replacement{names: n, make: method("Array", n, checkLength)})
+		f := method("Array", n, checkLength)
+		if n == "sort" {
+			f = limitSort
+		}
+		list = append(list, replacement{names: n, make: f})
 	}
 	return list
 }
@@ -154,8 +158,49 @@ func static(class, name string, c check) func(*realm) error {
 	return func(r *realm) error { return r.replace(r.builtin(class, false), name, c) }
 }
 
+// limitSort also has comparisons that give a boolean, such as a > b, sort: the
+// standard leaves the order to the engine, and goja's would not change it.
+func limitSort(r *realm) error {
+	proto := r.builtin("Array", true)
+	return r.replaceBy(proto, "sort", func(sort func(goja.FunctionCall) goja.Value, call goja.FunctionCall) goja.Value {
+		if err := checkLength(r, call); err != nil {
+			r.throwRange(err)
+		}
+		if compare, ok := goja.AssertFunction(call.Argument(0)); ok {
+			call.Arguments = []goja.Value{r.vm.ToValue(func(pair goja.FunctionCall) goja.Value { return r.compare(compare, pair.Argument(0), pair.Argument(1)) })}
+		}
+		return sort(call)
+	})
+}
+
+func (r *realm) compare(f goja.Callable, a, b goja.Value) goja.Value {
+	v, err := f(goja.Undefined(), a, b)
+	if err != nil {
+		panic(err)
+	}
+	if greater, ok := v.Export().(bool); ok && !greater {
+		if v, err = f(goja.Undefined(), b, a); err != nil {
+			panic(err)
+		}
+		if less, ok := v.Export().(bool); ok && less {
+			return r.vm.ToValue(-1)
+		}
+	}
+	return v
+}
+
 // replace puts a check in front of a method.
 func (r *realm) replace(o *goja.Object, name string, c check) error {
+	return r.replaceBy(o, name, func(f func(goja.FunctionCall) goja.Value, call goja.FunctionCall) goja.Value {
+		if err := c(r, call); err != nil {
+			r.throwRange(err)
+		}
+		return f(call)
+	})
+}
+
+// replaceBy puts by in the place of a method, which by is given.
+func (r *realm) replaceBy(o *goja.Object, name string, by func(f func(goja.FunctionCall) goja.Value, call goja.FunctionCall) goja.Value) error {
 	if o == nil {
 		return nil
 	}
@@ -167,12 +212,7 @@ func (r *realm) replace(o *goja.Object, name string, c check) error {
 	if !ok {
 		return nil
 	}
-	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-		if err := c(r, call); err != nil {
-			r.throwRange(err)
-		}
-		return f(call)
-	}).(*goja.Object)
+	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value { return by(f, call) }).(*goja.Object)
 	for _, p := range [...]string{"name", "length"} {
 		if err := fn.DefineDataProperty(p, old.Get(p), goja.FLAG_FALSE, goja.FLAG_TRUE, goja.FLAG_FALSE); err != nil {
 			return err

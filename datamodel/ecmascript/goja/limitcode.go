@@ -205,7 +205,7 @@ func (r *realm) judge(text string) error {
 }
 
 // everything is what is known of text that nobody has understood.
-var everything = facts{system: allLazy, shapes: true, limits: allLimits}
+var everything = facts{system: allLazy, shapes: true, hides: true, limits: allLimits}
 
 // enclose puts what eval declares with let, const and class into a block, since it
 // is the text's own.
@@ -257,7 +257,7 @@ func limitEval(r *realm) error {
 	}
 	fn := r.vm.ToValue(func(call goja.FunctionCall) goja.Value {
 		if s, ok := call.Argument(0).(goja.String); ok {
-			if v := r.runSource(r.Text(s)); v != nil {
+			if v := r.runSource(r.evalText(r.Text(s))); v != nil {
 				return v
 			}
 		}
@@ -273,6 +273,14 @@ func limitEval(r *realm) error {
 		}
 	}
 	return r.offerDirectEval(original, fn)
+}
+
+// evalText is what eval runs in place of a text.
+func (r *realm) evalText(text string) string {
+	if r.cfg.Eval == nil {
+		return text
+	}
+	return r.cfg.Eval(text)
 }
 
 // functionMaker makes the functions of a constructor; nil when the built-in is to

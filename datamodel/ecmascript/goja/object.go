@@ -20,6 +20,7 @@ var (
 	typeBuffer   = reflect.TypeFor[goja.ArrayBuffer]()
 	typeProxy    = reflect.TypeFor[goja.Proxy]()
 	typeObject   = reflect.TypeFor[map[string]any]()
+	typeFunction = reflect.TypeFor[func(goja.FunctionCall) goja.Value]() // async functions
 )
 
 // Class classifies a value.
@@ -69,6 +70,8 @@ func class(o *goja.Object) ecmascript.Class {
 	}
 	switch t := o.ExportType(); {
 	case t == typeObject:
+	case t == typeFunction:
+		return ecmascript.Function
 	case t == typeDynamic:
 		return ecmascript.DynamicObject
 	case t == typeMap:

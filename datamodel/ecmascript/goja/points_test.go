@@ -98,7 +98,7 @@ func TestEval(t *testing.T) {
 			t.Fatalf("%s: %v", text, err)
 		}
 		r := newRealm(t)
-		must(t, r.prepare(&facts{limits: allLimits, shapes: true}))
+		must(t, r.prepare(&facts{limits: allLimits, shapes: true, hides: true}))
 		if got, err := r.vm.RunString(text); err != nil || !want.SameAs(got) {
 			t.Errorf("%s: %v, %v, want %v", text, got, err, want)
 		}

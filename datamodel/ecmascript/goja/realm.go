@@ -23,7 +23,8 @@ type realm struct {
 
 	system  uint32  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
-	shapes  bool    // a program that has run may have made accessors and the like
+	shapes  bool    // a program that has run may have made accessors and the like,
+	hides   bool    // or other than prototypes; see facts
 	throws  goja.Value
 	hosts   *goja.Object // the prototype of errors of the host; nil before the first one
 	lexical []ecmascript.Binding
@@ -123,6 +124,7 @@ func (r *realm) prepare(f *facts) error {
 		}
 	}
 	r.shapes = r.shapes || f.shapes
+	r.hides = r.hides || f.hides
 	return nil
 }
 
@@ -165,7 +167,7 @@ func (r *realm) run(p *code) (v goja.Value, err error) {
 			v, err = goja.Undefined(), r.caught(x)
 		}
 	}()
-	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes {
+	if p.system&^r.system != 0 || p.limits&^r.limits != 0 || p.shapes && !r.shapes || p.hides && !r.hides {
 		if err := r.prepare(&p.facts); err != nil {
 			return goja.Undefined(), err
 		}
@@ -355,7 +357,6 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 
 // GlobalNames lists what the document declared.
 func (r *realm) GlobalNames() []ecmascript.Binding {
-	_ = r.makeAll(nil) // it fails in a session that is about to fail
 	keys := r.vm.GlobalObject().Keys()
 	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
 	for _, k := range keys {

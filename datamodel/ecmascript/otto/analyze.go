@@ -62,6 +62,8 @@ type facts struct {
 	// authors has what the author wrote for a function, by its text, where that
 	// differs.
 	authors map[string]string
+
+	made []madeFunction // the functions, in the order in which they begin
 }
 
 // member is the name of a member in a chain that begins with a free name: in
@@ -558,6 +560,7 @@ func (a *analyzer) function(f *ast.FunctionLiteral, expression bool) {
 		}
 	}
 	declare(scope, f.DeclarationList, nil)
+	a.made = append(a.made, madeFunction{f, int(f.Function) - 1, int(f.Function) - 1 + len(f.Source)})
 	if start := int(f.Function) - 1; a.written != nil && start >= 0 {
 		if was := a.written(start, start+len(f.Source)); was != "" && was != f.Source {
 			if a.authors == nil {

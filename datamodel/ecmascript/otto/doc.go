@@ -28,6 +28,8 @@
 //     is not there, __proto__ is an ordinary name, for each keeps what it goes
 //     through in a variable _$each1, and the name of a function is the one that
 //     the data model gives it.
+//   - RegExp.$1 to $9 tell of the last exec, test and match, not of replace;
+//     RegExp.lastMatch and the like are not there.
 //   - A date without a time zone is taken for UTC, with a time as well.
 //   - for-in lists properties in the order in which they were made, also those
 //     whose names are indexes.

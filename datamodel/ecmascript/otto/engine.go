@@ -39,6 +39,9 @@ type code struct {
 	evaluated bool         // it is the text of an eval
 	script    *js.Script   // of the text as it is
 	program   *ast.Program // of the text as it was rewritten; script is nil
+
+	unit   ecmascript.Unit // it was compiled from, when it has functions
+	pieces []piece         // its functions, by number; see Engine.Functions
 }
 
 // source is what an otto runs.
@@ -82,6 +85,7 @@ func (e *engine) compile(u ecmascript.Unit, noted bool) (c *code, err error) {
 		a.note(program)
 	}
 	c = &code{facts: a.facts, evaluated: noted}
+	c.gather(u, program)
 	if c.rewritten {
 		c.program = program
 		return c, nil

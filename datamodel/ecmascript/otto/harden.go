@@ -361,7 +361,8 @@ func (r *runtime) poll() {
 }
 
 // sort is Array.prototype.sort; unlike otto's it takes the same time whatever
-// the order, and equal elements stay in place.
+// the order, and equal elements stay in place. Comparisons that give a boolean,
+// such as a > b, sort as well.
 func (r *runtime) sort(call js.FunctionCall) js.Value {
 	this, compare := call.This, call.Argument(0)
 	o := this.Object()
@@ -396,11 +397,15 @@ func (r *runtime) sort(call js.FunctionCall) js.Value {
 		if !compare.IsDefined() {
 			return strings.Compare(a.text, b.text)
 		}
-		switch f := number(r.call(compare, js.Value{}, a.v, b.v)); {
+		order := r.call(compare, js.Value{}, a.v, b.v)
+		switch f := number(order); {
 		case f < 0:
 			return -1
 		case f > 0:
 			return 1
+		}
+		if order.IsBoolean() && truth(r.call(compare, js.Value{}, b.v, a.v)) {
+			return -1
 		}
 		return 0
 	})
@@ -442,7 +447,11 @@ func (r *runtime) evaluate(call js.FunctionCall) js.Value {
 	if !v.IsString() {
 		return v
 	}
-	return r.runText(v.String())
+	text := v.String()
+	if r.cfg.Eval != nil {
+		text = r.cfg.Eval(text)
+	}
+	return r.runText(text)
 }
 
 // runText runs text that a script has made.

@@ -245,6 +245,9 @@ func (r *runtime) SetProto(_, _ ecmascript.Value) error {
 func (r *runtime) AddItem(_, _, _ ecmascript.Value) {}
 
 func (r *runtime) buildFunction(s *ecmascript.Shape) (ecmascript.Value, error) {
+	if s.Program != nil {
+		return r.buildPiece(s)
+	}
 	if err := ecmascript.CheckSource(s.Text, maxSource); err != nil {
 		return nil, err
 	}

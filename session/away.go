@@ -1,0 +1,355 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/scxml"
+)
+
+// This file is what happens while the store does not answer, and how sessions that went
+// on without it catch up.
+
+// StorePolicy is what an engine does while its store does not answer.
+type StorePolicy uint8
+
+const (
+	// RefuseWork: nothing goes on without the store. Start, Send and Terminate return
+	// its errors; a session that cannot be committed is taken out of memory (Lost) and
+	// goes on from its last commit when the store is back.
+	RefuseWork StorePolicy = iota
+
+	// ContinueInMemory: sessions that are in memory go on, and new ones begin there, at
+	// the risk of what happens meanwhile: until the store is back it is gone when the
+	// process dies or another engine takes the buckets over, while its effects have left.
+	// Sessions that are in the store alone cannot be reached (ErrStoreLost). When the
+	// store answers again everything that has changed is written.
+	ContinueInMemory
+)
+
+// ErrStoreLost: the store does not answer, and the session is not in memory.
+var ErrStoreLost = errors.New("session: the store does not answer")
+
+// straying is what a session that has gone on without the store knows beside its state. It
+// is guarded by session.mu.
+type straying struct {
+	absent   bool                    // the store has never had the session
+	keys     map[*queuedEvent]string // of entries that wait
+	doubtful map[string]bool         // keys of entries that the store may have; true: handled
+	recent   []string                // keys of the last entries that were handled
+}
+
+// offline reports whether sessions go on without the store now.
+func (d *durable) offline() bool {
+	return d.lost.Load() && d.engine.opts.StoreLost == ContinueInMemory
+}
+
+// strays reports whether s goes on without the store, or has yet to catch up.
+func (d *durable) strays(s *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.saved.away != nil || d.offline()
+}
+
+// stray notes that the store does not have the state of s any more.
+func (s *session) stray() *straying {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.astray()
+}
+
+// astray is stray; s.mu is held.
+func (s *session) astray() *straying {
+	if s.saved.away == nil {
+		s.saved.away = &straying{keys: make(map[*queuedEvent]string), doubtful: make(map[string]bool)}
+	}
+	return s.saved.away
+}
+
+// fault is told of an error of the store that says nothing but that it does not work.
+func (d *durable) fault(err error) {
+	if d.lost.Swap(true) {
+		return
+	}
+	e := d.engine
+	e.logger.Error("the store does not answer", "error", err, "continue", e.opts.StoreLost == ContinueInMemory)
+	if f := e.opts.Observer.Store; f != nil {
+		f(err)
+	}
+	d.probeLater()
+}
+
+func (d *durable) probeLater() {
+	e := d.engine
+	e.clock.AfterFunc(reloadPause, func() {
+		e.perform(storeTimeout, func(ctx context.Context) {
+			if e.closed.Load() {
+				return
+			}
+			if err := d.renew(ctx); err != nil {
+				d.probeLater()
+				return
+			}
+			d.back()
+		})
+	})
+}
+
+// back is called when the store answers again.
+func (d *durable) back() {
+	e := d.engine
+	if !d.lost.Swap(false) {
+		return
+	}
+	e.logger.Warn("the store answers again")
+	if f := e.opts.Observer.Store; f != nil {
+		f(nil)
+	}
+	d.mu.Lock()
+	dead := d.dead
+	d.dead = nil
+	d.mu.Unlock()
+	for _, s := range e.sessions.all() {
+		s.mu.Lock()
+		if s.saved != nil && s.saved.away != nil {
+			e.schedule(s)
+		}
+		s.mu.Unlock()
+	}
+	for _, id := range dead {
+		d.remove(id)
+	}
+}
+
+// acceptOffline is append without the store, which may have the entry nevertheless if
+// doubtful is true.
+func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string, doubtful bool) error {
+	s := d.engine.sessions.getLive(id)
+	if s == nil {
+		if !d.engine.sessions.alive(id) {
+			return ErrNotFound
+		}
+		return ErrStoreLost
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.cold || s.gone.Load():
+		return ErrStoreLost
+	case s.ended.Load():
+		return ErrNotFound
+	case !s.full() && s.repeated(key):
+		return nil
+	}
+	a := s.astray()
+	if q.stop != 0 {
+		s.halt(q.stop)
+		return nil
+	}
+	if err := s.add(q, must); err != nil {
+		return err
+	}
+	a.keys[q] = key
+	if doubtful {
+		a.doubtful[key] = false
+	}
+	return nil
+}
+
+// handledOffline notes that an entry that the store may have by now is done with.
+func (s *session) handledOffline(q *queuedEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.saved.away
+	if a == nil || a.keys[q] == "" {
+		return
+	}
+	key := a.keys[q]
+	delete(a.keys, q)
+	if _, ok := a.doubtful[key]; ok {
+		a.doubtful[key] = true
+	}
+	if len(a.recent) >= persistence.KeyWindow {
+		a.recent = a.recent[1:]
+	}
+	a.recent = append(a.recent, key)
+}
+
+// planOffline is commit without the store: it settles which sessions the effects are
+// about.
+func (d *durable) planOffline(s *session, effects []scxml.Effect) (to []string) {
+	s.stray()
+	return d.plan(s, d.newCommit(s), effects)
+}
+
+// strayed turns an error of a commit into nil if the session goes on without the store.
+func (d *durable) strayed(s *session, err error) error {
+	if err == nil || final(err) || !d.offline() {
+		return err
+	}
+	s.stray()
+	return nil
+}
+
+// mayCatchUp reports whether s is to be written as a whole. s.mu is held.
+func (s *session) mayCatchUp() bool {
+	return s.saved != nil && s.saved.away != nil && s.machine != nil && s.out == nil && !s.engine.durable.offline()
+}
+
+// catchUp writes everything about a session that has gone on without the store. The
+// effects that the store still has in its outbox have been carried out.
+func (e *Engine) catchUp(s *session) {
+	d := e.durable
+	if err := d.catchUp(s); err != nil && !d.offline() {
+		e.lose(s, err)
+	}
+}
+
+func (d *durable) catchUp(s *session) error {
+	machine, err := s.machine.Snapshot(nil)
+	if err != nil {
+		return err
+	}
+	if s.saved.digest == (persistence.Digest{}) {
+		if err := d.keepDocument(s); err != nil {
+			return err
+		}
+	}
+	rec := d.record(s)
+	rec.begun, rec.machine = true, machine
+	c := &persistence.Commit{ID: s.id, Acked: s.saved.handled, Snapshot: rec.append(nil)}
+	s.saved.alarm, s.saved.resident = time.Time{}, false // all marks are set again
+	d.mark(s, c)
+	c.ClearTimers = nil
+	c.SetTimers = append(c.SetTimers, d.engine.timers.stored(s)...)
+	stored, ours, err := d.reconcile(s)
+	if err != nil {
+		return err
+	}
+	c.Rev = stored.Rev
+	kept := make(map[string]bool)
+	for _, t := range c.SetTimers {
+		kept[t.ID] = true
+	}
+	for _, t := range stored.Timers {
+		if !kept[t.ID] {
+			c.ClearTimers = append(c.ClearTimers, t.ID)
+		}
+	}
+	for _, x := range stored.Outbox {
+		c.Confirmed = append(c.Confirmed, x.ID)
+	}
+	s.saved.rev = c.Rev
+	if err := d.write(s, c); err != nil {
+		return err
+	}
+	return s.joinInbox(stored.Inbox, ours)
+}
+
+// reconcile brings a session, and the entries that it has accepted without the store,
+// into the store, and reads what that has now. ours are these entries by number.
+func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[uint64]*queuedEvent, err error) {
+	s.mu.Lock()
+	absent, recent := s.saved.away.absent, slices.Clone(s.saved.away.recent)
+	keys := make(map[*queuedEvent]string)
+	var waiting []*queuedEvent
+	for q := s.inbox.head; q != nil; q = q.next {
+		if q.timer == nil {
+			waiting = append(waiting, q)
+			keys[q] = s.saved.away.keys[q]
+		}
+	}
+	s.mu.Unlock()
+	if absent {
+		first := &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: d.record(s).append(nil)}
+		err := d.try(func(ctx context.Context) error { return d.store.Create(ctx, d.epoch(s.id), first) })
+		if err != nil && !errors.Is(err, persistence.ErrExists) {
+			return nil, nil, err
+		}
+	}
+	put := func(key string, q *queuedEvent) (n uint64, err error) {
+		err = d.try(func(ctx context.Context) (err error) {
+			n, err = d.store.Append(ctx, s.id, persistence.Event{Key: key, Data: appendItem(nil, q)})
+			return err
+		})
+		return n, err
+	}
+	for _, key := range recent { // so that repeats are dropped from now on, too
+		if _, err := put(key, &queuedEvent{void: true}); err != nil {
+			return nil, nil, err
+		}
+	}
+	ours = make(map[uint64]*queuedEvent)
+	for _, q := range waiting {
+		n := q.number
+		if n == 0 {
+			if n, err = put(keys[q], q); err != nil {
+				return nil, nil, err
+			}
+		}
+		ours[n] = q
+	}
+	err = d.try(func(ctx context.Context) (err error) {
+		stored, err = d.store.Load(ctx, s.id)
+		return err
+	})
+	return stored, ours, err
+}
+
+// joinInbox makes the inbox that of the store, from which on the session has caught up,
+// unless more has come in meanwhile.
+func (s *session) joinInbox(stored []persistence.Event, ours map[uint64]*queuedEvent) error {
+	known := make(map[*queuedEvent]bool, len(ours))
+	for _, q := range ours {
+		known[q] = true
+	}
+	var others []*queuedEvent
+	for _, ev := range stored {
+		if ours[ev.Number] == nil {
+			q, err := readItem(ev.Data)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", ev.Number, err)
+			}
+			others = append(others, q)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.inbox
+	for q := old.head; q != nil; q = q.next {
+		if q.timer == nil && !known[q] {
+			return nil // it is tried again
+		}
+	}
+	s.inbox = inbox{}
+	for q := old.head; q != nil; {
+		next := q.next
+		if q.next = nil; q.timer != nil {
+			s.inbox.push(q)
+		}
+		q = next
+	}
+	for _, ev := range stored {
+		q := ours[ev.Number]
+		if q == nil {
+			q, others = others[0], others[1:]
+			q.void = q.void || s.saved.away.doubtful[ev.Key]
+		}
+		q.number = ev.Number
+		s.saved.tail = ev.Number
+		if q.stop != 0 {
+			s.halt(q.stop)
+		} else {
+			s.inbox.push(q)
+		}
+	}
+	if len(stored) == 0 {
+		s.saved.tail = max(s.saved.tail, s.saved.handled)
+	}
+	s.saved.away = nil
+	return nil
+}
