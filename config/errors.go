@@ -15,6 +15,9 @@ var (
 	// cluster that asks.
 	ErrNoApplication = errors.New("config: no application on the DN")
 
+	// ErrClosed: the Live configuration has been closed.
+	ErrClosed = errors.New("config: closed")
+
 	// ErrUnchanged: a Source has nothing new since it was read last.
 	ErrUnchanged = errors.New("config: unchanged")
 )

@@ -144,7 +144,8 @@ func (l *Live) Close() error {
 }
 
 // Reload looks at the source now. The changes are applied when it returns; the error
-// says why they are refused, and is that of the first Update about it. No change is no error.
+// says why they are refused, and is that of the first Update about it. No change is no error; after
+// Close it is ErrClosed.
 func (l *Live) Reload(ctx context.Context) ([]Change, error) {
 	changes, err := l.look(ctx)
 	l.tell()
@@ -154,6 +155,9 @@ func (l *Live) Reload(ctx context.Context) ([]Change, error) {
 func (l *Live) look(ctx context.Context) ([]Change, error) {
 	l.reload.Lock()
 	defer l.reload.Unlock()
+	if l.isClosed() {
+		return nil, ErrClosed
+	}
 	before := l.current.Load()
 	objects, err := l.source.Read(ctx)
 	if errors.Is(err, ErrUnchanged) {
@@ -186,6 +190,12 @@ func (l *Live) look(ctx context.Context) ([]Change, error) {
 			"option", c.Option, "old", c.Old, "new", c.New, "effect", string(c.Effect))
 	}
 	return changes, nil
+}
+
+func (l *Live) isClosed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
 }
 
 // refuse keeps the configuration, and tells about it once.

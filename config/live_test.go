@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -157,4 +160,43 @@ func TestClosedLiveDoesNotLook(t *testing.T) {
 	assert.Equal(t, "file:/a.scxml", application(t, l))
 	_, pending := clock.Next()
 	assert.False(t, pending)
+	_, err := l.Reload(context.Background())
+	assert.ErrorIs(t, err, config.ErrClosed)
+}
+
+func TestFilesThatGoAndComeBack(t *testing.T) {
+	l, dir, clock, _ := follow(t, oneServer)
+	require.NoError(t, os.Remove(filepath.Join(dir, "a.yaml")))
+	clock.Advance(2 * time.Second)
+	assert.ErrorContains(t, l.Refused(), "has no file")
+	assert.Equal(t, "file:/a.scxml", application(t, l), "the configuration stays")
+	write(t, dir, "a.yaml", oneServer)
+	clock.Advance(2 * time.Second)
+	assert.NoError(t, l.Refused())
+}
+
+func TestLiveIsSafeForConcurrentUse(t *testing.T) {
+	l, dir, _, _ := follow(t, oneServer)
+	var users sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			for range 200 {
+				urls, _, err := l.Application("5000", &telephony.CallAttributes{})
+				if assert.NoError(t, err) {
+					assert.Contains(t, []string{"file:/a.scxml", "file:/b.scxml"}, urls[0])
+				}
+				st, ok := l.Settings("ORS")
+				assert.True(t, ok)
+				assert.Equal(t, "5000", st.Text("orchestration", "call-watching-timeout"))
+				cancel := l.Subscribe(func(config.Update) {})
+				cancel()
+			}
+		})
+	}
+	for i := range 20 {
+		write(t, dir, "a.yaml", replace(oneServer, "a.scxml", []string{"a.scxml", "b.scxml"}[i%2]))
+		_, err := l.Reload(context.Background())
+		assert.NoError(t, err)
+	}
+	users.Wait()
 }

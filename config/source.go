@@ -58,7 +58,7 @@ type Files struct {
 	opts  FilesOptions
 	parts map[string]*part // by path
 	order []string
-	done  bool // Read has been called
+	done  bool // the files have been read
 }
 
 // part is a file that has been read.
@@ -92,6 +92,15 @@ func NewFiles(path string, opts *FilesOptions) *Files {
 
 // Read implements Source. Errors name files relative to the directory.
 func (f *Files) Read(ctx context.Context) (*Objects, error) {
+	objects, err := f.read(ctx)
+	var wrong Errors
+	if err != nil && !errors.Is(err, ErrUnchanged) && !errors.As(err, &wrong) {
+		f.done = false // the files could not be read: next time they count as new, even if they are as they were
+	}
+	return objects, err
+}
+
+func (f *Files) read(ctx context.Context) (*Objects, error) {
 	names, root, err := f.names()
 	if err != nil {
 		return nil, err
