@@ -79,10 +79,10 @@ func newStorm(t *testing.T, seed uint64) *storm {
 	s.c, err = newCentre(settings{
 		files:        fstest.MapFS{"strategy.scxml": {Data: voice}, "letters.scxml": {Data: []byte(letters)}},
 		interactions: s.mail,
-		site: func(site *config.Site) {
-			site.Switches[0].DNs = append(site.Switches[0].DNs, config.DN{Number: "inbox", Type: config.InteractionQueue,
-				Annex: config.Annex{"Orchestration": {"application": "script:Letters"}}})
-			site.Scripts = append(site.Scripts, config.Script{Name: "Letters", Annex: config.Annex{"Application": {"url": "app:/letters.scxml"}}})
+		configure: func(o *config.Objects) {
+			o.DNs = append(o.DNs, &config.DN{Number: "inbox", Switch: "Main", Type: config.InteractionQueue,
+				Annex: config.Options{}.Set("Orchestration", "application", "script:Letters")})
+			o.Scripts = append(o.Scripts, &config.Script{Name: "Letters", Annex: config.Options{}.Set("Application", "url", "app:/letters.scxml")})
 		},
 		clock: s.clock, workers: 1, agents: 40, skills: skillsOf, rand: rand.New(rand.NewPCG(seed, 1)),
 		point: sim.RoutePoint{RingTimeout: 10 * time.Second, Timeout: 20 * time.Minute},
