@@ -7,6 +7,7 @@
 // What a store does know is order, atomicity and who may write.
 //
 //	memstore    in memory; for tests and for hosts that want no durability
+//	inspect     lists the sessions of any store, and moves them to another one
 //	storetest   the conformance suite that every store has to pass
 //
 // # A session's record

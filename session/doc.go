@@ -92,7 +92,7 @@
 // # Durability
 //
 // With Options.Store sessions outlive the process. After [New] the host calls
-// [Engine.Recover], which brings back what the store has. From then on:
+// [Engine.Recover], which takes over what the store has. From then on:
 //
 //   - Send returning nil means that the event is in the store;
 //   - what a macrostep changes, the events it has handled, the delayed sends it
@@ -108,14 +108,45 @@
 // they live in memory beside the others, and end with the process. An invoked session
 // is where the one is that invoked it; one that was scheduled by URL is stored.
 //
-// An engine owns buckets of the store, by leases that it renews. Where another
-// engine has taken a bucket over, the store refuses what the first one writes; it
-// drops the session, with reason [Lost]. The same happens when the store stays
-// away; the session is then loaded again as soon as possible.
-//
 // A session resumes on the text of the document with which it began, and of the
-// files that belong to it. Data that no snapshot can hold, such as a
-// function in a variable, ends the session with an error that names it.
+// files that belong to it, unless Options.Migrate names another. Data that no snapshot can
+// hold ends the session with an error that names it.
+//
+// # Passivation
+//
+// A stored session that has nothing to do leaves memory after Options.IdleTime, or earlier
+// when there are more than Options.Resident. It costs some 300 bytes then, and comes back
+// with the next event or when one of its delayed sends is due. For those who talk to
+// it nothing changes: it is alive, counted by [Engine.Len], found by [Engine.Query], which
+// reads the store, and [Engine.Wait] goes on waiting. Only callbacks that belong to a
+// Machine are asked for anew (Options.Trace).
+//
+// These stay in memory: sessions with events to handle or messages to processors under
+// way; those that have not begun; those that a module needs there, as long as it has
+// state of its own in their snapshots ([scxml.Resident] lets it be more precise);
+// and those with an active state that has _deactivate="mustnot" (ORS dialect). With
+// _deactivate="must" they leave as soon as they have nothing to do. A call of a module's
+// handler does not keep a session in memory: its outcome comes with Engine.Send.
+//
+// # Trouble with the store
+//
+// An operation that fails is repeated for a while. When the outcome of a write is not
+// known, the repeat finds out, so that nothing happens twice.
+//
+//   - The store does not answer: Observer.Store is told, and Options.StoreLost says what
+//     happens until it does. By default sessions whose outcome cannot be written are taken
+//     out of memory, with reason [Lost], and go on from their last commit afterwards; Send
+//     and Start return the store's errors. With [ContinueInMemory] those in memory go on
+//     and are written when the store is back.
+//   - The store is full: likewise, session by session.
+//   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
+//     renews. The store refuses what the first owner still writes, nothing of it is
+//     visible, and it drops the session, with reason [Lost].
+//   - Another engine has put an event into an inbox: it is found at the latest when the
+//     leases are renewed, after a third of Options.Lease.
+//   - A session cannot be read (damaged, of a newer version, of another document): an
+//     [UnreadableError] tells, [Engine.Sessions] lists it, and it stays in the store.
+//   - The clock of the machine goes back: delayed sends come late, and none is lost.
 //
 // # Time
 //

@@ -339,11 +339,12 @@ func TestStoreHiccups(t *testing.T) {
 type broken struct {
 	persistence.Store
 	off atomic.Bool
+	err error
 }
 
 func (b *broken) Commit(ctx context.Context, epoch uint64, c *persistence.Commit) error {
 	if b.off.Load() {
-		return errors.New("disk on fire")
+		return b.err
 	}
 	return b.Store.Commit(ctx, epoch, c)
 }
@@ -351,39 +352,41 @@ func (b *broken) Commit(ctx context.Context, epoch uint64, c *persistence.Commit
 // TestStoreAway: a session whose store stays away is taken out of memory; it
 // goes on when the store is back, and nothing is missing.
 func TestStoreAway(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		mem, err := memstore.New(nil)
-		require.NoError(t, err)
-		store := &broken{Store: mem}
-		var lost []session.Result
-		b := newBench(t, &session.Options{Store: store, Observer: session.Observer{SessionEnded: func(_ session.Info, r session.Result) {
-			if r.Reason == session.Lost {
-				lost = append(lost, r)
-			}
-		}}})
-		_, err = b.Recover(deadline(t))
-		require.NoError(t, err)
-		id := b.start(chart(ab))
-		require.NoError(t, b.Settle(deadline(t)))
-		store.off.Store(true)
-		b.send(id, "go")
-		require.NoError(t, b.Settle(deadline(t)))
-		st, err := b.Query(deadline(t), id)
-		require.NoError(t, err)
-		assert.True(t, st.Passive)
-		assert.Equal(t, 1, st.Queued)
-		assert.Equal(t, []string{"a"}, st.Active)
-		assert.Len(t, lost, 1)
-		assert.ErrorContains(t, lost[0].Err, "disk on fire")
-		b.clock.Advance(time.Second) // in vain
-		b.clock.Advance(time.Second)
-		b.send(id, "end")
-		require.NoError(t, b.Settle(deadline(t)))
-		store.off.Store(false)
-		b.clock.Advance(2 * time.Second)
-		assert.Equal(t, session.Finished, b.result(id).Reason)
-		require.NoError(t, b.Shutdown(deadline(t)))
-	})
+	for _, cause := range []error{errors.New("disk on fire"), fmt.Errorf("%w: no room", persistence.ErrFull)} {
+		synctest.Test(t, func(t *testing.T) {
+			mem, err := memstore.New(nil)
+			require.NoError(t, err)
+			store := &broken{Store: mem, err: cause}
+			var lost []session.Result
+			b := newBench(t, &session.Options{Store: store, Observer: session.Observer{SessionEnded: func(_ session.Info, r session.Result) {
+				if r.Reason == session.Lost {
+					lost = append(lost, r)
+				}
+			}}})
+			_, err = b.Recover(deadline(t))
+			require.NoError(t, err)
+			id := b.start(chart(ab))
+			require.NoError(t, b.Settle(deadline(t)))
+			store.off.Store(true)
+			b.send(id, "go")
+			require.NoError(t, b.Settle(deadline(t)))
+			st, err := b.Query(deadline(t), id)
+			require.NoError(t, err)
+			assert.True(t, st.Passive)
+			assert.Equal(t, 1, st.Queued)
+			assert.Equal(t, []string{"a"}, st.Active)
+			assert.Len(t, lost, 1)
+			assert.ErrorIs(t, lost[0].Err, cause)
+			b.clock.Advance(time.Second) // in vain
+			b.clock.Advance(time.Second)
+			b.send(id, "end")
+			require.NoError(t, b.Settle(deadline(t)))
+			store.off.Store(false)
+			b.clock.Advance(2 * time.Second)
+			assert.Equal(t, session.Finished, b.result(id).Reason)
+			require.NoError(t, b.Shutdown(deadline(t)))
+		})
+	}
 }
 
 func TestRecoverNeedsAStore(t *testing.T) {

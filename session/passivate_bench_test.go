@@ -75,7 +75,7 @@ func BenchmarkPassive(b *testing.B) {
 }
 
 // BenchmarkPassiveMillion is BenchmarkPassive with a million sessions.
-func BenchmarkPassiveMillion(b *testing.B) { benchPassive(b, "session.scxml", 1_000_000) }
+func BenchmarkPassiveMillion(b *testing.B) { benchPassive(b, "pingpong.null.scxml", 1_000_000) }
 
 func benchPassive(b *testing.B, name string, sessions int) {
 	ctx := context.Background()

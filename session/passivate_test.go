@@ -254,6 +254,49 @@ func TestEventsFromElsewhere(t *testing.T) {
 	assert.Equal(t, []string{"b"}, b.active(asleep))
 }
 
+// TestLostBucket: an engine that has lost its buckets forgets the sessions in them, those
+// too that are not in memory; who waits is told.
+func TestLostBucket(t *testing.T) { synctest.Test(t, testLostBucket) }
+
+func testLostBucket(t *testing.T) {
+	store := memory(t)
+	b := newBench(t, &session.Options{Store: store, Owner: "first", Lease: 3 * time.Hour, IdleTime: time.Minute})
+	_, err := b.Recover(deadline(t))
+	require.NoError(t, err)
+	asleep := b.start(chart(waiting))
+	b.clock.Advance(time.Minute)
+	require.True(t, b.passive(asleep))
+	awake := b.start(chart(waiting))
+	require.NoError(t, b.Settle(deadline(t)))
+	ends := make(chan session.Result, 2)
+	for _, id := range []string{asleep, awake} {
+		go func() { ends <- b.result(id) }()
+	}
+	synctest.Wait() // for both to wait
+	// Somebody has released the leases in its name, and taken the buckets.
+	leases, err := store.Leases(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, store.Release(t.Context(), leases...))
+	leases, err = store.Acquire(t.Context(), "second", time.Hour, 0)
+	require.NoError(t, err)
+	require.Len(t, leases, 1)
+
+	assert.Equal(t, 2, b.Len())
+	b.clock.Advance(59 * time.Minute) // the leases are renewed, before anything is due
+	require.NoError(t, b.Settle(deadline(t)))
+	assert.Zero(t, b.Len())
+	assert.ErrorIs(t, b.Send(deadline(t), asleep, &scxml.Event{Name: "go"}), session.ErrNotOwner)
+	for _, id := range []string{asleep, awake} {
+		s, err := store.Load(t.Context(), id)
+		require.NoError(t, err, "the sessions are the second engine's")
+		assert.Empty(t, s.Inbox)
+	}
+	for range 2 {
+		assert.Equal(t, session.Lost, (<-ends).Reason)
+	}
+	require.NoError(t, b.Shutdown(deadline(t)))
+}
+
 // TestBadRecords: a session that cannot be brought back is told of, and left as it is;
 // others are not touched.
 func TestBadRecords(t *testing.T) {

@@ -165,9 +165,7 @@ func runScenario(t *testing.T, base string, language datamodel.Language, store p
 		}
 	}
 	b.clock.Advance(time.Hour)
-	for _, line := range b.logged() {
-		traces[""] = append(traces[""], line)
-	}
+	traces[""] = append(traces[""], b.logged()...)
 	over = true
 	require.NoError(t, b.Shutdown(deadline(t)))
 	return traces, restores

@@ -40,6 +40,7 @@ var rules = []rule{
 	{"persistence/inspect", []string{"persistence"}, nil},
 	{"session", []string{"datamodel", "scxml", "persistence"}, nil},
 	{"session/rest", []string{"datamodel", "scxml", "persistence", "session"}, nil},
+	{"session/rest/client", []string{"session/rest", "datamodel", "scxml", "persistence", "session"}, nil},
 	{"session/cluster", []string{"datamodel", "scxml", "persistence", "session"}, nil},
 	{"session/crashtest", []string{"datamodel", "datamodel/ecmascript/goja", "persistence", "scxml", "session"}, nil},
 	{"session/basichttp", []string{"datamodel", "scxml", "persistence", "session"}, nil},

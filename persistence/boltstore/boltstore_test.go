@@ -28,7 +28,6 @@ func open(opts Options) storetest.Open {
 func TestStore(t *testing.T)      { storetest.Run(t, open(Options{})) }
 func TestOneBucket(t *testing.T)  { storetest.Run(t, open(Options{Buckets: 1})) }
 func TestSmallBatch(t *testing.T) { storetest.Run(t, open(Options{Buckets: 3, MaxBatch: 1})) }
-func BenchmarkStore(b *testing.B) { storetest.Benchmark(b, open(Options{})) }
 
 const id = "004BUJ1C0KBHF8NIG7HNK2LAES000000" // of bucket 0
 

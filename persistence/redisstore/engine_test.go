@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/persistence/inspect"
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/session/crashtest"
 )
 
@@ -44,6 +49,39 @@ func TestMasterIsKilledUnderAnEngine(t *testing.T) {
 			return failOver(t, nodes)
 		},
 	})
+}
+
+// Sessions that were exported from another store are the same here, and go from here to the next.
+func TestImport(t *testing.T) {
+	from, err := memstore.New(nil)
+	require.NoError(t, err)
+	leases, err := from.Acquire(t.Context(), "owner", time.Hour, 2)
+	require.NoError(t, err)
+	d, err := from.PutDocument(t.Context(), []byte("<scxml/>"))
+	require.NoError(t, err)
+	want := &persistence.Session{
+		ID: string(persistence.AppendBucket(fmt.Appendf(nil, "%029d", 1), 2)), Claim: string(persistence.AppendBucket(fmt.Appendf(nil, "%029d", 2), 2)),
+		Document: d, Rev: 9, Snapshot: []byte("s\x00\xff"), Acked: 4,
+		Inbox:  []persistence.Event{{Number: 5, Key: "k", Data: []byte("five")}, {Number: 6, Data: []byte("six")}},
+		Timers: []persistence.Timer{{ID: "1.0", At: time.UnixMilli(1_900_000_000_123).UTC(), Data: []byte("t")}},
+		Outbox: []persistence.Effect{{ID: "9.1", Data: []byte("e")}, {ID: "9.0", Data: []byte("f")}},
+	}
+	require.NoError(t, from.Create(t.Context(), leases[0].Epoch, want))
+	var file, again bytes.Buffer
+	_, err = inspect.Export(t.Context(), &file, from, nil)
+	require.NoError(t, err)
+
+	to := open(Options{}, startServer(t, appendOnly...).address)(t)
+	defer func() { require.NoError(t, to.Close()) }()
+	n, err := inspect.Import(t.Context(), to, bytes.NewReader(file.Bytes()), nil)
+	require.NoError(t, err)
+	require.Equal(t, inspect.Counts{Documents: 1, Sessions: 1}, n)
+	got, err := to.Load(t.Context(), want.ID)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	_, err = inspect.Export(t.Context(), &again, to, nil)
+	require.NoError(t, err)
+	require.Equal(t, file.String(), again.String())
 }
 
 // failOver kills a master, waits until its replica has taken over, and lets it come back as a

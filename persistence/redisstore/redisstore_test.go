@@ -55,11 +55,6 @@ func TestClusterStore(t *testing.T) {
 	})
 }
 
-func BenchmarkStore(b *testing.B) {
-	s := startServer(b, appendOnly...)
-	storetest.Benchmark(b, open(Options{}, s.address))
-}
-
 func TestOptionsAreChecked(t *testing.T) {
 	for _, opts := range []Options{
 		{Buckets: -1}, {Buckets: persistence.MaxBuckets + 1}, {Level: 3}, {Connections: 3}, {Timeout: -1}, {Cluster: "a{b}"}, {Prefix: "a\n"},

@@ -81,6 +81,13 @@ local function finish(before, now)
 end
 `
 
+// load reads a session.
+const load = `
+local fields = redis.call('HGETALL', KEYS[2])
+if #fields == 0 then return {'NOTFOUND'} end
+return {'OK', fields, redis.call('LRANGE', KEYS[3], 0, -1)}
+`
+
 // touch writes something, so that WAIT covers what an earlier try has written.
 const touch = `redis.call('HSET', KEYS[1], 'touch', '1') `
 
@@ -234,11 +241,11 @@ redis.call('ZREM', all, sid)
 return {'OK'}
 `)
 
-	scriptLoad = readScript(headerReads + `
-local fields = redis.call('HGETALL', KEYS[2])
-if #fields == 0 then return {'NOTFOUND'} end
-return {'OK', fields, redis.call('LRANGE', KEYS[3], 0, -1)}
-`)
+	scriptLoad = readScript(headerReads + load)
+
+	// A session that is loaded at LevelReplicated is answered when a replica has it, so that nobody
+	// acts on what a fail-over takes back.
+	scriptLoadReplicated = script(headerRoom + touch + load)
 
 	// KEYS are those of a session; ARGV: after, limit.
 	scriptInbox = readScript(headerReads + `

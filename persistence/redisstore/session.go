@@ -190,7 +190,13 @@ func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
 
 // Load returns a session.
 func (s *Store) Load(ctx context.Context, id string) (*persistence.Session, error) {
-	r, err := s.read(ctx, scriptLoad, s.keysOf(id), nil)
+	var r reply
+	var err error
+	if s.opts.Level == LevelReplicated {
+		r, err = s.write(ctx, scriptLoadReplicated, s.keysOf(id), nil)
+	} else {
+		r, err = s.read(ctx, scriptLoad, s.keysOf(id), nil)
+	}
 	var p *persistence.Session
 	if err == nil {
 		p, err = readSession(id, r)

@@ -1,0 +1,119 @@
+package rest_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"testing/fstest"
+
+	"io/fs"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-ff723688/ors/session"
+	"github.com/seed-ff723688/ors/session/rest"
+)
+
+// connections is the number of keep-alive connections of a benchmark.
+const connections = 16
+
+// BenchmarkREST measures requests from the client's first byte to the last one of the answer,
+// over keep-alive connections of the loopback interface, with client and server in one process:
+// authenticator, rates, audit log at a level that is not written, and monitor included.
+func BenchmarkREST(b *testing.B) {
+	const chart = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"><transition event="t" target="a"/></state></scxml>`
+	monitor := rest.NewMonitor(nil)
+	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": fstest.MapFS{"a.scxml": {Data: []byte(chart)}}}})
+	require.NoError(b, err)
+	so := session.Options{Loader: loader}
+	monitor.Install(&so)
+	engine, err := session.New(&so)
+	require.NoError(b, err)
+	h, err := rest.NewHandler(engine, &rest.Options{
+		Authenticators: []rest.Authenticator{newTokens(b)}, Sources: []string{"app:///"}, Monitor: monitor,
+		Rate: rest.Rate{PerSecond: 1e6}, ClientRate: rest.Rate{PerSecond: 1e6},
+		Audit: slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError})),
+	})
+	require.NoError(b, err)
+	server := httptest.NewServer(h)
+	b.Cleanup(func() {
+		server.Close()
+		require.NoError(b, engine.Shutdown(context.Background()))
+	})
+	post := func(path, body string) []byte {
+		return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+			path, adminSecret, len(body), body)
+	}
+	start := post("/scxml/session/start", "src=app:///a.scxml&customer=7")
+	b.Run("start", func(b *testing.B) { load(b, server.Listener.Addr().String(), func(int) []byte { return start }) })
+	events := make([][]byte, connections)
+	for i := range events {
+		id, err := engine.Start(context.Background(), session.StartRequest{URL: "app:///a.scxml"})
+		require.NoError(b, err)
+		events[i] = post("/scxml/session/"+id+"/event/t", "a=1")
+	}
+	b.Run("event", func(b *testing.B) { load(b, server.Listener.Addr().String(), func(i int) []byte { return events[i] }) })
+}
+
+// load sends b.N requests over the connections, one at a time on each.
+func load(b *testing.B, address string, request func(connection int) []byte) {
+	var wg sync.WaitGroup
+	times := make([][]time.Duration, connections)
+	conns := make([]net.Conn, connections)
+	for i := range conns {
+		c, err := net.Dial("tcp", address)
+		require.NoError(b, err)
+		defer c.Close()
+		conns[i] = c
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i, c := range conns {
+		n := b.N / connections
+		if i < b.N%connections {
+			n++
+		}
+		wg.Go(func() {
+			in, text := bufio.NewReader(c), request(i)
+			for range n {
+				begin := time.Now()
+				if _, err := c.Write(text); err != nil {
+					b.Error(err)
+					return
+				}
+				resp, err := http.ReadResponse(in, nil)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, resp.Body)
+				if resp.StatusCode != http.StatusOK {
+					b.Errorf("status %d", resp.StatusCode)
+					return
+				}
+				times[i] = append(times[i], time.Since(begin))
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	all := slices.Concat(times...)
+	slices.Sort(all)
+	if len(all) == 0 {
+		return
+	}
+	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "req/s")
+	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
+	b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "cores")
+}

@@ -1,0 +1,102 @@
+package rest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+)
+
+// Handler returns a slog.Handler that masks messages and attributes on their way to next: an
+// attribute by its key (log-filter-data, default-filter-type), and every text by the regular
+// expressions, a number in which they find something too. It is meant for the loggers of the
+// whole program. The default filter is for texts.
+func (m *Masking) Handler(next slog.Handler) slog.Handler {
+	if m == nil {
+		return next
+	}
+	return &maskHandler{m, next}
+}
+
+type maskHandler struct {
+	masking *Masking
+	next    slog.Handler
+}
+
+// Enabled implements slog.Handler.
+func (h *maskHandler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.next.Enabled(ctx, level)
+}
+
+// Handle implements slog.Handler.
+func (h *maskHandler) Handle(ctx context.Context, r slog.Record) error {
+	masked := slog.NewRecord(r.Time, r.Level, h.masking.Text(r.Message), r.PC)
+	r.Attrs(func(a slog.Attr) bool {
+		masked.AddAttrs(h.masking.attrs([]slog.Attr{a})...)
+		return true
+	})
+	return h.next.Handle(ctx, masked)
+}
+
+// WithAttrs implements slog.Handler.
+func (h *maskHandler) WithAttrs(list []slog.Attr) slog.Handler {
+	return &maskHandler{h.masking, h.next.WithAttrs(h.masking.attrs(list))}
+}
+
+// WithGroup implements slog.Handler.
+func (h *maskHandler) WithGroup(name string) slog.Handler {
+	return &maskHandler{h.masking, h.next.WithGroup(name)}
+}
+
+func (m *Masking) attrs(list []slog.Attr) []slog.Attr {
+	out := make([]slog.Attr, 0, len(list))
+	for _, a := range list {
+		v := a.Value.Resolve()
+		f, given := m.keys[lowerKey(a.Key)]
+		if !given {
+			f = filter{kind: "copy"}
+		}
+		switch {
+		case v.Kind() == slog.KindGroup && f.kind == "copy":
+			out = append(out, slog.Attr{Key: a.Key, Value: slog.GroupValue(m.attrs(v.Group())...)})
+			continue
+		case v.Kind() != slog.KindString && v.Kind() != slog.KindAny && f.kind == "copy":
+			text := v.String()
+			if masked := m.Text(text); masked != text {
+				v = slog.StringValue(masked)
+			}
+			out = append(out, slog.Attr{Key: a.Key, Value: v})
+			continue
+		}
+		if !given {
+			f = m.other
+		}
+		text := v.String()
+		if err, ok := v.Any().(error); ok && err != nil {
+			text = err.Error()
+		} else if v.Kind() == slog.KindAny {
+			text = fmt.Sprintf("%+v", v.Any())
+		}
+		if text, keep := f.apply(text); keep {
+			out = append(out, slog.String(a.Key, m.Text(text)))
+		}
+	}
+	return out
+}
+
+// Writer returns a writer that applies the regular expressions to each Write on its way to
+// w, such as to the lines of scxml.MetricTrace, each of which is one.
+func (m *Masking) Writer(w io.Writer) io.Writer { return maskWriter{m, w} }
+
+type maskWriter struct {
+	masking *Masking
+	w       io.Writer
+}
+
+// Write implements io.Writer.
+func (w maskWriter) Write(b []byte) (int, error) {
+	if _, err := io.WriteString(w.w, w.masking.Text(string(b))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
