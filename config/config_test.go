@@ -8,61 +8,64 @@ import (
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/telephony"
+	"github.com/seed-ff723688/ors/telephony/fm"
 )
 
-func site() *config.Site {
-	app := func(option, value string) config.Annex {
-		return config.Annex{"Orchestration": {option: value}}
+var (
+	_ fm.Applications  = (*config.Site)(nil)
+	_ fm.Configuration = (*config.Site)(nil)
+	_ fm.Applications  = (*config.Live)(nil)
+	_ fm.Configuration = (*config.Live)(nil)
+)
+
+func objects() *config.Objects {
+	dn := func(number, option, value string) *config.DN {
+		return &config.DN{Number: number, Switch: "Main", Type: config.RoutingPoint, Annex: config.Options{}.Set("Orchestration", option, value)}
 	}
-	return &config.Site{
-		Switches: []config.Switch{
-			{Name: "Main", DNs: []config.DN{
-				{Number: "5000", Type: config.RoutingPoint, Annex: app("application", "file:/apps/a.scxml")},
-				{Number: "5001", Type: config.RoutingPoint, Annex: app("application", "http://a/x.scxml https://b/x.scxml")},
-				{Number: "5002", Type: config.RoutingPoint, Annex: app("application", " script: Sales ")},
-				{Number: "5003", Type: config.RoutingPoint, Annex: app("application", "script:Nobody")},
-				{Number: "5004", Type: config.RoutingPoint, Annex: app("application@East", "file:/apps/east.scxml")},
-				{Number: "5005", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {
-					"application": "file:/apps/all.scxml", "application@East": "file:/apps/east.scxml"}}},
-				{Number: "5006", Type: config.RoutingPoint, Annex: app("application", "1x://a/x.scxml")},
-				{Number: "5007", Type: config.RoutingPoint, Annex: app("application", "http://a/x  http://b/x")},
-				{Number: "5008", Type: config.RoutingPoint, Annex: app("application", "script:Empty")},
-				{Number: "5009", Type: config.RoutingPoint, Annex: app("application", "apps/relative.scxml")},
-				{Number: "7001", Type: config.Extension},
-			}},
-			{Name: "Other", DNs: []config.DN{{Number: "7001", Type: config.Extension}}},
+	return &config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}, {Name: "Other"}},
+		DNs: []*config.DN{
+			dn("5000", "application", "file:/apps/a.scxml"),
+			dn("5001", "application", "http://a/x.scxml https://b/x.scxml"),
+			dn("5002", "application", " script: Sales "),
+			dn("5004", "application@East", "file:/apps/east.scxml"),
+			{Number: "5005", Switch: "Main", Type: config.RoutingPoint, Annex: config.Options{}.
+				Set("Orchestration", "application", "file:/apps/all.scxml").Set("Orchestration", "application@East", "file:/apps/east.scxml")},
+			{Number: "7001", Switch: "Main", Type: config.Extension},
+			{Number: "7001", Switch: "Other", Type: config.Extension},
 		},
-		Scripts: []config.Script{
-			{Name: "Sales", Annex: config.Annex{
-				"Application":      {"url": "http://a/sales.scxml?ani=[ANI]&k=[UDATA.key]&all=[UDATA]", "alternate-url": "file:/apps/[DN].scxml"},
-				"ApplicationParms": {"skill": "sales", "data": "[UDATA.*]", "odd": "a[b]c[", "digits": "[CED]/[DNIS]"},
-			}},
-			{Name: "Empty", Annex: config.Annex{"Application": {"url": " "}}},
+		Scripts: []*config.Script{
+			{Name: "Sales", Annex: config.Options{}.
+				Set("Application", "url", "http://a/sales.scxml?ani=[ANI]&k=[UDATA.key]&all=[UDATA]").
+				Set("Application", "alternate-url", "file:/apps/[DN].scxml").
+				SetAll("ApplicationParms", map[string]string{"skill": "sales", "data": "[UDATA.*]", "odd": "a[b]c[", "digits": "[CED]/[DNIS]"})},
 		},
 	}
 }
 
+func site(t *testing.T, cluster string) *config.Site {
+	t.Helper()
+	s, err := config.NewSite(objects(), &config.SiteOptions{Cluster: cluster})
+	require.NoError(t, err)
+	return s
+}
+
 func TestResolve(t *testing.T) {
-	s := site()
+	s := site(t, "")
 	for _, c := range []struct {
 		dn   string
-		want config.Application
+		want config.Strategy
 		err  string
 	}{
-		{"5000", config.Application{URL: "file:/apps/a.scxml"}, ""},
-		{"5000@Main", config.Application{URL: "file:/apps/a.scxml"}, ""},
-		{"5001", config.Application{URL: "http://a/x.scxml", AlternateURL: "https://b/x.scxml"}, ""},
-		{"5003", config.Application{}, `config: DN 5003@Main, section Orchestration, option application: there is no script object "Nobody"`},
-		{"5004", config.Application{}, "config: no application on the DN: DN 5004@Main"},
-		{"5005", config.Application{}, "config: no application on the DN: DN 5005@Main"},
-		{"5006", config.Application{}, `option application: "1x://a/x.scxml" is not an absolute URL`},
-		{"5007", config.Application{}, "has more than one space"},
-		{"5008", config.Application{}, "config: script Empty, section Application, option url: is required"},
-		{"5009", config.Application{}, "is not an absolute URL"},
-		{"7001", config.Application{}, "config: no such DN: 7001 is on the switches Main and Other; write 7001@Main"},
-		{"7001@Other", config.Application{}, "config: no application on the DN"},
-		{"5000@Other", config.Application{}, "config: no such DN: 5000@Other"},
-		{"", config.Application{}, "config: no such DN"},
+		{"5000", config.Strategy{URL: "file:/apps/a.scxml"}, ""},
+		{"5000@Main", config.Strategy{URL: "file:/apps/a.scxml"}, ""},
+		{"5001", config.Strategy{URL: "http://a/x.scxml", AlternateURL: "https://b/x.scxml"}, ""},
+		{"5004", config.Strategy{}, "config: no application on the DN: DN 5004@Main"},
+		{"5005", config.Strategy{}, "config: no application on the DN: DN 5005@Main"},
+		{"7001", config.Strategy{}, "config: no such DN: 7001 is on the switches Main and Other; write 7001@Main"},
+		{"7001@Other", config.Strategy{}, "config: no application on the DN"},
+		{"5000@Other", config.Strategy{}, "config: no such DN: 5000@Other"},
+		{"", config.Strategy{}, "config: no such DN"},
 	} {
 		got, err := s.Resolve(c.dn)
 		if c.err != "" {
@@ -73,21 +76,46 @@ func TestResolve(t *testing.T) {
 		assert.Equal(t, c.want, got, c.dn)
 	}
 
-	s.Cluster = "East"
+	s = site(t, "East")
 	for _, dn := range []string{"5004", "5005"} {
-		app, err := s.Resolve(dn)
+		st, err := s.Resolve(dn)
 		require.NoError(t, err)
-		assert.Equal(t, "file:/apps/east.scxml", app.URL)
+		assert.Equal(t, "file:/apps/east.scxml", st.URL)
 	}
-	app, err := s.Resolve("5000")
+	st, err := s.Resolve("5000")
 	require.NoError(t, err)
-	assert.Equal(t, "file:/apps/a.scxml", app.URL, "a plain option serves every cluster")
+	assert.Equal(t, "file:/apps/a.scxml", st.URL, "a plain option serves every cluster")
+}
+
+func TestRefusedApplications(t *testing.T) {
+	for value, want := range map[string]string{
+		"script:Nobody":             `config: DN 1@Main, section Orchestration, option application: there is no script object "Nobody"`,
+		"script:Sale":               "did you mean Sales?",
+		"script:Empty":              "config: Script Empty, section Application, option url: is required",
+		"script:Mailer":             "has the type InteractionSubmitter; it takes EnhancedRouting",
+		"1x://a/x.scxml":            `option application: "1x://a/x.scxml" is not an absolute URL`,
+		"http://a/x  http://b/x":    "has more than one space",
+		"apps/relative.scxml":       "is not an absolute URL",
+		"http://[UDATA.host]/x":     "lets the interaction choose the server",
+		"http://a/x http://[ANI].b": "lets the interaction choose the server",
+	} {
+		o := objects()
+		o.Scripts = append(o.Scripts, &config.Script{Name: "Mailer", Type: config.InteractionSubmitter})
+		if value == "script:Empty" {
+			o.Scripts = append(o.Scripts, &config.Script{Name: "Empty", Annex: config.Options{}.Set("Application", "url", " ")})
+		}
+		o.DNs = append(o.DNs, &config.DN{Number: "1", Switch: "Main", Type: config.RoutingPoint, Annex: config.Options{}.Set("Orchestration", "application", value)})
+		_, err := config.NewSite(o, nil)
+		assert.ErrorContains(t, err, want, value)
+		var one *config.Error
+		assert.ErrorAs(t, err, &one)
+	}
 }
 
 func TestExpand(t *testing.T) {
 	call := &telephony.CallAttributes{ThisDN: "5002", DNIS: "800", ANI: "../x&y=1 +2", CollectedDigits: "42",
 		UserData: telephony.KVList{{Key: "key", Value: telephony.String("a/b")}, {Key: "n", Value: telephony.Int(3)}}}
-	urls, params, err := site().Application("5002", call)
+	urls, params, err := site(t, "").Application("5002", call)
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"http://a/sales.scxml?ani=..%2Fx%26y%3D1%20%2B2&k=a%2Fb&all=key=a%2Fb&n=3",
@@ -96,24 +124,20 @@ func TestExpand(t *testing.T) {
 	assert.Equal(t, map[string]string{"skill": "sales", "data": "key:a/b,n:3", "odd": "a[b]c[", "digits": "42/800"}, params)
 
 	call.ThisDN = ".."
-	urls, _, err = site().Application("5002", call)
+	urls, _, err = site(t, "").Application("5002", call)
 	require.NoError(t, err)
 	assert.Equal(t, "file:/apps/%2E%2E.scxml", urls[1])
 }
 
 func TestApplicationOfOtherDNs(t *testing.T) {
 	for _, dn := range []string{"1", "5004", "7001"} {
-		urls, params, err := site().Application(dn, &telephony.CallAttributes{})
+		urls, params, err := site(t, "").Application(dn, &telephony.CallAttributes{})
 		assert.NoError(t, err)
 		assert.Empty(t, urls)
 		assert.Empty(t, params)
 	}
-	_, _, err := site().Application("5003", &telephony.CallAttributes{})
-	var ce *config.Error
-	require.ErrorAs(t, err, &ce)
-	assert.Equal(t, "application", ce.Option)
 }
 
 func TestNumbers(t *testing.T) {
-	assert.Equal(t, []string{"5000", "5001", "5002", "5003", "5004", "5005", "5006", "5007", "5008", "5009", "7001"}, site().Numbers())
+	assert.Equal(t, []string{"5000", "5001", "5002", "5004", "5005", "7001"}, site(t, "").Numbers())
 }

@@ -1,33 +1,69 @@
-// Package config models the objects of the configuration layer that say what
-// runs where, and resolves them: which SCXML document handles an interaction on
-// a DN, with which parameters.
+// Package config has the objects of the configuration layer that an
+// orchestration server reads: applications and their options, clusters, switches and DNs,
+// scripts, lists, persons, special days. It reads them from files, checks them, follows changes, and
+// answers which SCXML document handles an interaction.
 //
-// A [Site] holds switches with their DNs and the script objects. Options sit in
-// the annex of an object, as section, option and value:
+//	live, err := config.Open(ctx, config.NewFiles("config", nil), &config.LiveOptions{
+//		Site: config.SiteOptions{Application: "ORS_1"},
+//	})
+//	…
+//	connector := fm.NewConnector(live, &fm.Options{DNs: live.Site().Numbers()})
+//	settings, _ := live.Settings("ORS_1")
+//	age := settings.Duration("orchestration", "backup-synch-max-age")
 //
-//	site := &config.Site{
-//		Switches: []config.Switch{{
-//			Name: "Main",
-//			DNs: []config.DN{{
-//				Number: "5000",
-//				Type:   config.RoutingPoint,
-//				Annex:  config.Annex{"Orchestration": {"application": "script:Sales"}},
-//			}},
-//		}},
-//		Scripts: []config.Script{{
-//			Name: "Sales",
-//			Annex: config.Annex{
-//				"Application":      {"url": "http://apps.example/sales.scxml?ani=[ANI]"},
-//				"ApplicationParms": {"skill": "sales"},
-//			},
-//		}},
-//	}
-//	app, err := site.Resolve("5000")
+// [Live] is a configuration that changes, [Site] one that does not. Both are what
+// telephony/fm asks for applications of DNs (fm.Applications) and for the functions of
+// _genesys.session (fm.Configuration). Tests make a Site of [Objects] in Go:
+//
+//	site, err := config.NewSite(&config.Objects{
+//		Switches: []*config.Switch{{Name: "Main"}},
+//		DNs: []*config.DN{{Number: "5000", Switch: "Main", Type: config.RoutingPoint,
+//			Annex: config.Options{}.Set("Orchestration", "application", "script:Sales")}},
+//		Scripts: []*config.Script{{Name: "Sales", Annex: config.Options{}.
+//			Set("Application", "url", "http://apps.example/sales.scxml?ani=[ANI]").
+//			Set("ApplicationParms", "skill", "sales")}},
+//	}, nil)
+//
+// # Files
+//
+// A [Source] delivers objects. [Files] reads a file or a directory of YAML and
+// JSON; all files together are the configuration. config.schema.json describes them for
+// editors (a line "# yaml-language-server: $schema=…", or the key "$schema"):
+//
+//	switches:
+//	  - {name: Main}
+//	dns:
+//	  - number: 5000
+//	    switch: Main
+//	    type: RoutingPoint
+//	    annex:
+//	      Orchestration:
+//	        application: script:Sales
+//	applications:
+//	  - name: ORS_1
+//	    type: OrchestrationServer
+//	    options:
+//	      persistence:
+//	        type: redis
+//	        password: {env: REDIS_PASSWORD}   # or {file: name}
+//
+// A value {env: NAME} or {file: name} is a secret: it is not written into errors, logs or
+// changes, and scripts do not get it. Names of files are relative to the directory.
+//
+// # Checks
+//
+// [NewSite] refuses a configuration with everything that is wrong with it, each with file,
+// line, object, section and option: names that lead nowhere, and values that the catalogue
+// of options ([Catalogue], OPTIONS.md) does not allow. What it does not know is a
+// warning with the name that was probably meant. A change of a Live configuration that is
+// refused leaves it as it is. What it accepts counts as the catalogue says: at
+// once, for the next interaction, or when the server starts again; [Live.Settings] keeps the last kind as
+// it was. A session that runs keeps its document and its parameters.
 //
 // # What an application option may be
 //
 //	file:/apps/a.scxml, http://…, https://…   the document
-//	<URL> <URL>                               the second is tried when the first cannot be used
+//	<URL> <URL>                               the second is tried when the first cannot be fetched or compiled
 //	script:<name>                             a script object: its url, alternate-url and parameters
 //	<scheme>:…                                what the host's loader reads under it
 //
@@ -35,10 +71,14 @@
 // that name and hides the DN from all others.
 //
 // URLs and parameters may contain elements that are filled from the interaction
-// (see [Application.Expand]):
+// (see [Strategy.Expand]); in a URL they stand behind the host:
 //
-//	[DNIS]  [ANI]  [DN]  [CED]  [UDATA]  [UDATA.*]  [UDATA.<key>]
+//	[DNIS]  [ANI]  [DN]  [CED]  [EMAILFROM]  [EMAILTO]  [EMAILSUBJECT]  [UDATA]  [UDATA.*]  [UDATA.<key>]
 //
-// A Site is plain data: build it before it is used and do not change it
-// afterwards; then it is safe for concurrent use.
+// # Clusters
+//
+// The transaction List "ORS" has a section for each cluster, with its primary
+// applications and their data centres; an empty one is the nameless data centre. In the enhanced
+// form a List of any name has a section "cluster" with the same content, and further
+// sections with options that all nodes share. A node's own option takes precedence.
 package config

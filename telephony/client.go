@@ -142,7 +142,8 @@ func (o *LinkOptions) setDefaults() error {
 //   - It remembers registrations: a DN that was registered once is registered again on
 //     every new connection, before anything else. A RequestRegisterAddress that
 //     repeats one that holds is answered with the EventRegistered of then; programs may thus
-//     register at each EventLinkConnected, or once.
+//     register at each EventLinkConnected, or once. A registration that is refused after an earlier one
+//     of the DN was not answered in time is given up and made again, as the earlier one may hold.
 //   - It asks what has become of the calls at registered DNs, where the server can tell
 //     (CanQuery, or CallsAt of EventRegistered). What has happened meanwhile becomes an event with
 //     EventHeader.Synthetic set: a call that is gone is abandoned or released, with the

@@ -21,7 +21,7 @@ type slot struct {
 func (s *slot) dial() {
 	c := s.c
 	h := &connection{c: c, slot: s, endpoint: s.endpoints[s.next], since: c.o.Clock.Now(), requests: map[int]*request{},
-		registered: map[string]*EventRegistered{}, registering: map[string]*request{}}
+		registered: map[string]*EventRegistered{}, registering: map[string]*request{}, unsure: map[string]bool{}}
 	s.conn = h
 	conn, err := c.driver.Dial(h.endpoint, h)
 	if err != nil {
@@ -82,6 +82,7 @@ type connection struct {
 
 	registered  map[string]*EventRegistered // by DN
 	registering map[string]*request         // by DN
+	unsure      map[string]bool             // DNs whose registration was not answered in time: it may hold
 	kept        []Event                     // of a backup: the last ones
 }
 

@@ -252,6 +252,11 @@ func (h *connection) event(e Event) {
 // answered deals with the event that answers a request.
 func (h *connection) answered(r *request, e Event) {
 	c := h.c
+	err := refusal(r.req, e)
+	if req, ok := r.req.(*RequestRegisterAddress); ok && err != nil && h.unsure[req.ThisDN] {
+		h.registerAfresh(r, req.ThisDN)
+		return
+	}
 	var to []*receiver
 	shown := e
 	_, registered := e.(*EventRegistered)
@@ -261,7 +266,7 @@ func (h *connection) answered(r *request, e Event) {
 			c.noteAgent(admitted)
 		}
 	}
-	h.answer(r, shown, refusal(r.req, e), to)
+	h.answer(r, shown, err, to)
 }
 
 // told deals with an event that answers nothing.
@@ -282,6 +287,7 @@ func (h *connection) told(e Event) {
 		if h.linkUp != nil {
 			h.linkUp = nil
 			clear(h.registered)
+			clear(h.unsure)
 			if h == c.active {
 				c.setLink(h, nil)
 			}
@@ -289,6 +295,9 @@ func (h *connection) told(e Event) {
 		}
 		return
 	case *EventUnregistered:
+		if later := h.registered[e.ThisDN]; later != nil && e.Sequence > 0 && e.Sequence < later.Sequence {
+			return // a late answer: the DN has been registered again
+		}
 		delete(h.registered, e.ThisDN)
 	case *EventServerConnected, *EventServerDisconnected, *EventPrimaryChanged:
 		return // we make them

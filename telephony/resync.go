@@ -52,6 +52,17 @@ func (h *connection) register(req *RequestRegisterAddress, outcome func(Event, e
 	h.enqueue(r)
 }
 
+// registerAfresh repeats a registration that was refused after an earlier one of the DN was not
+// answered: if that one holds it is the reason. The confirmation is needed because it tells what
+// is at the DN. c.mu is held.
+func (h *connection) registerAfresh(r *request, dn string) {
+	delete(h.unsure, dn)
+	r.expire()
+	r.ref = 0
+	h.enqueue(&request{req: &RequestUnregisterAddress{ThisDN: dn}})
+	h.enqueue(r)
+}
+
 // registerAll registers what was registered before. c.mu is held.
 func (h *connection) registerAll() {
 	for _, dn := range h.c.wanted.dns {
@@ -88,9 +99,13 @@ func (c *Client) registered(h *connection, req *RequestRegisterAddress, e Event,
 	confirmed, ok := e.(*EventRegistered)
 	dn := req.ThisDN
 	var refused *RequestError
+	if errors.Is(err, ErrTimeout) {
+		h.unsure[dn] = true
+	}
 	switch {
 	case err == nil && ok:
 		h.registered[dn] = confirmed
+		delete(h.unsure, dn)
 	case errors.As(err, &refused):
 		c.o.Logger.Warn("DN is not registered", "dn", dn, "server", h.endpoint, "error", err)
 		if active && c.wanted.by[dn] == req {
@@ -127,6 +142,7 @@ func (c *Client) unregistered(dn string) {
 		if s.conn == nil {
 			continue
 		}
+		delete(s.conn.unsure, dn)
 		if delete(s.conn.registered, dn); s.conn != c.active && s.conn.linkUp != nil {
 			s.conn.enqueue(&request{req: &RequestUnregisterAddress{ThisDN: dn}})
 		}

@@ -176,3 +176,111 @@ func TestQuestionsAreRepeated(t *testing.T) {
 	assert.Equal(t, map[string]int{"RequestRegisterAddress ThisDN=5000": 1, "RequestRegisterAddress ThisDN=7001": 1,
 		"RequestQueryAddress ThisDN=5000": 3, "RequestQueryAddress ThisDN=7001": 3, "RequestQueryCall ThisDN=7001 ConnID=0000000000000002": 3}, asked)
 }
+
+// A registration whose confirmation was lost holds at the server, which refuses a second one. The
+// Client gives it up and registers again, on the link that is in use and on that of the backup,
+// so that it learns what is at the DN. A refusal that has another reason stands.
+func TestConfirmationOfRegistrationIsLost(t *testing.T) {
+	r := newRig(t, "A B", LinkOptions{Standby: StandbyHot, RequestTimeout: time.Second})
+	state := AgentStateReady
+	var sequence uint64
+	type key struct {
+		c  *scriptConn
+		dn string
+	}
+	held, lose := map[key]bool{}, map[key]bool{}
+	r.answers = func(c *scriptConn, ref int, req Request) {
+		sequence++
+		h := EventHeader{ReferenceID: ref, Sequence: sequence}
+		switch req := req.(type) {
+		case *RequestRegisterAddress:
+			k := key{c, req.ThisDN}
+			if held[k] || req.ThisDN == "9999" && !lose[k] {
+				c.h.Event(&EventError{EventHeader: h, ErrorCode: 1, ErrorMessage: "no"})
+				return
+			}
+			held[k] = req.ThisDN != "9999"
+			if lose[k] {
+				delete(lose, k)
+				return
+			}
+			var l KVList
+			l.Add(CallsKey, CallsValue(nil))
+			l.Add(AgentKey, AgentValue("ann", "", state))
+			c.h.Event(&EventRegistered{EventHeader: h, ThisDN: req.ThisDN, Extensions: l})
+		case *RequestUnregisterAddress:
+			k := key{c, req.ThisDN}
+			if !held[k] {
+				c.h.Event(&EventError{EventHeader: h, ErrorCode: 2, ErrorMessage: "not registered"})
+				return
+			}
+			delete(held, k)
+			c.h.Event(&EventUnregistered{EventHeader: h, ThisDN: req.ThisDN})
+		}
+	}
+	a, b := r.conns[0], r.conns[1]
+	for _, c := range r.conns {
+		role := ServerRolePrimary
+		if c == b {
+			role = ServerRoleBackup
+		}
+		c.h.Opened(ConnInfo{Server: c.e.Name, Role: role, Capabilities: CanMonitor | CanQuery})
+		c.h.Event(&EventLinkConnected{})
+	}
+	r.expect("EventServerConnected", "EventLinkConnected")
+	r.send(register("7001"))
+	r.expect("- EventRegistered", "EventRegistered ref=1", "EventAgentLogin synthetic", "EventAgentReady synthetic")
+
+	// The link in use, after the loss of the switch.
+	registers, gives := "RequestRegisterAddress ThisDN=7001", "RequestUnregisterAddress ThisDN=7001"
+	a.h.Event(&EventLinkDisconnected{})
+	clear(held)
+	state, lose[key{a, "7001"}] = AgentStateLoggedOut, true
+	a.take()
+	a.h.Event(&EventLinkConnected{})
+	r.expect("EventLinkDisconnected", "EventLinkConnected")
+	r.clock.Advance(time.Second)
+	r.expect("EventRegistered ref=6", "EventAgentLogout synthetic")
+	assert.Equal(t, []string{registers, registers, gives, registers}, cutNumbers(a.take()))
+
+	// What the server tells late of the registration that was given up changes nothing.
+	a.h.Event(numbered(1, &EventUnregistered{ThisDN: "7001"}))
+	r.expect()
+
+	// That of the backup, which is in use afterwards.
+	b.h.Event(&EventLinkDisconnected{})
+	clear(held)
+	state, lose[key{b, "7001"}] = AgentStateNotReady, true
+	b.take()
+	b.h.Event(&EventLinkConnected{})
+	r.clock.Advance(time.Minute)
+	assert.Equal(t, []string{registers}, cutNumbers(b.take()))
+	a.h.Lost(errors.New("reset by peer"))
+	b.h.Role(ServerRolePrimary)
+	r.expect("EventLinkDisconnected", "EventServerDisconnected", "EventServerConnected", "EventPrimaryChanged", "EventLinkConnected",
+		"EventRegistered ref=10", "EventAgentLogin synthetic")
+	assert.Equal(t, []string{registers, gives, registers}, cutNumbers(b.take()))
+
+	// A refusal after a time-out that has another reason, told to the program.
+	lose[key{b, "9999"}] = true
+	r.send(register("9999"))
+	r.clock.Advance(time.Second)
+	r.log = nil
+	delete(lose, key{b, "9999"})
+	r.send(register("9999"))
+	r.expect("- telephony: RequestRegisterAddress refused: no (code 1)", "EventError ref=14 0@")
+
+	// The loss of the switch ends registrations: nothing is to be given up then.
+	lose[key{b, "9999"}] = true
+	r.send(register("9999"))
+	r.clock.Advance(time.Second)
+	b.h.Event(&EventLinkDisconnected{})
+	clear(held)
+	clear(lose)
+	b.h.Event(&EventLinkConnected{})
+	r.clock.Advance(0)
+	b.take()
+	r.send(register("9999"))
+	r.clock.Advance(0)
+	assert.Equal(t, []string{"RequestRegisterAddress ThisDN=9999"}, cutNumbers(b.take()))
+}

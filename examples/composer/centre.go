@@ -101,7 +101,10 @@ func newCentre(p *play, s settings) (c *centre, err error) {
 		c.mail.AddAgent(a.ID, sim.InteractionAgent{AcceptAfter: 2 * time.Second, HandleTime: time.Minute})
 	}
 
-	site := c.site(s.url)
+	site, err := c.site(s.url)
+	if err != nil {
+		return c, err
+	}
 	services, err := fm.NewServices(&fm.ServicesOptions{
 		Clock: c.clock, Tenant: "Environment", Location: time.UTC,
 		Statistics: fm.RouterStatistics{Router: c.router},
@@ -184,7 +187,7 @@ func (c *centre) hire() error {
 
 // site is the configuration: the application of the routing point, and its
 // parameters, which override <data> of the frame.
-func (c *centre) site(url string) *config.Site {
+func (c *centre) site(url string) (*config.Site, error) {
 	params := map[string]string{
 		"cs_services_url": c.crm.url(),
 		"OPM_Transaction": "OPM_Contact",
@@ -194,16 +197,20 @@ func (c *centre) site(url string) *config.Site {
 	for name, value := range c.play.params {
 		params[name] = value
 	}
-	return &config.Site{
-		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{
-			{Number: "5000", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {"application": "script:Contact"}}},
-			{Number: "inbox", Type: config.RoutingPoint, Annex: config.Annex{"Orchestration": {"application": "script:Mail"}}},
-		}}},
-		Scripts: []config.Script{
-			{Name: "Contact", Annex: config.Annex{"Application": {"url": url}, "ApplicationParms": params}},
-			{Name: "Mail", Annex: config.Annex{"Application": {"url": mailURL}}},
-		},
+	application := func(script string) config.Options {
+		return config.Options{}.Set("Orchestration", "application", "script:"+script)
 	}
+	return config.NewSite(&config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}},
+		DNs: []*config.DN{
+			{Number: "5000", Switch: "Main", Type: config.RoutingPoint, Annex: application("Contact")},
+			{Number: "inbox", Switch: "Main", Type: config.RoutingPoint, Annex: application("Mail")},
+		},
+		Scripts: []*config.Script{
+			{Name: "Contact", Annex: config.Options{}.Set("Application", "url", url).SetAll("ApplicationParms", params)},
+			{Name: "Mail", Annex: config.Options{}.Set("Application", "url", mailURL)},
+		},
+	}, nil)
 }
 
 // run lets the call of the play happen, and a while after it.

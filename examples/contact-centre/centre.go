@@ -46,9 +46,9 @@ type settings struct {
 	link  func(*sim.Switch) (telephony.Link, error)
 	point sim.RoutePoint // entry
 	newID func() string  // of sessions; default as session.Options
-	// interactions keeps multimedia interactions, whose queues site adds to the configuration.
+	// interactions keeps multimedia interactions, whose queues are added to the configuration.
 	interactions telephony.InteractionServer
-	site         func(*config.Site)
+	configure    func(*config.Objects)
 }
 
 // centre is a contact centre: a simulated switch, a router with agents, and an engine
@@ -76,13 +76,12 @@ func newCentre(s settings) (c *centre, err error) {
 	}
 	c = &centre{sw: sim.New(&sim.Options{Clock: s.clock, Name: "Main", Trace: s.trace, NoAnswer: sim.NoAnswerNotReady})}
 	c.router = router.New(&router.Options{Clock: s.clock, Decided: s.decided})
-	site := &config.Site{
-		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{{Number: entry, Type: config.RoutingPoint,
-			Annex: config.Annex{"Orchestration": {"application": "script:Strategy"}}}}}},
-		Scripts: []config.Script{{Name: "Strategy", Annex: config.Annex{
-			"Application":      {"url": s.strategy},
-			"ApplicationParms": {"level": "5", "patience": "20"},
-		}}},
+	objects := &config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}},
+		DNs: []*config.DN{{Number: entry, Switch: "Main", Type: config.RoutingPoint,
+			Annex: config.Options{}.Set("Orchestration", "application", "script:Strategy")}},
+		Scripts: []*config.Script{{Name: "Strategy", Annex: config.Options{}.Set("Application", "url", s.strategy).
+			Set("ApplicationParms", "level", "5").Set("ApplicationParms", "patience", "20")}},
 	}
 	if err := c.sw.AddRoutePoint(entry, s.point); err != nil {
 		return nil, err
@@ -100,12 +99,16 @@ func newCentre(s settings) (c *centre, err error) {
 			return nil, err
 		}
 		c.agents = append(c.agents, id)
-		site.Switches[0].DNs = append(site.Switches[0].DNs, config.DN{Number: dn, Type: config.Extension})
-	}
-	if s.site != nil {
-		s.site(site)
+		objects.DNs = append(objects.DNs, &config.DN{Number: dn, Switch: "Main", Type: config.Extension})
 	}
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": s.files}})
+	if err != nil {
+		return nil, err
+	}
+	if s.configure != nil {
+		s.configure(objects)
+	}
+	site, err := config.NewSite(objects, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -57,19 +57,20 @@ func asUsual() scene {
 
 // site is the configuration: the strategy on the routing point 5000, and two
 // extensions.
-func site() *config.Site {
-	return &config.Site{
-		Switches: []config.Switch{{Name: "Main", DNs: []config.DN{
-			{Number: "5000", Type: config.RoutingPoint,
-				Annex: config.Annex{"Orchestration": {"application": "script:Welcome"}}},
-			{Number: "7001", Type: config.Extension},
-			{Number: "7002", Type: config.Extension},
-		}}},
-		Scripts: []config.Script{{Name: "Welcome", Annex: config.Annex{
-			"Application":      {"url": "app:/strategy.scxml"},
-			"ApplicationParms": {"agent": "7001", "second": "7002"},
-		}}},
-	}
+func site() (*config.Site, error) {
+	return config.NewSite(&config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}},
+		DNs: []*config.DN{
+			{Number: "5000", Switch: "Main", Type: config.RoutingPoint,
+				Annex: config.Options{}.Set("Orchestration", "application", "script:Welcome")},
+			{Number: "7001", Switch: "Main", Type: config.Extension},
+			{Number: "7002", Switch: "Main", Type: config.Extension},
+		},
+		Scripts: []*config.Script{{Name: "Welcome", Annex: config.Options{}.
+			Set("Application", "url", "app:/strategy.scxml").
+			Set("ApplicationParms", "agent", "7001").
+			Set("ApplicationParms", "second", "7002")}},
+	}, nil)
 }
 
 // run plays a scene. It prints to out what happens, and to problems what an
@@ -97,7 +98,10 @@ func run(out, problems io.Writer, s scene) error {
 	defer link.Close()
 
 	// The engine: it runs the strategies, and the connector brings calls to them.
-	site := site()
+	site, err := site()
+	if err != nil {
+		return err
+	}
 	connector := fm.NewConnector(site, &fm.Options{DNs: site.Numbers(), Clock: clock, Logger: logger})
 	defer connector.Close()
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": strategies}})

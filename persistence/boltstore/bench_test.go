@@ -27,13 +27,13 @@ func BenchmarkRatio(b *testing.B) {
 	}
 	storetest.Compare(b,
 		storetest.Commits("store", store(0), sessions, 20_000),
-		storetest.Contender{Name: "bare", Callers: sessions, Calls: 20_000, Steps: bareSteps},
+		storetest.Contender{Name: "bare", Callers: sessions, Calls: 20_000, Steps: bare(b, sessions)},
 		storetest.Commits("single", store(1), sessions, 2000))
 }
 
-// bareSteps writes the bytes of a commit under as few keys as do.
-func bareSteps(b *testing.B, _ int) func(int) error {
-	const sessions = 1000
+// bare writes the bytes of a commit under as few keys as do, to other sessions in each round, as
+// Commits does.
+func bare(b *testing.B, sessions int) func(*testing.B, int) func(int) error {
 	db, err := bbolt.Open(filepath.Join(b.TempDir(), "bare.db"), 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType, NoStatistics: true})
 	require.NoError(b, err)
 	require.NoError(b, db.Update(func(tx *bbolt.Tx) error {
@@ -84,9 +84,11 @@ func bareSteps(b *testing.B, _ int) func(int) error {
 	for i := range done {
 		done[i] = make(chan error, 1)
 	}
-	return func(i int) error {
-		queue <- request{i, done[i]}
-		return <-done[i]
+	return func(_ *testing.B, round int) func(int) error {
+		return func(i int) error {
+			queue <- request{round*sessions + i, done[i]}
+			return <-done[i]
+		}
 	}
 }
 

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/telephony"
 )
 
 // Configuration is what the functions of _genesys.session read of the
 // configuration. Its methods are called inside of a macrostep: they answer from memory,
-// at once, and may be called concurrently. *ConfigurationTable is one.
+// at once, and may be called concurrently. *ConfigurationTable is one, and so is *config.Site.
 type Configuration interface {
 	// Tenant returns the number of a tenant; false when there is none of this name.
 	Tenant(name string) (id int, ok bool)
@@ -20,7 +21,7 @@ type Configuration interface {
 
 	// Option returns the value of an option, looked for from a place on; false when
 	// it is set nowhere.
-	Option(tenant, interactionID, key string, from LookupSequence) (value string, ok bool)
+	Option(tenant, interactionID, key string, from telephony.LookupSequence) (value string, ok bool)
 
 	// SpecialDay reports whether a moment, in the zone that was asked for, is
 	// on one of the special days of a statistical table. day names one of them; empty:
@@ -38,27 +39,6 @@ type Configuration interface {
 // segment of customers are to be served. Empty names mean that they do not matter.
 type ServiceObjectives interface {
 	ServiceObjective(tenant, media, service, segment string) (time.Duration, bool)
-}
-
-// LookupSequence says where the search for an option begins.
-type LookupSequence int
-
-// The places, in the order of the search.
-const (
-	StartFromStrategy LookupSequence = iota - 1
-	StartFromCDN
-	StartFromRouter
-	StartFromTenant
-	StartFromTserver
-)
-
-var lookupNames = []string{"StartFromStrategy", "StartFromCDN", "StartFromRouter", "StartFromTenant", "StartFromTserver"}
-
-func (l LookupSequence) String() string {
-	if i := int(l) + 1; i >= 0 && i < len(lookupNames) {
-		return lookupNames[i]
-	}
-	return fmt.Sprintf("LookupSequence(%d)", int(l))
 }
 
 // ConfigurationTable is a Configuration in memory, the same for all tenants. It
@@ -112,7 +92,7 @@ func (c *ConfigurationTable) ListItem(_, list, item string) (map[string]string, 
 }
 
 // Option implements Configuration.
-func (c *ConfigurationTable) Option(_, _, key string, _ LookupSequence) (string, bool) {
+func (c *ConfigurationTable) Option(_, _, key string, _ telephony.LookupSequence) (string, bool) {
 	v, ok := c.Options[key]
 	return v, ok
 }

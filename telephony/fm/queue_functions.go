@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/telephony"
 	"github.com/seed-ff723688/ors/telephony/router"
 )
 
@@ -365,7 +366,7 @@ func (s *queueState) routerOption(args arguments) (datamodel.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, _ := c.Option(s.c.services.opts.Tenant, "", key, StartFromRouter)
+	v, _ := c.Option(s.c.services.opts.Tenant, "", key, telephony.StartFromRouter)
 	return v, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/telephony"
 )
 
 var errNoServices = errors.New("the modules were registered without services; register them with Services.Install")
@@ -20,7 +21,7 @@ type sessionState struct {
 
 // lookupSequences and weekDays are the enumerations of _genesys.session.
 var (
-	lookupSequences = enum(int(StartFromStrategy), lookupNames...)
+	lookupSequences = enum(int(telephony.StartFromStrategy), telephony.LookupNames()...)
 	weekDays        = enum(0, "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
 )
 
@@ -246,9 +247,9 @@ func (st *sessionState) configOption(args arguments) (datamodel.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	from := StartFromStrategy
+	from := telephony.StartFromStrategy
 	if n, ok := args.at(2).(float64); ok {
-		from = LookupSequence(n)
+		from = telephony.LookupSequence(n)
 	}
 	v, _ := c.Option(st.tenantName(), asText(args.at(0)), asText(args.at(1)), from)
 	return v, nil

@@ -235,7 +235,11 @@ func (c *Centre) connect(strategy scxmltest.Source, rec *scxmltest.Recorder) err
 			registered = slices.DeleteFunc(registered, func(dn string) bool { return dn == c.agents[a.ID].DN })
 		}
 	}
-	c.connector = fm.NewConnector(c.site(strategy.Address()), &fm.Options{
+	site, err := c.site(strategy.Address())
+	if err != nil {
+		return err
+	}
+	c.connector = fm.NewConnector(site, &fm.Options{
 		DNs: registered, Clock: c.clock, Targets: c.router, Services: services, Interactions: c.mail, Logger: rec.Logger("connector", nil),
 	})
 	eo := &session.Options{Loader: strategy}
@@ -264,15 +268,18 @@ func (c *Centre) connect(strategy scxmltest.Source, rec *scxmltest.Recorder) err
 }
 
 // site is the configuration of the switch.
-func (c *Centre) site(url string) *config.Site {
-	application := config.Annex{"Orchestration": {"application": "script:Strategy"}}
-	sw := config.Switch{Name: "Main", DNs: []config.DN{{Number: c.opts.DN, Type: config.RoutingPoint, Annex: application}}}
-	if c.opts.Queue != "" {
-		sw.DNs = append(sw.DNs, config.DN{Number: c.opts.Queue, Type: config.InteractionQueue, Annex: application})
+func (c *Centre) site(url string) (*config.Site, error) {
+	application := config.Options{}.Set("Orchestration", "application", "script:Strategy")
+	objects := &config.Objects{
+		Switches: []*config.Switch{{Name: "Main"}},
+		DNs:      []*config.DN{{Number: c.opts.DN, Switch: "Main", Type: config.RoutingPoint, Annex: application}},
+		Scripts: []*config.Script{{Name: "Strategy",
+			Annex: config.Options{}.Set("Application", "url", url).SetAll("ApplicationParms", c.opts.Params)}},
 	}
-	return &config.Site{Switches: []config.Switch{sw}, Scripts: []config.Script{{Name: "Strategy", Annex: config.Annex{
-		"Application": {"url": url}, "ApplicationParms": c.opts.Params,
-	}}}}
+	if c.opts.Queue != "" {
+		objects.DNs = append(objects.DNs, &config.DN{Number: c.opts.Queue, Switch: "Main", Type: config.InteractionQueue, Annex: application})
+	}
+	return config.NewSite(objects, nil)
 }
 
 func (c *Centre) close() {

@@ -29,7 +29,7 @@ type Options struct {
 	RoutePoint sim.RoutePoint
 
 	// Params are the ApplicationParms: they override <data> of the same name, and may have
-	// elements such as [ANI] (config.Application.Expand).
+	// elements such as [ANI] (config.Strategy.Expand).
 	Params map[string]string
 
 	// Agents are who takes calls.
