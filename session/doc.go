@@ -92,7 +92,19 @@
 // # Durability
 //
 // With Options.Store sessions outlive the process. After [New] the host calls
-// [Engine.Recover], which takes over what the store has. From then on:
+// [Engine.Recover], which takes over what the store has:
+//
+//	store, err := boltstore.Open("sessions.db", nil)
+//	…
+//	defer store.Close() // after Shutdown
+//	engine, err := session.New(&session.Options{Store: store, Owner: "node-1", Parse: parse, Loader: loader})
+//	…
+//	n, err := engine.Recover(ctx)
+//	…
+//	id, err := engine.Start(ctx, session.StartRequest{SessionID: "order-17", URL: "file:///srv/charts/order.scxml"}) // ErrExists: it goes on
+//	err = engine.SendOnce(ctx, id, "payment-4711", &scxml.Event{Name: "pay"})                                       // repeat it until it returns nil
+//
+// From then on:
 //
 //   - Send returning nil means that the event is in the store;
 //   - what a macrostep changes, the events it has handled, the delayed sends it
@@ -142,6 +154,8 @@
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].
+//   - Another engine died: its buckets are free when their lease has run out;
+//     Engine.Recover, called again, takes them over.
 //   - Another engine has put an event into an inbox: it is found at the latest when the
 //     leases are renewed, after a third of Options.Lease.
 //   - A session cannot be read (damaged, of a newer version, of another document): an

@@ -19,13 +19,19 @@ type durable struct {
 	store  persistence.Store
 	epochs []atomic.Uint64 // of the buckets held; 0: not held
 
-	mu        sync.Mutex
-	leases    []persistence.Lease
-	documents map[persistence.Digest]bool // that the store has
-	stopRenew func() bool
-	released  bool
-	backlog   []string // sessions that Recover has yet to bring back
-	dead      []string // sessions that ended while the store did not answer
+	recovery sync.Mutex // held by Recover, before all others
+	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
+
+	leasing sync.Mutex // held while leases are acquired or renewed, before mu
+
+	mu         sync.Mutex
+	leases     []persistence.Lease
+	documents  map[persistence.Digest]bool // that the store has
+	stopRenew  func() bool
+	released   bool
+	backlog    []string // sessions that Recover has yet to bring back
+	recovering int      // how many are being brought back at most
+	dead       []string // sessions that ended while the store did not answer
 
 	lost atomic.Bool // the store does not answer
 }
@@ -66,6 +72,7 @@ func newDurable(e *Engine) *durable {
 		engine:    e,
 		store:     e.opts.Store,
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
+		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
 	}
 }

@@ -26,8 +26,7 @@ type Engine struct {
 	log        func(sessionID string, entry scxml.LogEntry) // nil: nobody wants it
 	sessions   *registry
 	documents  *documents
-	durable    *durable // nil: in memory
-	recovered  atomic.Bool
+	durable    *durable     // nil: in memory
 	scheduled  atomic.Int64 // sessions that wait for their time
 	timers     timers
 	idlers     idlers
@@ -124,7 +123,10 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 // What goes wrong there ends the session and is found in its Result. With
 // StartRequest.At it returns when the session has been accepted.
 //
-// The errors are those of Load, ErrExists, ErrTooMany and ErrClosed.
+// The errors are those of Load, ErrExists, ErrTooMany and ErrClosed; with a store also
+// ErrNotOwner and those of the store. After persistence.ErrOutcomeUnknown the session may
+// be in the store and begin after all: repeat the call with the same SessionID, until
+// it returns nil or ErrExists.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
 	if e.closed.Load() {
 		return "", ErrClosed

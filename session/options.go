@@ -32,8 +32,9 @@ type Options struct {
 	Store persistence.Store
 
 	// Owner is the engine's name as an owner of the store's buckets, 1 to 255 bytes
-	// of UTF-8. It must be one that no other living engine uses. Default: a random
-	// one.
+	// of UTF-8. It must be one that no other living engine uses. With the name of an engine
+	// that was killed, Recover has its buckets at once; with any other when their lease has
+	// run out. Default: a random one.
 	Owner string
 
 	// Lease is how long the store reserves buckets for the engine without hearing

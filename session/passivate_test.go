@@ -83,6 +83,7 @@ func TestIdleSessionsLeaveMemory(t *testing.T) {
 	require.ErrorIs(t, err, session.ErrExists)
 	require.NoError(t, b.Terminate(deadline(t), third))
 	assert.Equal(t, session.Terminated, b.result(third).Reason)
+	require.NoError(t, b.Settle(deadline(t))) // it is deleted after its end has been told
 	assert.Empty(t, stored(t, store))
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/seed-ff723688/ors/persistence"
@@ -13,8 +15,12 @@ import (
 // holds, and with them of the sessions in them: each goes on after its last
 // committed macrostep, with the events and delayed sends that were accepted.
 // Effects that had not been confirmed are carried out, perhaps a second time. It
-// is called once, after New, and returns the number of sessions; after an error
-// it may be called again.
+// is called after New, and returns the number of sessions that it has found.
+//
+// It may be called again: after an error, and to take over the buckets that other engines
+// held before. An engine that was killed holds its buckets until its lease runs out, unless
+// the new one has the same Options.Owner or the store knows that it is alone, as
+// boltstore does; until then Recover leaves them out, without an error.
 //
 // Recover lists the sessions and loads none. Those that have something to do are brought
 // back after it has returned, Options.RecoverParallel at a time: a delayed send is due,
@@ -29,37 +35,39 @@ func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	if d == nil {
 		return 0, errors.New("session: Options.Store is not set")
 	}
+	d.recovery.Lock()
+	defer d.recovery.Unlock()
 	if e.closed.Load() {
 		return 0, ErrClosed
 	}
-	if e.recovered.Swap(true) {
-		return 0, errors.New("session: Recover was called before")
-	}
-	defer func() {
-		if err != nil { // it may be tried again
-			e.sessions.abandon(func(string) bool { return true }, e.timers.take)
-			e.recovered.Store(false)
-		}
-	}()
 	if err := d.acquire(ctx); err != nil {
 		return 0, err
 	}
-	var backlog []string
+	fresh := make(map[int]uint64) // buckets that have not been listed, and their epochs
 	for bucket := range d.epochs {
-		if d.epochs[bucket].Load() == 0 {
-			continue
+		if epoch := d.epochs[bucket].Load(); epoch != d.listed[bucket] && epoch != 0 {
+			fresh[bucket] = epoch
 		}
+	}
+	var backlog []string
+	for _, bucket := range slices.Sorted(maps.Keys(fresh)) {
 		sessions, pressing, err := d.list(ctx, bucket)
 		if err != nil {
+			e.sessions.abandon(func(id string) bool { return fresh[persistence.BucketOf(id, len(d.epochs))] != 0 }, e.timers.take)
 			return 0, fmt.Errorf("session: listing the store: %w", err)
 		}
 		n += sessions
 		backlog = append(backlog, pressing...)
 	}
+	for bucket, epoch := range fresh {
+		d.listed[bucket] = epoch
+	}
 	d.mu.Lock()
-	d.backlog = backlog
+	d.backlog = append(d.backlog, backlog...)
+	idle := e.opts.RecoverParallel - d.recovering
+	d.recovering += idle
 	d.mu.Unlock()
-	for range e.opts.RecoverParallel {
+	for range idle {
 		d.next()
 	}
 	return n, nil
@@ -111,13 +119,14 @@ func (d *durable) list(ctx context.Context, bucket int) (n int, pressing []strin
 // endOfTime is later than all timers.
 var endOfTime = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// next brings back the next session of the backlog.
+// next brings back the next session of the backlog, and is called again when that is loaded.
 func (d *durable) next() {
 	e := d.engine
 	for {
 		d.mu.Lock()
 		if len(d.backlog) == 0 {
 			d.backlog = nil
+			d.recovering--
 			d.mu.Unlock()
 			return
 		}
@@ -131,15 +140,28 @@ func (d *durable) next() {
 	}
 }
 
-// acquire takes the buckets and keeps them from now on.
+// acquire takes the buckets that the engine does not have and keeps them from now on.
 func (d *durable) acquire(ctx context.Context) error {
-	buckets := make([]int, len(d.epochs))
-	for i := range buckets {
-		buckets[i] = i
+	d.leasing.Lock()
+	defer d.leasing.Unlock()
+	var missing []int
+	for bucket := range d.epochs {
+		if d.epochs[bucket].Load() == 0 {
+			missing = append(missing, bucket)
+		}
 	}
-	leases, err := d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
+	if len(missing) == 0 {
+		return nil
+	}
+	leases, err := d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, missing...)
+	d.mu.Lock()
+	leases = append(slices.Clip(d.leases), leases...)
+	renewing := d.stopRenew != nil
+	d.mu.Unlock()
 	d.hold(leases)
-	d.scheduleRenewal()
+	if !renewing {
+		d.scheduleRenewal()
+	}
 	if err != nil {
 		return fmt.Errorf("session: acquiring buckets: %w", err)
 	}
@@ -199,6 +221,8 @@ func (d *durable) scheduleRenewal() {
 // renew prolongs the leases. When the store cannot be reached they are kept:
 // it is the store that refuses what an owner that was replaced writes.
 func (d *durable) renew(ctx context.Context) error {
+	d.leasing.Lock() // what it does not get back is lost, unless it came meanwhile
+	defer d.leasing.Unlock()
 	d.mu.Lock()
 	leases := d.leases
 	d.mu.Unlock()

@@ -50,7 +50,7 @@
 //
 // Nothing expires unless [Options.TTL] says so. A server with maxmemory has to be set to the policy
 // noeviction, or it would throw sessions away; Open insists on it. When it is full, writes fail with
-// persistence.ErrFull and change nothing; Confirm and Delete still work. A commit can add 5,000 effects.
+// persistence.ErrFull and change nothing; Confirm and Delete still work.
 //
 // # Failures
 //

@@ -305,3 +305,42 @@ func TestEpochsAreNeverUsedTwice(t *testing.T) {
 	require.NoError(t, err)
 	require.Greater(t, leases[0].Epoch, e)
 }
+
+// TestManyEffects: a commit may add all effects that the engine lets a macrostep have.
+func TestManyEffects(t *testing.T) {
+	s := open(Options{Buckets: 1}, startServer(t, appendOnly...).address)(t)
+	defer func() { require.NoError(t, s.Close()) }()
+	leases, err := s.Acquire(t.Context(), "owner", time.Hour, 0)
+	require.NoError(t, err)
+	epoch := leases[0].Epoch
+	require.NoError(t, s.Create(t.Context(), epoch, &persistence.Session{ID: "a", Snapshot: []byte("s")}))
+	c := &persistence.Commit{ID: "a", Rev: 1}
+	for i := range 12_000 {
+		c.Effects = append(c.Effects, persistence.Effect{ID: fmt.Sprint("e", i), Data: []byte("d")})
+	}
+	require.NoError(t, s.Commit(t.Context(), epoch, c))
+	got, err := s.Load(t.Context(), "a")
+	require.NoError(t, err)
+	require.Equal(t, c.Effects, got.Outbox)
+
+	again := &persistence.Commit{ID: "a", Rev: 2}
+	for _, e := range c.Effects {
+		again.Effects = append(again.Effects, persistence.Effect{ID: "new " + e.ID})
+	}
+	for _, i := range []int{0, 4994, 4995, 9995, 11_999} { // at the edges of what is asked for in one call
+		id := again.Effects[i].ID
+		again.Effects[i].ID = c.Effects[7].ID
+		err := s.Commit(t.Context(), epoch, again)
+		require.ErrorIs(t, err, persistence.ErrInvalid)
+		require.ErrorContains(t, err, `"e7"`)
+		again.Effects[i].ID = id
+	}
+	again.Effects = nil
+	for _, e := range c.Effects {
+		again.Confirmed = append(again.Confirmed, e.ID)
+	}
+	require.NoError(t, s.Commit(t.Context(), epoch, again))
+	got, err = s.Load(t.Context(), "a")
+	require.NoError(t, err)
+	require.Empty(t, got.Outbox)
+}

@@ -187,13 +187,16 @@ local ask = {'r', 'a', 'n', 'q', 'o'}
 for i = effectsAt + 1, effectsAt + 2 * tonumber(A[effectsAt]), 2 do
   if not isGone[A[i]] then ask[#ask + 1] = '>' .. A[i] end
 end
-local head = call('HMGET', s, unpack(ask))
+local head = call('HMGET', s, unpack(ask, 1, math.min(#ask, 5000)))
 if not head[1] then return {'NOTFOUND'} end
 if head[1] ~= rev then ` + touch + ` return {'CONFLICT', head[1]} end
-local acked, tail, effects = tonumber(head[2]), tonumber(head[3]), tonumber(head[5])
+local acked, tail, seq, effects = tonumber(head[2]), tonumber(head[3]), tonumber(head[4]), tonumber(head[5])
 if ack < acked or ack > tail then return {'POSITION', head[2], head[3]} end
-for i = 6, #ask do
-  if head[i] then return {'EFFECT', string.sub(ask[i], 2)} end
+for from = 1, #ask, 5000 do
+  if from > 1 then head = call('HMGET', s, unpack(ask, from, math.min(from + 4999, #ask))) end
+  for i = from == 1 and 6 or 1, #head do
+    if head[i] then return {'EFFECT', string.sub(ask[from + i - 1], 2)} end
+  end
 end
 
 local before = tail > acked or effects > 0
@@ -205,7 +208,6 @@ end
 if confirmed > 0 and effects > 0 then effects = effects - many('HDEL', s, gone) end
 local fields = {'r', tonumber(rev) + 1, 'a', ack}
 if A[6] == '1' then fields[5] = 'b' fields[6] = A[7] end
-local seq = tonumber(head[4])
 local added = add(fields, at, seq)
 effects = effects + added
 local n = #fields

@@ -15,9 +15,6 @@ import (
 	"github.com/seed-ff723688/ors/persistence"
 )
 
-// maxEffects is how many effects a commit may add: what the server's Lua can hand on in one call.
-const maxEffects = 5000
-
 // args collects the arguments of a script.
 type args []string
 
@@ -147,9 +144,6 @@ func (s *Store) Commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit) error {
 	if err := c.Validate(); err != nil {
 		return err
-	}
-	if len(c.Effects) > maxEffects {
-		return fmt.Errorf("%w: %d effects in one commit, at most %d are possible", persistence.ErrFull, len(c.Effects), maxEffects)
 	}
 	a := s.argsOf(epoch, c.ID)
 	a.number(c.Rev)

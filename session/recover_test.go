@@ -1,0 +1,80 @@
+package session_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/persistence/memstore"
+	"github.com/seed-ff723688/ors/persistence/storetest"
+	"github.com/seed-ff723688/ors/scxml"
+	"github.com/seed-ff723688/ors/session"
+)
+
+// TestRecoverAgain: the buckets of an engine that was killed are taken over when its
+// lease has run out, by the engine that has found them held before.
+func TestRecoverAgain(t *testing.T) {
+	var late atomic.Int64
+	store, err := memstore.New(&memstore.Options{Buckets: 4, Now: func() time.Time { return noon.Add(time.Duration(late.Load())) }})
+	require.NoError(t, err)
+	killed := newBench(t, &session.Options{Store: store, Lease: time.Hour})
+	_, err = killed.Recover(deadline(t))
+	require.NoError(t, err)
+	id := killed.start(chart(ab))
+
+	b := newBench(t, &session.Options{Store: store, Lease: time.Hour})
+	n, err := b.Recover(deadline(t))
+	require.NoError(t, err)
+	assert.Zero(t, n)
+	assert.ErrorIs(t, b.Send(deadline(t), id, &scxml.Event{Name: "go"}), session.ErrNotOwner)
+
+	late.Store(int64(2 * time.Hour))
+	n, err = b.Recover(deadline(t))
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	b.clock.Advance(time.Hour) // the leases are renewed
+	b.send(id, "go")
+	assert.Equal(t, []string{"b"}, b.active(id))
+
+	n, err = b.Recover(deadline(t))
+	require.NoError(t, err)
+	assert.Zero(t, n, "there is nothing else")
+	b.send(id, "end")
+	assert.Equal(t, session.Finished, b.result(id).Reason)
+}
+
+// TestRecoverAfterAnError: what was begun is neither lost nor done twice.
+func TestRecoverAfterAnError(t *testing.T) {
+	store := memory(t)
+	b := node(t, store, session.Options{})
+	id := b.start(chart(ab))
+	require.NoError(t, b.Shutdown(deadline(t)))
+
+	const list = 2 // the second operation, behind Acquire
+	renewals := &renewCounter{Store: storetest.Fail(store, list, storetest.Before)}
+	b = newBench(t, &session.Options{Store: renewals, Lease: 3 * time.Hour})
+	_, err := b.Recover(deadline(t))
+	require.ErrorIs(t, err, storetest.ErrInjected)
+	n, err := b.Recover(deadline(t))
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	b.clock.Advance(time.Hour)
+	assert.EqualValues(t, 1, renewals.n.Load(), "renewals in a third of the lease")
+	b.send(id, "go")
+	assert.Equal(t, []string{"b"}, b.active(id))
+}
+
+type renewCounter struct {
+	persistence.Store
+	n atomic.Int64
+}
+
+func (c *renewCounter) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
+	c.n.Add(1)
+	return c.Store.Renew(ctx, lease, leases...)
+}
