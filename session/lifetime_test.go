@@ -144,6 +144,7 @@ func TestMaxAgeSurvives(t *testing.T) {
 	require.Equal(t, []string{"a"}, b.active(id))
 	b.clock.Advance(time.Second)
 	require.Equal(t, session.Expired, b.result(id).Reason)
+	require.NoError(t, b.Settle(deadline(t)))
 	require.Empty(t, stored(t, store))
 
 	id = b.startORS(`_maxtime="60"`, waits)
