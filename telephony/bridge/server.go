@@ -205,7 +205,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	}
 }
 
-// endSessions ends the sessions of lost connections.
+// endSessions ends the sessions of lost connections, and waits for those that others are ending.
 func (s *Server) endSessions(of *sync.WaitGroup) {
 	var left []*session
 	s.mu.Lock()
@@ -217,6 +217,7 @@ func (s *Server) endSessions(of *sync.WaitGroup) {
 	s.mu.Unlock()
 	for _, x := range left {
 		x.end(&CloseError{Code: CloseShutdown})
+		<-x.over
 	}
 }
 
@@ -344,7 +345,7 @@ func (s *Server) open(t *transport, workers *sync.WaitGroup) (*session, error) {
 	if x := s.find(hello); x != nil && x.attach(t, hello, welcome) {
 		return x, nil
 	}
-	x := &session{server: s, workers: workers, id: rand.Text(), client: hello.Client, opened: make(chan struct{}), open: map[int]struct{}{}}
+	x := &session{server: s, workers: workers, id: rand.Text(), client: hello.Client, opened: make(chan struct{}), over: make(chan struct{}), open: map[int]struct{}{}}
 	if err := s.begin(t, x); err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ type session struct {
 	id      string
 	client  string
 	opened  chan struct{} // closed when the back end is there, or will not be
+	over    chan struct{} // closed when the session and its connections are gone
 
 	mu     sync.Mutex
 	voice  lane // the back end
@@ -156,6 +157,7 @@ func (x *session) end(reason *CloseError) {
 	s.mu.Lock()
 	delete(s.sessions, x.id)
 	s.mu.Unlock()
+	close(x.over)
 }
 
 func (x *session) openLocked() {
