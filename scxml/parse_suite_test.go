@@ -69,7 +69,7 @@ func irpDir(t *testing.T) string {
 	dir, err := filepath.Abs(dir)
 	require.NoError(t, err)
 	if _, err := os.Stat(dir); err != nil {
-		message := "the W3C test suite is not here: set SCXML_IRP_DIR to a folder with the documents converted to ECMAScript in ecma/ (https://www.w3.org/Voice/2013/scxml-irp/)"
+		message := "the W3C test suite is not here: set SCXML_IRP_DIR to a folder with the documents converted to ECMAScript in ecma/ (https://www.w3.org/Voice/2013/scxml-irp/): SCXML_IRP_DIR=FOLDER go test ./scxml"
 		if os.Getenv("CI") == "true" {
 			t.Fatal(message)
 		}

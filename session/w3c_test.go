@@ -68,7 +68,7 @@ func irpDir(t *testing.T) string {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "manifest.json")); err != nil {
 		help := "the W3C tests are not here: take the ECMAScript conversion of https://www.w3.org/Voice/2013/scxml-irp/ " +
-			"and set SCXML_IRP_DIR to the folder with its manifest.json: " + err.Error()
+			"into a folder with its manifest.json, then SCXML_IRP_DIR=FOLDER go test ./session: " + err.Error()
 		if os.Getenv("CI") == "true" {
 			t.Fatal(help)
 		}

@@ -17,9 +17,9 @@ func TestAdapter(t *testing.T) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("python3 is missing: apt-get install python3")
+			t.Fatal("python3 is missing: apt-get install python3 && go test ./examples/adapter")
 		}
-		t.Skip("python3 is missing: apt-get install python3")
+		t.Skip("python3 is missing: apt-get install python3 && go test ./examples/adapter")
 	}
 	secret := filepath.Join(t.TempDir(), "secret")
 	require.NoError(t, os.WriteFile(secret, []byte("sixteen bytes and more\n"), 0o600))
