@@ -355,16 +355,6 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 	return nil, false
 }
 
-// GlobalNames lists what the document declared.
-func (r *realm) GlobalNames() []ecmascript.Binding {
-	keys := r.vm.GlobalObject().Keys()
-	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
-	for _, k := range keys {
-		out = append(out, ecmascript.Binding{Name: k})
-	}
-	return append(out, r.lexical...)
-}
-
 // temporary is a global that exists while a const is made.
 const temporary = "$initial"
 
