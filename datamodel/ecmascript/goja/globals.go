@@ -72,17 +72,18 @@ func fieldOf(t reflect.Type, name string, kind reflect.Kind) ([]int, bool) {
 	return f.Index, ok && f.Type.Kind() == kind
 }
 
-// keysOf lists the own enumerable properties of a global object in order.
-func (l *objectLayout) keysOf(g *goja.Object) []string {
+// namesOf lists the own enumerable properties of a global object in order, with room for
+// some more.
+func (l *objectLayout) namesOf(g *goja.Object, more int) []ecmascript.Binding {
 	if l == nil {
-		return g.Keys()
+		return listed(g)
 	}
 	self := reflect.ValueOf(g).Elem().FieldByIndex(l.self).Elem()
 	if self.Type() != l.kind {
-		return g.Keys()
+		return listed(g)
 	}
 	names, values := self.Elem().FieldByIndex(l.names), self.Elem().FieldByIndex(l.values)
-	var keys []string
+	list := make([]ecmascript.Binding, 0, values.Len()+more)
 	for i := range names.Len() {
 		name := names.Index(i)
 		v := values.MapIndex(name)
@@ -92,21 +93,26 @@ func (l *objectLayout) keysOf(g *goja.Object) []string {
 		if v = v.Elem(); v.Type() == l.property && !v.Elem().FieldByIndex(l.enumerable).Bool() {
 			continue
 		}
-		key := unistring.String(name.String()).String()
-		if _, index := arrayIndex(key); index {
-			return g.Keys() // it is to be put in order
+		text := unistring.String(name.String()).String()
+		if _, index := arrayIndex(text); index {
+			return listed(g) // it is to be put in order
 		}
-		keys = append(keys, key)
+		list = append(list, ecmascript.Binding{Name: text})
 	}
-	return keys
+	return list
+}
+
+// listed is namesOf as goja lists the names.
+func listed(g *goja.Object) []ecmascript.Binding {
+	keys := g.Keys()
+	list := make([]ecmascript.Binding, len(keys))
+	for i, k := range keys {
+		list[i].Name = k
+	}
+	return list
 }
 
 // GlobalNames lists what the document declared.
 func (r *realm) GlobalNames() []ecmascript.Binding {
-	keys := globalLayout.keysOf(r.vm.GlobalObject())
-	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
-	for _, k := range keys {
-		out = append(out, ecmascript.Binding{Name: k})
-	}
-	return append(out, r.lexical...)
+	return append(globalLayout.namesOf(r.vm.GlobalObject(), len(r.lexical)), r.lexical...)
 }

@@ -23,6 +23,7 @@ type realm struct {
 
 	system  uint32  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
+	matches bool    // what searches for more than one match is among them
 	shapes  bool    // a program that has run may have made accessors and the like,
 	hides   bool    // or other than prototypes; see facts
 	throws  goja.Value
