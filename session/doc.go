@@ -151,6 +151,9 @@
 //     and Start return the store's errors. With [ContinueInMemory] those in memory go on
 //     and are written when the store is back.
 //   - The store is full: likewise, session by session.
+//   - The store will never take a step (persistence.ErrTooLarge, persistence.ErrInvalid): the
+//     session ends with [Failed] and the error in Result.Err, its parent gets error.platform,
+//     and it is removed from the store, so that no restart comes to the same again.
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].

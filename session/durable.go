@@ -124,12 +124,17 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 // final reports whether an error stays the same however often one tries.
 func final(err error) bool {
 	for _, e := range []error{persistence.ErrNotFound, persistence.ErrExists, persistence.ErrClaimed, persistence.ErrFenced,
-		persistence.ErrConflict, persistence.ErrFull, persistence.ErrInvalid, persistence.ErrClosed} {
+		persistence.ErrConflict, persistence.ErrFull, persistence.ErrTooLarge, persistence.ErrInvalid, persistence.ErrClosed} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// permanent reports whether the store will never take what it has refused.
+func permanent(err error) bool {
+	return errors.Is(err, persistence.ErrInvalid) || errors.Is(err, persistence.ErrTooLarge)
 }
 
 // awayError says that the store could not do what it was asked to, and may later.

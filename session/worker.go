@@ -293,13 +293,8 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 			return
 		}
 		to, err := e.commit(s, effects)
-		var unsavable *snapshotError
-		switch {
-		case errors.As(err, &unsavable):
-			e.fail(s, err)
-			return
-		case err != nil:
-			e.lose(s, err)
+		if err != nil {
+			e.uncommitted(s, err)
 			return
 		}
 		e.dispatch(s, effects, to)
@@ -336,12 +331,19 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 		e.dispatch(s, effects, nil)
 		errands = e.endErrands(s, len(effects), &r)
 	} else {
-		var to []string
-		var err error
-		if to, errands, err = e.durable.commitEnd(s, effects, &r); err != nil {
+		to, more, err := e.durable.commitEnd(s, effects, &r)
+		if permanent(err) && r.Reason != Failed {
+			e.fail(s, err) // with nothing that belongs to the step
+			return
+		}
+		if permanent(err) {
+			// Not even that: it goes from the store without a trace there.
+			e.logger.Error("end of a session not stored; it is removed", "session", s.id, "error", err)
+		} else if err != nil {
 			e.lose(s, err)
 			return
 		}
+		errands = more
 		e.dispatch(s, effects, to)
 	}
 	for _, x := range errands {
