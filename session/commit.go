@@ -118,7 +118,7 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 func (e *Engine) fireStored(s *session, t *delayedSend) {
 	d := e.durable
 	t.send.Delay = 0
-	x := errand{id: t.effect, effect: &t.send}
+	x := errand{id: t.effect, effect: &t.send, due: true}
 	if isSCXML(t.send.Type) {
 		x.to, _ = e.resolve(s, t.send.Target) // without a target it fails when it is carried out
 	}
@@ -246,7 +246,44 @@ func (s *session) confirm(id EffectID) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saved.confirmed = append(s.saved.confirmed, id.local())
+	if s.saved.owed[id] == 0 {
+		s.saved.confirmed = append(s.saved.confirmed, id.local())
+	}
+}
+
+// keep puts an event that the engine has made, and for which the store has no room, into the
+// inbox of s in memory. The effect that brought it about stays in the outbox until the
+// step is written that handles the event, so that a crash before brings it about again.
+// A session that lets too many of them gather is ended. It reports false when s is
+// not in memory.
+func (s *session) keep(q *queuedEvent, effect EffectID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saved == nil || s.cold || s.ended.Load() {
+		return false
+	}
+	if len(s.saved.owed) >= s.engine.opts.Inbox+turnEvents {
+		s.halt(Failed)
+		return true
+	}
+	if s.saved.owed == nil {
+		s.saved.owed = make(map[EffectID]int)
+	}
+	s.saved.owed[effect]++
+	q.owed = effect
+	s.insert(q)
+	return true
+}
+
+// settle confirms the effect to which an event of keep belongs. The step that handles
+// it follows.
+func (s *session) settle(q *queuedEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saved.owed[q.owed]--; s.saved.owed[q.owed] <= 0 {
+		delete(s.saved.owed, q.owed)
+		s.saved.confirmed = append(s.saved.confirmed, q.owed.local())
+	}
 }
 
 // flush confirms effects for which no commit follows at once.
@@ -254,6 +291,10 @@ func (d *durable) flush(s *session) {
 	s.mu.Lock()
 	ids := s.saved.confirmed
 	s.saved.confirmed = nil
+	if len(ids) == 0 {
+		s.mu.Unlock()
+		return
+	}
 	if s.saved.away != nil || d.offline() {
 		s.astray()
 		s.mu.Unlock()

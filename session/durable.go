@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -53,6 +54,7 @@ type saved struct {
 	away      *straying // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
+	owed      map[EffectID]int // effects that are not confirmed before the events they brought about have been handled; see session.keep
 
 	rest rest // guarded by idlers.mu
 }
@@ -308,6 +310,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case errors.Is(err, persistence.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
+		d.attend(id, math.MaxUint64) // of entries of which it was not told, perhaps
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
 		return d.acceptOffline(id, q, must, key, true)

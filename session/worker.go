@@ -255,6 +255,9 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 			return
 		}
 	} else if s.saved != nil {
+		if q.owed.Session != "" {
+			s.settle(q)
+		}
 		s.handledOffline(q)
 	}
 	s.chain = q.chain
@@ -462,7 +465,13 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
+	err := e.post(s, x.to, q, true, x, "")
+	if permanent(err) { // its data, most likely
+		ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: x.last.InvokeID, InvokeSerial: x.last.InvokeSerial}
+		ev.Data = errorData(fmt.Errorf("%s cannot be delivered: %w", x.last.Name, err))
+		err = e.post(s, x.to, &queuedEvent{event: *ev, from: s.id, last: true}, true, x, "")
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) && !e.postpone(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }
