@@ -62,6 +62,14 @@ func (o origin) where() origin { return o }
 
 func (o *origin) setOrigin(from origin) { *o = from }
 
+// Locate says where an object was read, for errors about it: a file, or the URL of an interface
+// without its query, and a line, 0 for none. A Source calls it for what it makes.
+func Locate(o Object, file string, line int) {
+	if at, ok := o.(interface{ setOrigin(origin) }); ok {
+		at.setOrigin(origin{file, line})
+	}
+}
+
 // optionList is a two-level list of an object, called by the name that files give it.
 type optionList struct {
 	name    string
@@ -95,6 +103,9 @@ type Objects struct {
 	StatTables       []*StatTable       `json:"statTables"`
 	Enumerators      []*Enumerator      `json:"enumerators"`
 	EnumeratorValues []*EnumeratorValue `json:"enumeratorValues"`
+
+	// Warnings are what the source finds doubtful; they become Site.Warnings.
+	Warnings []*Error
 }
 
 // each calls f for every object, kind by kind, in the order of the source.
@@ -143,6 +154,7 @@ func (o *Objects) add(p *Objects) {
 	o.StatTables = append(o.StatTables, p.StatTables...)
 	o.Enumerators = append(o.Enumerators, p.Enumerators...)
 	o.EnumeratorValues = append(o.EnumeratorValues, p.EnumeratorValues...)
+	o.Warnings = append(o.Warnings, p.Warnings...)
 }
 
 // Tenant is a business that shares the site with others. A site with a single

@@ -53,6 +53,9 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 		s.opts = *opts
 	}
 	c := &check{site: s}
+	for _, w := range objects.Warnings {
+		c.warn(w)
+	}
 	s.index(c)
 	c.references()
 	c.options()

@@ -49,7 +49,8 @@ const (
 // Files is a Source of files: one, or all of a directory and of those below it whose
 // names end in .yaml, .yml or .json; not those whose names, or whose directories' names, begin
 // with a dot, nor *.schema.json. The objects of all files together make the
-// configuration. A file is parsed again only when it has changed.
+// configuration. A file is parsed again only when it has changed. An export of the tool mutagen is such
+// a file too: see the package's documentation.
 //
 // Replace files by renaming, as editors and deployment tools do: a file that is
 // half written can be read as it is.
@@ -229,6 +230,9 @@ func parse(name string, content []byte, s *secrets) (*Objects, Errors) {
 	if wrong != nil {
 		wrong.File = name
 		return &Objects{}, Errors{wrong}
+	}
+	if root != nil && root.get(exportKey) != nil {
+		return readExport(name, root)
 	}
 	d := &decoder{file: name, secrets: s}
 	o := d.objects(root)
