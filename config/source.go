@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// Source reads the objects of a configuration. *Files is one. An implementation need
-// not be safe for concurrent use: Live calls it from one goroutine at a time.
+// Source reads the objects of a configuration. *Files is one, and so is gws.Source in the package config/gws; Join makes
+// one of several. An implementation need not be safe for concurrent use: Live calls it from one goroutine at a time. One
+// that learns of changes is a Notifier too.
 type Source interface {
 	// Read returns all objects. What has not changed since the last call may be the same
 	// pointers; nothing of it is changed afterwards. The error is ErrUnchanged when nothing
