@@ -309,5 +309,5 @@ func (l *Live) SpecialDay(tenant, table, day string, at time.Time, useTime bool)
 	return l.Site().SpecialDay(tenant, table, day, at, useTime)
 }
 
-// Zone is Site.Zone.
+// Zone is Site.Zone of the configuration that counts now.
 func (l *Live) Zone(name string) *time.Location { return l.Site().Zone(name) }

@@ -22,6 +22,7 @@ const (
 	KindSkill           Kind = "Skill"
 	KindStatDay         Kind = "StatDay"
 	KindStatTable       Kind = "StatTable"
+	KindTimeZone        Kind = "TimeZone"
 	KindEnumerator      Kind = "Enumerator"
 	KindEnumeratorValue Kind = "EnumeratorValue"
 )
@@ -101,6 +102,7 @@ type Objects struct {
 	Skills           []*Skill           `json:"skills"`
 	StatDays         []*StatDay         `json:"statDays"`
 	StatTables       []*StatTable       `json:"statTables"`
+	TimeZones        []*TimeZone        `json:"timeZones"`
 	Enumerators      []*Enumerator      `json:"enumerators"`
 	EnumeratorValues []*EnumeratorValue `json:"enumeratorValues"`
 
@@ -125,6 +127,7 @@ func (o *Objects) each(f func(Object)) {
 	list(o.Skills, f)
 	list(o.StatDays, f)
 	list(o.StatTables, f)
+	list(o.TimeZones, f)
 	list(o.Enumerators, f)
 	list(o.EnumeratorValues, f)
 }
@@ -152,6 +155,7 @@ func (o *Objects) add(p *Objects) {
 	o.Skills = append(o.Skills, p.Skills...)
 	o.StatDays = append(o.StatDays, p.StatDays...)
 	o.StatTables = append(o.StatTables, p.StatTables...)
+	o.TimeZones = append(o.TimeZones, p.TimeZones...)
 	o.Enumerators = append(o.Enumerators, p.Enumerators...)
 	o.EnumeratorValues = append(o.EnumeratorValues, p.EnumeratorValues...)
 	o.Warnings = append(o.Warnings, p.Warnings...)
@@ -426,6 +430,22 @@ type StatTable struct {
 // ID implements Object.
 func (s *StatTable) ID() ID              { return ID{KindStatTable, s.Tenant, s.Name} }
 func (s *StatTable) lists() []optionList { return annexOf(s.Annex) }
+
+// TimeZone is a time zone by the name that strategies call it. Those of the IANA database
+// and the usual abbreviations, such as CET and PST, need no object.
+type TimeZone struct {
+	origin
+	Name     string  `json:"name" cfg:"required"`
+	Tenant   string  `json:"tenant"`
+	Location string  `json:"location"` // a place of the IANA database: Europe/Paris
+	Offset   string  `json:"offset"`   // or the distance from GMT, the whole year: +05:30
+	Disabled bool    `json:"disabled"`
+	Annex    Options `json:"annex"`
+}
+
+// ID implements Object.
+func (z *TimeZone) ID() ID              { return ID{KindTimeZone, z.Tenant, z.Name} }
+func (z *TimeZone) lists() []optionList { return annexOf(z.Annex) }
 
 // Enumerator is a business attribute, such as MediaType or Service.
 type Enumerator struct {
