@@ -148,7 +148,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 		}
 		begin.url = req.URL
 		if begin.at.IsZero() {
-			if doc, begin.document, err = e.documents.request(req.URL, "").traced(ctx); err != nil {
+			if doc, begin.document, err = e.documents.fetch(req.URL, req.Fetch).traced(ctx); err != nil {
 				return "", err
 			}
 		}
@@ -165,7 +165,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	if doc != nil {
 		s.setDocument(doc)
 	}
-	if e.durable != nil && (doc == nil || doc.Persist()) {
+	if e.durable != nil && (doc == nil || e.persists(s)) {
 		s.saved = &saved{url: req.URL, rev: 1}
 		if doc != nil {
 			s.saved.url = doc.URL()
@@ -200,6 +200,14 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	e.schedule(s)
 	s.mu.Unlock()
 	return s.id, nil
+}
+
+// persists reports whether a session that is being started is to be stored.
+func (e *Engine) persists(s *session) bool {
+	if f := e.opts.Persist; f != nil {
+		return f(s.info(), s.doc)
+	}
+	return s.doc.Persist()
 }
 
 func copyObject(o *datamodel.Object) (*datamodel.Object, error) {

@@ -399,7 +399,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 		return
 	}
 	if reason == Expired {
-		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", e.maxAge(s.doc))
+		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", s.maxAge())
 	}
 	if s.machine != nil {
 		var err error
