@@ -392,6 +392,14 @@ type PendingTimer struct {
 // options from which the Engine is made, so it learns of the Engine after New; no
 // call comes before the first Start or Recover. An error gives the session
 // error.communication, whose data carries the request id.
+//
+// An effect of a stored session is carried out at least once. With nil, or an error, it is
+// done when Call returns: what a handler has begun by then and not finished is lost when
+// the process dies. A handler that returns ErrPending says itself when it is done
+// (Engine.Confirm), and is called again after a crash or restart that comes before; also when the session had
+// been taken out of memory (Lost), of which Observer.SessionEnded tells. Passivation changes
+// nothing: what is under way is not called for again. The end of a session ends what it has
+// pending.
 type ModuleHandler interface {
 	Call(ctx context.Context, call *ModuleCall) error
 }
@@ -400,6 +408,10 @@ type ModuleHandler interface {
 type ModuleCall struct {
 	Effect  EffectID
 	Session Info
+
+	// Repeated: the effect was found in the store when the session was brought back. It may
+	// have been carried out before, wholly or in part, or not at all.
+	Repeated bool
 	*scxml.ModuleCall
 }
 

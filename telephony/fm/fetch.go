@@ -170,11 +170,15 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		a.failCode(0.0, notConnected("router function"))
 		return
 	}
+	a.pending = true
 	err = s.begin(a.session, r.retries >= 0, func(ctx context.Context) time.Duration {
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return s.attempt(ctx, a, r) })
 		if err == nil {
 			a.done(data)
 			return 0
+		}
+		if ctx.Err() != nil {
+			return 0 // it was abandoned
 		}
 		r.attempt++
 		if r.attempt <= r.retries && worthRepeating(err) {
@@ -190,6 +194,7 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		return 0
 	})
 	if err != nil {
+		a.pending = false
 		a.failCode(0.0, err)
 	}
 }
