@@ -170,8 +170,9 @@
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].
-//   - Another engine died: its buckets are free when their lease has run out;
-//     Engine.Recover, called again, takes them over.
+//   - Another engine died, or was shut down: its buckets are free when their lease has run
+//     out, or at once. An engine that has called Recover takes them over by itself when it
+//     next renews its own, and with them the sessions. Options.Claim says which it wants.
 //   - Another engine has put an event into an inbox: it is found at the latest when the
 //     leases are renewed, after a third of Options.Lease.
 //   - A session cannot be read (damaged, of a newer version, of another document): an
