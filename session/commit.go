@@ -171,7 +171,7 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 			continue
 		case *scxml.Invoke:
 			if invokesSCXML(v.Type) {
-				x.to = e.opts.NewID()
+				x.to = e.newID(s.id)
 				s.addChild(v, x.to)
 			}
 		case *scxml.CancelInvoke:

@@ -35,6 +35,12 @@
 // out, in order: sends, delayed sends, cancellations, invocations, calls of
 // modules. Each effect has an [EffectID].
 //
+// # Session ids
+//
+// An id is what StartRequest.SessionID says, or one in the form of Orchestration Server:
+// 32 characters of 0-9 and A-V, with ~NODE~ before them where Options.NodeID is given,
+// as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138. [NodeOf] reads the node back.
+//
 // # Targets and processors
 //
 // A <send> without a type, or with [SCXMLProcessor], goes to a session of the

@@ -17,7 +17,8 @@ import (
 type durable struct {
 	engine *Engine
 	store  persistence.Store
-	epochs []atomic.Uint64 // of the buckets held; 0: not held
+	epochs []atomic.Uint64       // of the buckets held; 0: not held
+	held   atomic.Pointer[[]int] // the buckets held, for new ids; nil: none so far
 
 	recovery sync.Mutex // held by Recover, before all others
 	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
@@ -74,14 +75,6 @@ func newDurable(e *Engine) *durable {
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
-	}
-}
-
-// bucketID makes session ids that carry a bucket at random.
-func bucketID(buckets int) func() string {
-	return func() string {
-		id := append([]byte(randomID()), randomID()...)[:29]
-		return string(persistence.AppendBucket(id, int(randomFloat()*float64(buckets))))
 	}
 }
 

@@ -57,6 +57,9 @@ type operation struct{ cancel context.CancelFunc }
 // New makes an Engine and opens its processors. nil options are fine.
 func New(opts *Options) (*Engine, error) {
 	o := opts.withDefaults()
+	if err := checkNodeID(o.NodeID); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		opts:       o,
 		clock:      o.Clock,
@@ -152,7 +155,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	}
 	id = req.SessionID
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID("")
 	}
 	if err := persistence.CheckNames("session id", id); err != nil {
 		return "", fmt.Errorf("session: %w", err)

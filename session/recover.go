@@ -180,12 +180,17 @@ func (d *durable) hold(leases []persistence.Lease) {
 		d.epochs[l.Bucket].Store(l.Epoch)
 	}
 	lost := false
+	buckets := make([]int, 0, len(leases))
 	for i := range held {
+		if held[i] {
+			buckets = append(buckets, i)
+		}
 		if !held[i] && d.epochs[i].Swap(0) != 0 {
 			lost = true
 			d.engine.logger.Warn("bucket lost to another engine", "bucket", i)
 		}
 	}
+	d.held.Store(&buckets)
 	if !lost {
 		return
 	}
