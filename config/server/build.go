@@ -196,7 +196,7 @@ func (s *Server) makeHandler(responder *rest.Responder) error {
 		s.logger.Info("no REST API: the application has no port with the protocol http")
 		return nil
 	}
-	s.owners = &owners{node: s.node}
+	s.owners = &owners{node: s.node, owner: session.NodeOf}
 	s.owners.update(s.live.Site())
 	o := &rest.Options{
 		Authenticators: s.opts.Authenticators, Loopback: s.opts.Loopback, Sources: s.sources.allowed(),
@@ -237,7 +237,7 @@ func (s *Server) connect(ctx context.Context) error {
 // start lets the server follow the configuration and serve HTTP.
 func (s *Server) start() {
 	s.unsubscribe = s.live.Subscribe(s.follow)
-	s.update(s.live.Site(), nil) // what has changed meanwhile
+	s.update(true) // what has changed meanwhile
 	if s.store != nil {
 		s.endRecovery = s.recoverRegularly()
 	}
@@ -251,18 +251,17 @@ func (s *Server) start() {
 // follow takes an update of the configuration.
 func (s *Server) follow(u config.Update) {
 	if u.Err == nil {
-		s.update(u.Site, u.Changes)
+		s.update(slices.ContainsFunc(u.Changes, concerns))
 	}
 }
 
-// update brings the parts to a configuration. changes are nil where they are not known.
-func (s *Server) update(site *config.Site, changes []config.Change) {
+// update brings the parts to the present configuration; those that know persons and DNs only where
+// these have changed.
+func (s *Server) update(resources bool) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
-	if changes != nil && s.live.Site() != site {
-		return // a later one has been told
-	}
-	if changes == nil || slices.ContainsFunc(changes, concerns) {
+	site := s.live.Site()
+	if resources {
 		calls, media := s.switches(site)
 		s.apps.setSwitches(calls, media)
 		s.people.update(site, calls)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -24,8 +25,8 @@ type sources struct {
 }
 
 // Fetch implements session.Fetcher.
-func (l *sources) Fetch(ctx context.Context, url string, limit int64) ([]byte, error) {
-	return l.current.Load().Fetch(ctx, url, limit)
+func (l *sources) Fetch(ctx context.Context, address string, limit int64) ([]byte, error) {
+	return l.current.Load().Fetch(ctx, address, limit)
 }
 
 // update makes the loader anew where its allow-list has changed, or anything else
@@ -37,16 +38,24 @@ func (l *sources) update(site *config.Site, changed bool) error {
 	if allow == nil {
 		allow = folders(site)
 	}
-	if !changed && l.current.Load() != nil && slices.Equal(allow, l.allow) {
+	if !changed && slices.Equal(allow, l.allow) {
 		return nil
 	}
 	opts := &session.LoaderOptions{FS: l.s.opts.FS, Clock: l.s.opts.Clock}
 	for _, prefix := range allow {
-		if scheme, _, _ := strings.Cut(prefix, ":"); scheme == "file" || scheme == "http" || scheme == "https" {
+		scheme, _, _ := strings.Cut(prefix, ":")
+		if _, ok := opts.FS[scheme]; !ok {
 			opts.Allow = append(opts.Allow, prefix)
-		} else if _, ok := opts.FS[scheme]; !ok {
-			return fmt.Errorf("server: documents of %s cannot be read: server.Options.FS has no file system for the scheme %q", prefix, scheme)
 		}
+	}
+	if l.s.opts.Sources == nil {
+		opts.Allow = slices.DeleteFunc(opts.Allow, func(prefix string) bool {
+			_, err := session.NewLoader(&session.LoaderOptions{Allow: []string{prefix}})
+			if err != nil { // a host may have a loader of its own; calls are told of in any case
+				l.s.logger.Warn("documents of a folder cannot be loaded", "folder", prefix, "error", err)
+			}
+			return err != nil
+		})
 	}
 	if adjust := l.s.opts.Adjust.Loader; adjust != nil {
 		adjust(opts)
@@ -112,9 +121,10 @@ func folders(site *config.Site) []string {
 }
 
 // folder is the URL of a document without its last segment, and without what is filled in
-// from the interaction; empty for what is no URL with a path.
-func folder(u string) string {
-	scheme, rest, ok := strings.Cut(u, ":")
+// from the interaction; empty for what has no folder but the root of the machine, and for what is no
+// URL with a path.
+func folder(document string) string {
+	scheme, rest, ok := strings.Cut(document, ":")
 	if !ok {
 		return ""
 	}
@@ -130,11 +140,14 @@ func folder(u string) string {
 		rest = rest[:end]
 	}
 	rest = rest[:strings.LastIndexByte(rest, '/')+1]
-	if rest == "" {
-		if host == "" {
-			return ""
-		}
+	if rest == "" && host != "" {
 		rest = "/"
 	}
-	return scheme + ":" + host + rest
+	prefix := scheme + ":" + host + rest
+	u, err := url.Parse(prefix)
+	web := scheme == "http" || scheme == "https"
+	if err != nil || u.User != nil || !strings.HasPrefix(rest, "/") || web && u.Host == "" || scheme == "file" && u.Path == "/" {
+		return ""
+	}
+	return prefix
 }
