@@ -107,10 +107,10 @@ func TestSeedSite(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	urls, params, err := s.Application("5001", &telephony.CallAttributes{ANI: "+49 1", UserData: telephony.KVList{{Key: "Segment", Value: telephony.String("gold")}}})
+	app, err := s.Application("5001", &telephony.CallAttributes{ANI: "+49 1", UserData: telephony.KVList{{Key: "Segment", Value: telephony.String("gold")}}})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"https://apps.example/sales.scxml?ani=%2B49%201", "file:///opt/apps/sales.scxml"}, urls)
-	assert.Equal(t, map[string]string{"skill": "sales", "segment": "gold"}, params)
+	assert.Equal(t, []string{"https://apps.example/sales.scxml?ani=%2B49%201", "file:///opt/apps/sales.scxml"}, app.URLs)
+	assert.Equal(t, map[string]string{"skill": "sales", "segment": "gold"}, app.Params)
 
 	anna := s.PersonByUserName("anna")
 	require.NotNil(t, anna)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,6 +55,7 @@ type saved struct {
 	away      *straying // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
+	owed      map[EffectID]int // effects that are not confirmed before the events they brought about have been handled; see session.keep
 
 	rest rest // guarded by idlers.mu
 }
@@ -117,12 +119,17 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 // final reports whether an error stays the same however often one tries.
 func final(err error) bool {
 	for _, e := range []error{persistence.ErrNotFound, persistence.ErrExists, persistence.ErrClaimed, persistence.ErrFenced,
-		persistence.ErrConflict, persistence.ErrFull, persistence.ErrInvalid, persistence.ErrClosed} {
+		persistence.ErrConflict, persistence.ErrFull, persistence.ErrTooLarge, persistence.ErrInvalid, persistence.ErrClosed} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// permanent reports whether the store will never take what it has refused.
+func permanent(err error) bool {
+	return errors.Is(err, persistence.ErrInvalid) || errors.Is(err, persistence.ErrTooLarge)
 }
 
 // awayError says that the store could not do what it was asked to, and may later.
@@ -296,6 +303,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case errors.Is(err, persistence.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
+		d.attend(id, math.MaxUint64) // of entries of which it was not told, perhaps
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
 		return d.acceptOffline(id, q, must, key, true)

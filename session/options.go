@@ -71,6 +71,17 @@ type Options struct {
 	// Documents bounds the cache of compiled documents.
 	Documents CacheLimits
 
+	// Limits is asked for the limits of a session when it gets its document: when it
+	// begins, and when it is brought back from the store. What it returns counts for that session
+	// in place of Machine, Inbox and MaxAge. It is called concurrently and must be quick. nil:
+	// those count. It must not call the Engine.
+	Limits func(Info) SessionLimits
+
+	// Persist says whether a session is to be stored, when it is started, not invoked or
+	// scheduled by URL. It is called concurrently, must be quick and must not call the Engine. Default:
+	// doc.Persist(). Without a Store it has no meaning.
+	Persist func(info Info, doc *scxml.Document) bool
+
 	// Machine limits every session's Machine.
 	Machine scxml.Limits
 
@@ -279,10 +290,21 @@ type Info struct {
 	Err error
 }
 
+// SessionLimits are limits of one session. A zero field means that of Options.
+type SessionLimits struct {
+	Machine scxml.Limits  // each field for itself
+	Inbox   int           // as Options.Inbox
+	MaxAge  time.Duration // as Options.MaxAge
+}
+
 // StartRequest says what to start. One of Document and URL is required.
 type StartRequest struct {
 	URL      string          // absolute; read through Options.Loader
 	Document *scxml.Document // takes precedence over URL
+
+	// Fetch says how the document at URL is read. A session that waits for its time (At) does
+	// not keep it.
+	Fetch FetchPolicy
 
 	// SessionID becomes _sessionid: 1 to 255 bytes of UTF-8 without control
 	// characters. Default: Options.NewID.

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed-ff723688/ors/config"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
@@ -24,9 +25,9 @@ func (a *applications) setSwitches(calls, media []string) {
 }
 
 // Application implements fm.Applications.
-func (a *applications) Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error) {
+func (a *applications) Application(dn string, call *telephony.CallAttributes) (session.Application, error) {
 	if a.suspended.Load() {
-		return nil, nil, nil
+		return session.Application{}, nil
 	}
 	switches := *a.calls.Load()
 	if call.ConnID == 0 {
