@@ -131,7 +131,7 @@ func TestCalls(t *testing.T) {
 
 	// A mistake is told, and changes nothing.
 	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(changed, "script:Entry", "script:Entrance", 1)), 0o600))
-	require.Regexp(t, `^refused: config: .*routing.yaml:\d+: DN 5000@Main, section Orchestration, option application: .* did you mean Entry`, p.line())
+	require.Regexp(t, `^refused: config: .*routing.yaml:\d+: DN 5000@Main, section Orchestration, option application: there is no script object "Entrance"$`, p.line())
 	p.types("agents")
 	require.Regexp(t, `^ann at 7001: \w+, \d calls$`, p.line())
 	require.Equal(t, "bob at 7002: Ready, 0 calls", p.line())
