@@ -78,6 +78,14 @@ func (p *process) types(line string) {
 	require.NoError(p, err)
 }
 
+// replace changes a file in one step: the server must not see the half of it.
+func (p *process) replace(file, text string) {
+	p.Helper()
+	draft := filepath.Join(p.TempDir(), "draft")
+	require.NoError(p, os.WriteFile(draft, []byte(text), 0o600))
+	require.NoError(p, os.Rename(draft, file))
+}
+
 // ends stops the server, and returns what was printed until then.
 func (p *process) ends() []string {
 	p.Helper()
@@ -123,14 +131,14 @@ func TestCalls(t *testing.T) {
 	require.NoError(t, err)
 	changed := strings.Replace(string(text), "url: app:/open.scxml", "url: app:/closed.scxml", 1)
 	require.NotEqual(t, string(text), changed)
-	require.NoError(t, os.WriteFile(file, []byte(changed), 0o600))
+	p.replace(file, changed)
 	change, calls, _ := strings.Cut(said[2], "\n")
 	expect(change)
 	p.types("call 5000")
 	expect(calls)
 
 	// A mistake is told, and changes nothing.
-	require.NoError(t, os.WriteFile(file, []byte(strings.Replace(changed, "script:Entry", "script:Entrance", 1)), 0o600))
+	p.replace(file, strings.Replace(changed, "script:Entry", "script:Entrance", 1))
 	require.Regexp(t, `^refused: config: .*routing.yaml:\d+: DN 5000@Main, section Orchestration, option application: there is no script object "Entrance"$`, p.line())
 	p.types("agents")
 	require.Regexp(t, `^ann at 7001: \w+, \d calls$`, p.line())
