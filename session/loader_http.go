@@ -18,7 +18,8 @@ const (
 	http2  = "2"
 )
 
-func checkHTTP(version string) error {
+// CheckHTTP says what is wrong with a version, as in LoaderOptions.HTTP.
+func CheckHTTP(version string) error {
 	switch version {
 	case "", http10, http11, http2:
 		return nil
@@ -29,7 +30,7 @@ func checkHTTP(version string) error {
 // connect makes the clients.
 func (l *Loader) connect() error {
 	o := &l.opts
-	if err := errors.Join(checkHTTP(o.HTTP), o.LocalPorts.Check()); err != nil {
+	if err := errors.Join(CheckHTTP(o.HTTP), o.LocalPorts.Check()); err != nil {
 		return err
 	}
 	if o.HTTP == "" {
@@ -62,22 +63,28 @@ func (o *LoaderOptions) transport(version string) *http.Transport {
 			return o.LocalPorts.Dial(ctx, dialer, network, address)
 		},
 	}
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	t.Protocols.SetHTTP2(version == http2)
+	t.Protocols = Protocols(version)
 	if o.Proxy == nil && o.HTTPSProxy == nil {
 		return t
 	}
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
-		return chooseProxy(o.Proxy, o.HTTPSProxy, req.URL.Scheme), nil
+		return ChooseProxy(o.Proxy, o.HTTPSProxy, req.URL), nil
 	}
 	return t
 }
 
-// chooseProxy returns the proxy of a scheme; nil: none.
-func chooseProxy(proxy, https *url.URL, scheme string) *url.URL {
+// Protocols are those of a version of HTTP, as in LoaderOptions.HTTP, for a http.Transport.
+func Protocols(version string) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(version == "" || version == http2)
+	return p
+}
+
+// ChooseProxy returns the one of LoaderOptions.Proxy and HTTPSProxy through which a URL goes; nil: none.
+func ChooseProxy(proxy, https, u *url.URL) *url.URL {
 	switch {
-	case scheme != "https" || https == nil:
+	case u.Scheme != "https" || https == nil:
 		return proxy
 	case https.Host == "":
 		return nil
@@ -87,7 +94,7 @@ func chooseProxy(proxy, https *url.URL, scheme string) *url.URL {
 
 // fetchWeb reads by HTTP.
 func (l *Loader) fetchWeb(ctx context.Context, u *url.URL, limit int64, policy *FetchPolicy) ([]byte, error) {
-	if err := errors.Join(allowed(l.web, u), checkHTTP(policy.HTTP)); err != nil {
+	if err := errors.Join(allowed(l.web, u), CheckHTTP(policy.HTTP)); err != nil {
 		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
