@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // SiteOptions say who looks at a configuration. nil options and zero fields are
@@ -32,6 +33,7 @@ type Site struct {
 	switches map[string]*Switch
 	persons  map[string]*Person // by user name
 	tables   map[*StatTable][]specialDay
+	zones    map[*TimeZone]*time.Location
 	scripts  map[*Script]Strategy // what those of the type EnhancedRouting say
 	clusters []Cluster
 	cluster  string
@@ -53,6 +55,9 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 		s.opts = *opts
 	}
 	c := &check{site: s}
+	for _, w := range objects.Warnings {
+		c.warn(w)
+	}
 	s.index(c)
 	c.references()
 	c.options()
@@ -67,6 +72,7 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 	s.chooseCluster(c)
 	c.strategies()
 	c.statTables()
+	c.timeZones()
 	if err := c.result(); err != nil {
 		return nil, err
 	}

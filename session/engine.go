@@ -57,6 +57,9 @@ type operation struct{ cancel context.CancelFunc }
 // New makes an Engine and opens its processors. nil options are fine.
 func New(opts *Options) (*Engine, error) {
 	o := opts.withDefaults()
+	if err := checkNodeID(o.NodeID); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		opts:       o,
 		clock:      o.Clock,
@@ -152,7 +155,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	}
 	id = req.SessionID
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID("")
 	}
 	if err := persistence.CheckNames("session id", id); err != nil {
 		return "", fmt.Errorf("session: %w", err)
@@ -424,19 +427,30 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 	s.halt(reason)
 }
 
-// stopByID asks the session with the given id to end because of an effect of s.
-func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) {
+// stopByID asks the session with the given id to end because of an effect of s. done is
+// false when the store has no room for that: then the session is stopped in memory,
+// and the effect has to stay in the outbox.
+func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) (done bool) {
 	t := e.sessions.getLive(id)
 	if e.durable != nil && (t == nil || t.saved != nil) {
 		err := e.durable.append(context.Background(), id, &queuedEvent{stop: reason}, true, s.key(effect))
-		if err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
-			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
+		switch {
+		case err == nil, errors.Is(err, ErrNotFound), e.undo(s, err):
+			return true
+		case errors.Is(err, ErrInboxFull):
+			e.wake(id)
+			if t = e.sessions.getLive(id); t != nil {
+				e.stopSession(t, reason)
+			}
+			return false
 		}
-		return
+		e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
+		return true
 	}
 	if t != nil {
 		e.stopSession(t, reason)
 	}
+	return true
 }
 
 // key is by what a store drops repeats of what an effect of s has brought about.

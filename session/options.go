@@ -148,8 +148,18 @@ type Options struct {
 	// a namespace without a handler gives the session error.execution.
 	Modules map[string]ModuleHandler
 
+	// NodeID is the node's DBID in the configuration layer, 1 to 2147483647. The ids that
+	// the engine makes begin with it, as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138, and
+	// NodeOf reads it back. 0: ids have no node part.
+	NodeID int
+
 	// NewID makes session ids; it is called concurrently and must not repeat
-	// itself. Default: 128 random bits in base 32, which nobody can guess.
+	// itself. With a store, an id in a bucket that the engine does not hold
+	// (persistence.BucketOf) is refused with ErrNotOwner. Default: ids in the form of
+	// Orchestration Server, 32 characters of 0-9 and A-V after the node part. At least
+	// 145 bits of them are random, so that nobody can guess one. With a store the last
+	// three characters tell the bucket, one that the engine holds; invoked sessions
+	// lie in the bucket of their parent.
 	NewID func() string
 
 	// Clock is where time comes from. Default SystemClock.
@@ -229,12 +239,6 @@ func (o *Options) withDefaults() Options {
 	}
 	if r.Clock == nil {
 		r.Clock = SystemClock{}
-	}
-	if r.NewID == nil {
-		r.NewID = randomID
-		if r.Store != nil {
-			r.NewID = bucketID(r.Store.Buckets())
-		}
 	}
 	if r.Owner == "" {
 		r.Owner = randomID()
