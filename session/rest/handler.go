@@ -24,7 +24,7 @@ import (
 type Handler struct {
 	engine  *session.Engine
 	opts    Options
-	sources []source
+	sources atomic.Pointer[[]source]
 	origins map[string]bool
 	mux     *http.ServeMux
 
@@ -60,8 +60,7 @@ func NewHandler(engine *session.Engine, opts *Options) (*Handler, error) {
 	if err := h.opts.complete(); err != nil {
 		return nil, err
 	}
-	var err error
-	if h.sources, err = parseSources(h.opts.Sources); err != nil {
+	if err := h.SetSources(h.opts.Sources); err != nil {
 		return nil, err
 	}
 	if err := h.SetCookie(h.opts.Cookie); err != nil {

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -75,6 +76,10 @@ type SourceClientOptions struct {
 
 	// Timeout bounds the making of a connection; default 10 s.
 	Timeout time.Duration
+
+	// TLS has the certificates and versions for https. It is copied. Default: the roots of
+	// the system, TLS 1.2 and later.
+	TLS *tls.Config
 }
 
 const defaultDialTimeout = 10 * time.Second
@@ -111,7 +116,7 @@ func NewSourceClient(opts *SourceClientOptions) *http.Client {
 	}
 	return &http.Client{Transport: &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConns: 100,
-		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: o.Timeout,
+		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: o.Timeout, TLSClientConfig: o.TLS.Clone(),
 	}}
 }
 

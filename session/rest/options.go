@@ -40,8 +40,13 @@ type Options struct {
 	// Sources lists URL prefixes. A session may be started from a URL that begins with one
 	// of them at the border of a path segment: "https://host.example/live/", "app:///".
 	// The engine's loader has an allow-list of its own, beside this one. Empty: no session
-	// can be started.
+	// can be started. Handler.SetSources changes them.
 	Sources []string
+
+	// Ready returns why the server is not ready, for the readiness method; nil: it is. The
+	// client learns that it is not, the audit log why. It is called concurrently and must be quick.
+	// nil: only Handler.Suspend counts.
+	Ready func() error
 
 	// Owners tells which node has a session that this one does not have. nil: there is
 	// one node.
@@ -224,6 +229,15 @@ func parseSources(prefixes []string) ([]source, error) {
 		list = append(list, source{u.Scheme, hostPort(u), strings.TrimSuffix(u.Path, "/")})
 	}
 	return list, nil
+}
+
+// SetSources changes Options.Sources, for the next request. On an error they stay as they are.
+func (h *Handler) SetSources(prefixes []string) error {
+	list, err := parseSources(prefixes)
+	if err == nil {
+		h.sources.Store(&list)
+	}
+	return err
 }
 
 // hostPort is the host with the port, also where that is the one of the scheme.

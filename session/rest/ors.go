@@ -83,7 +83,7 @@ func (h *Handler) start(w *answer, r *http.Request) *problem {
 	if !ok || text == "" {
 		return badRequest("The parameter src, the URL of the document, is missing.")
 	}
-	if err := sourceAllowed(h.sources, text); err != nil {
+	if err := sourceAllowed(*h.sources.Load(), text); err != nil {
 		return problemSource.because(fmt.Errorf("src %q: %w", text, err))
 	}
 	req := session.StartRequest{URL: text}

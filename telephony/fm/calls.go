@@ -178,7 +178,9 @@ func (c *Connector) receive(e telephony.Event) {
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
 		c.linked = true
-		c.register()
+		c.refused = nil
+		c.register(c.dns)
+		c.retire()
 		c.verify()
 	case *telephony.EventLinkDisconnected:
 		if c.linked { // it was there before

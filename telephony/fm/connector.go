@@ -2,7 +2,6 @@ package fm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,7 +29,7 @@ type Applications interface {
 type Options struct {
 	// DNs are registered on the link: routing points with applications, and the
 	// places that calls are routed to, those of agents among them: what they say there reaches
-	// Targets. A call is followed as long as it is at one of them.
+	// Targets. A call is followed as long as it is at one of them. SetDNs changes them.
 	DNs []string
 
 	// Clock is the clock of the engine; default session.SystemClock. Sessions are
@@ -103,7 +102,9 @@ const SessionKey = "OP-Session-ID"
 type Connector struct {
 	apps         Applications
 	dns          []string
-	known        map[string]bool // dns, as a set
+	known        map[string]bool // those of dns and of retired
+	retired      map[string]bool // registered, and to be given up
+	retiring     bool            // somebody will look at them again
 	clock        session.Clock
 	startTimeout time.Duration
 	orphanAfter  time.Duration
@@ -116,7 +117,6 @@ type Connector struct {
 	actions      map[string]ixnAction
 	targets      TargetSelector
 	logger       *slog.Logger
-	newID        func() string
 
 	ready chan struct{} // closed when the first registration has been answered
 
@@ -171,8 +171,8 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
+		apps: apps, dns: o.DNs, known: map[string]bool{}, retired: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
+		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
@@ -205,9 +205,6 @@ func (c *Connector) Install(o *session.Options) {
 		if ended != nil {
 			ended(info, r)
 		}
-	}
-	if o.NewID != nil {
-		c.newID = o.NewID
 	}
 }
 
@@ -299,12 +296,21 @@ func (c *Connector) Open(engine *session.Engine, link telephony.Link) error {
 func (c *Connector) Ready(ctx context.Context) error {
 	select {
 	case <-c.ready:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.refused
 	case <-ctx.Done():
-		return ctx.Err()
+		if !c.IsReady() {
+			return ctx.Err()
+		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
+// IsReady reports whether Ready would return without waiting.
+func (c *Connector) IsReady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isReady
 }
 
 // Close ends the connection of engine and link. Sessions go on without events
@@ -333,35 +339,6 @@ func (c *Connector) Close() error {
 	return c.services.Close()
 }
 
-// register asks for the events of all DNs. c.mu is held.
-func (c *Connector) register() {
-	c.open = len(c.dns)
-	c.refused = nil
-	if c.open == 0 {
-		c.registered()
-	}
-	for _, dn := range c.dns {
-		c.link.Send(&telephony.RequestRegisterAddress{ThisDN: dn}, func(_ telephony.Event, err error) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if err != nil {
-				c.refused = errors.Join(c.refused, fmt.Errorf("fm: registering DN %s: %w", dn, err))
-				c.logger.Warn("DN is not registered", "dn", dn, "error", err)
-			}
-			if c.open--; c.open == 0 {
-				c.registered()
-			}
-		})
-	}
-}
-
-func (c *Connector) registered() {
-	if !c.isReady {
-		c.isReady = true
-		close(c.ready)
-	}
-}
-
 // startup is a session that is being started, and what it will be told then.
 type startup struct {
 	cancel context.CancelFunc
@@ -370,7 +347,7 @@ type startup struct {
 
 // begin starts a session for a call. c.mu is held.
 func (c *Connector) begin(k *call, app session.Application) {
-	id := c.newID()
+	id := c.engine.NewID()
 	c.bind(k, id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.startTimeout)
 	c.starting[id] = &startup{cancel: cancel}
