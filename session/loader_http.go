@@ -38,8 +38,8 @@ func (l *Loader) connect() error {
 	}
 	l.clients = map[string]*http.Client{}
 	switch {
-	case o.Client != nil && (o.Proxy != nil || o.HTTPSProxy != nil || o.TLS != nil || o.LocalPorts != PortRange{}):
-		return errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy, HTTPSProxy, TLS and LocalPorts there")
+	case o.Client != nil && (o.Proxy != nil || o.HTTPSProxy != nil || o.TLS != nil || o.LocalPorts != PortRange{} || o.Control != nil):
+		return errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy, HTTPSProxy, TLS, LocalPorts and Control there")
 	case o.Client != nil:
 		for _, version := range []string{http10, http11, http2} {
 			l.clients[version] = &http.Client{Transport: o.Client.Transport, CheckRedirect: l.checkRedirect}
@@ -55,16 +55,22 @@ func (l *Loader) connect() error {
 
 // transport is like http.DefaultTransport.
 func (o *LoaderOptions) transport(version string) *http.Transport {
-	dialer := &net.Dialer{Timeout: 30 * time.Second}
+	dialer := net.Dialer{Timeout: 30 * time.Second, Control: o.Control}
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConns: 100,
 		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: o.TLS.Clone(),
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return o.LocalPorts.Dial(ctx, dialer, network, address)
+			d := dialer
+			for _, proxy := range []*url.URL{o.Proxy, o.HTTPSProxy} {
+				if proxy != nil && proxy.Host != "" && sameAddress(address, proxy) {
+					d.Control = nil
+				}
+			}
+			return o.LocalPorts.Dial(ctx, &d, network, address)
 		},
 	}
 	t.Protocols = Protocols(version)
-	if o.Proxy == nil && o.HTTPSProxy == nil {
+	if o.Proxy == nil && o.HTTPSProxy == nil && o.Control == nil {
 		return t
 	}
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
@@ -79,6 +85,12 @@ func Protocols(version string) *http.Protocols {
 	p.SetHTTP1(true)
 	p.SetHTTP2(version == "" || version == http2)
 	return p
+}
+
+// sameAddress reports whether an address that is dialled is that of a proxy.
+func sameAddress(address string, proxy *url.URL) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && host+":"+port == hostPort(proxy)
 }
 
 // ChooseProxy returns the one of LoaderOptions.Proxy and HTTPSProxy through which a URL goes; nil: none.
