@@ -52,6 +52,7 @@ var rules = []rule{
 	// Wires the whole contact centre for tests of strategies: no program imports it.
 	{"telephony/strategytest", []string{"config", "datamodel", "datamodel/ecmascript/goja", "scxml", "scxml/scxmltest", "session", "telephony", "telephony/fm", "telephony/router", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, []string{"go.yaml.in/yaml/v3"}},
+	{"config/gws", []string{"config"}, nil},
 	{"internal", nil, nil},
 	{"examples", []string{"*"}, nil},
 }
