@@ -141,8 +141,8 @@ func BenchmarkApplication(b *testing.B) {
 	call := &telephony.CallAttributes{ANI: "+49 30 1"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if urls, _, err := l.Application("29999", call); err != nil || len(urls) != 1 {
-			b.Fatal(urls, err)
+		if app, err := l.Application("29999", call); err != nil || len(app.URLs) != 1 {
+			b.Fatal(app, err)
 		}
 	}
 }

@@ -287,7 +287,7 @@ func (l *Live) Settings(application string) (*Settings, bool) {
 }
 
 // Application is Site.Application of the configuration that counts now.
-func (l *Live) Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error) {
+func (l *Live) Application(dn string, call *telephony.CallAttributes) (session.Application, error) {
 	return l.Site().Application(dn, call)
 }
 

@@ -205,14 +205,14 @@ func (s *session) mayCatchUp() bool {
 func (e *Engine) catchUp(s *session) {
 	d := e.durable
 	if err := d.catchUp(s); err != nil && !d.offline() {
-		e.lose(s, err)
+		e.uncommitted(s, err)
 	}
 }
 
 func (d *durable) catchUp(s *session) error {
 	machine, err := s.machine.Snapshot(nil)
 	if err != nil {
-		return err
+		return &snapshotError{err}
 	}
 	if s.saved.digest == (persistence.Digest{}) {
 		if err := d.keepDocument(s); err != nil {

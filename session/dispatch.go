@@ -32,6 +32,9 @@ type errand struct {
 	// own is an event for the session that the errand comes from; nil: none.
 	own *scxml.Event
 
+	// due: a delayed send whose time has come.
+	due bool
+
 	chain chain     // of the macrostep that it comes from
 	now   time.Time // of that macrostep; for delayed sends
 }
@@ -78,7 +81,7 @@ func (e *Engine) carryOut(s *session, x errand) {
 	case *scxml.Invoke:
 		e.invoke(s, effect, x)
 	case *scxml.CancelInvoke:
-		e.cancelInvoke(s, effect, x)
+		done = e.cancelInvoke(s, effect, x)
 	case *scxml.Forward:
 		e.forward(s, effect, x)
 	case *scxml.ModuleCall:
@@ -89,8 +92,8 @@ func (e *Engine) carryOut(s *session, x errand) {
 			e.report(s, &queuedEvent{event: *x.own}, x)
 		case x.last != nil:
 			e.tell(s, x)
-		default:
-			e.stopByID(s, x.to, Cancelled, x.id)
+		case !e.stopByID(s, x.to, Cancelled, x.id):
+			e.postpone(s, ErrInboxFull) // until the store says that it has ended
 		}
 	}
 	if done && !s.undone.Load() {
@@ -110,6 +113,14 @@ func (e *Engine) undo(s *session, err error) bool {
 	s.undone.Store(true)
 	e.stopSession(s, Lost)
 	return true
+}
+
+// postpone is undo also for an event that the inbox of another session has no room for.
+func (e *Engine) postpone(s *session, err error) bool {
+	if errors.Is(err, ErrInboxFull) {
+		err = &awayError{err}
+	}
+	return e.undo(s, err)
 }
 
 // cancelAnswer is the event that answers a <cancel> of the ORS dialect.
@@ -149,7 +160,7 @@ func (e *Engine) fire(due *timer) {
 	}
 	if s.saved == nil {
 		t.send.Delay = 0
-		e.transmit(s, &t.send, errand{id: t.effect})
+		e.transmit(s, &t.send, errand{id: t.effect, due: true})
 		return
 	}
 	// Taking it off the list of timers is a step of its own.
@@ -195,7 +206,11 @@ func (e *Engine) raise(s *session, f *scxml.Failure, x errand) {
 
 // report puts an event of the platform into the session's own inbox.
 func (e *Engine) report(s *session, q *queuedEvent, x errand) {
-	if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
+	err := e.post(s, s.id, q, true, x, "!")
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), e.undo(s, err):
+	case errors.Is(err, ErrInboxFull) && s.keep(q, x.id):
+	default:
 		e.logger.Warn("event lost", "session", s.id, "event", q.event.Name, "error", err)
 	}
 }

@@ -35,6 +35,12 @@
 // out, in order: sends, delayed sends, cancellations, invocations, calls of
 // modules. Each effect has an [EffectID].
 //
+// # Session ids
+//
+// An id is what StartRequest.SessionID says, or one in the form of Orchestration Server:
+// 32 characters of 0-9 and A-V, with ~NODE~ before them where Options.NodeID is given,
+// as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138. [NodeOf] reads the node back.
+//
 // # Targets and processors
 //
 // A <send> without a type, or with [SCXMLProcessor], goes to a session of the
@@ -151,6 +157,15 @@
 //     and Start return the store's errors. With [ContinueInMemory] those in memory go on
 //     and are written when the store is back.
 //   - The store is full: likewise, session by session.
+//   - An inbox is full in the store (MaxInbox of its options): what comes from outside is refused, and
+//     a <send> gives its sender error.communication. What the engine itself has to say is not lost:
+//     an error event, the answer to a <cancel> or a delayed send of the session's own waits in
+//     memory, and its effect in the outbox, until it has been handled; Options.Inbox of them at
+//     most, then the session fails. A session that has ended stays until its parent's
+//     inbox has room for done.invoke.
+//   - The store will never take a step (persistence.ErrTooLarge, persistence.ErrInvalid): the
+//     session ends with [Failed] and the error in Result.Err, its parent gets error.platform,
+//     and it is removed from the store, so that no restart comes to the same again.
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,7 +18,8 @@ import (
 type durable struct {
 	engine *Engine
 	store  persistence.Store
-	epochs []atomic.Uint64 // of the buckets held; 0: not held
+	epochs []atomic.Uint64       // of the buckets held; 0: not held
+	held   atomic.Pointer[[]int] // the buckets held, for new ids; nil: none so far
 
 	recovery sync.Mutex // held by Recover, before all others
 	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
@@ -53,6 +55,7 @@ type saved struct {
 	away      *straying // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
+	owed      map[EffectID]int // effects that are not confirmed before the events they brought about have been handled; see session.keep
 
 	rest rest // guarded by idlers.mu
 }
@@ -74,14 +77,6 @@ func newDurable(e *Engine) *durable {
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
-	}
-}
-
-// bucketID makes session ids that carry a bucket at random.
-func bucketID(buckets int) func() string {
-	return func() string {
-		id := append([]byte(randomID()), randomID()...)[:29]
-		return string(persistence.AppendBucket(id, int(randomFloat()*float64(buckets))))
 	}
 }
 
@@ -124,12 +119,17 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 // final reports whether an error stays the same however often one tries.
 func final(err error) bool {
 	for _, e := range []error{persistence.ErrNotFound, persistence.ErrExists, persistence.ErrClaimed, persistence.ErrFenced,
-		persistence.ErrConflict, persistence.ErrFull, persistence.ErrInvalid, persistence.ErrClosed} {
+		persistence.ErrConflict, persistence.ErrFull, persistence.ErrTooLarge, persistence.ErrInvalid, persistence.ErrClosed} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// permanent reports whether the store will never take what it has refused.
+func permanent(err error) bool {
+	return errors.Is(err, persistence.ErrInvalid) || errors.Is(err, persistence.ErrTooLarge)
 }
 
 // awayError says that the store could not do what it was asked to, and may later.
@@ -303,6 +303,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case errors.Is(err, persistence.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
+		d.attend(id, math.MaxUint64) // of entries of which it was not told, perhaps
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
 		return d.acceptOffline(id, q, must, key, true)

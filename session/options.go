@@ -71,6 +71,17 @@ type Options struct {
 	// Documents bounds the cache of compiled documents.
 	Documents CacheLimits
 
+	// Limits is asked for the limits of a session when it gets its document: when it
+	// begins, and when it is brought back from the store. What it returns counts for that session
+	// in place of Machine, Inbox and MaxAge. It is called concurrently and must be quick. nil:
+	// those count. It must not call the Engine.
+	Limits func(Info) SessionLimits
+
+	// Persist says whether a session is to be stored, when it is started, not invoked or
+	// scheduled by URL. It is called concurrently, must be quick and must not call the Engine. Default:
+	// doc.Persist(). Without a Store it has no meaning.
+	Persist func(info Info, doc *scxml.Document) bool
+
 	// Machine limits every session's Machine.
 	Machine scxml.Limits
 
@@ -137,8 +148,18 @@ type Options struct {
 	// a namespace without a handler gives the session error.execution.
 	Modules map[string]ModuleHandler
 
+	// NodeID is the node's DBID in the configuration layer, 1 to 2147483647. The ids that
+	// the engine makes begin with it, as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138, and
+	// NodeOf reads it back. 0: ids have no node part.
+	NodeID int
+
 	// NewID makes session ids; it is called concurrently and must not repeat
-	// itself. Default: 128 random bits in base 32, which nobody can guess.
+	// itself. With a store, an id in a bucket that the engine does not hold
+	// (persistence.BucketOf) is refused with ErrNotOwner. Default: ids in the form of
+	// Orchestration Server, 32 characters of 0-9 and A-V after the node part. At least
+	// 145 bits of them are random, so that nobody can guess one. With a store the last
+	// three characters tell the bucket, one that the engine holds; invoked sessions
+	// lie in the bucket of their parent.
 	NewID func() string
 
 	// Clock is where time comes from. Default SystemClock.
@@ -219,12 +240,6 @@ func (o *Options) withDefaults() Options {
 	if r.Clock == nil {
 		r.Clock = SystemClock{}
 	}
-	if r.NewID == nil {
-		r.NewID = randomID
-		if r.Store != nil {
-			r.NewID = bucketID(r.Store.Buckets())
-		}
-	}
 	if r.Owner == "" {
 		r.Owner = randomID()
 	}
@@ -275,10 +290,21 @@ type Info struct {
 	Err error
 }
 
+// SessionLimits are limits of one session. A zero field means that of Options.
+type SessionLimits struct {
+	Machine scxml.Limits  // each field for itself
+	Inbox   int           // as Options.Inbox
+	MaxAge  time.Duration // as Options.MaxAge
+}
+
 // StartRequest says what to start. One of Document and URL is required.
 type StartRequest struct {
 	URL      string          // absolute; read through Options.Loader
 	Document *scxml.Document // takes precedence over URL
+
+	// Fetch says how the document at URL is read. A session that waits for its time (At) does
+	// not keep it.
+	Fetch FetchPolicy
 
 	// SessionID becomes _sessionid: 1 to 255 bytes of UTF-8 without control
 	// characters. Default: Options.NewID.

@@ -180,12 +180,17 @@ func (d *durable) hold(leases []persistence.Lease) {
 		d.epochs[l.Bucket].Store(l.Epoch)
 	}
 	lost := false
+	buckets := make([]int, 0, len(leases))
 	for i := range held {
+		if held[i] {
+			buckets = append(buckets, i)
+		}
 		if !held[i] && d.epochs[i].Swap(0) != 0 {
 			lost = true
 			d.engine.logger.Warn("bucket lost to another engine", "bucket", i)
 		}
 	}
+	d.held.Store(&buckets)
 	if !lost {
 		return
 	}
@@ -246,20 +251,20 @@ func (d *durable) sweep(ctx context.Context) {
 				d.engine.logger.Warn("store not looked through for events", "bucket", bucket, "error", err)
 				return
 			}
-			d.attend(&info)
+			d.attend(info.ID, info.Tail)
 		}
 	}
 }
 
-// attend sees to a session that has something to do.
-func (d *durable) attend(info *persistence.Info) {
-	s := d.engine.sessions.getLive(info.ID)
+// attend sees to a session whose inbox in the store goes up to tail, or further.
+func (d *durable) attend(id string, tail uint64) {
+	s := d.engine.sessions.getLive(id)
 	if s == nil || s.saved == nil {
-		d.engine.wake(info.ID)
+		d.engine.wake(id)
 		return
 	}
 	s.mu.Lock()
-	after, late := s.saved.tail, !s.cold && info.Tail > s.saved.tail
+	after, late := s.saved.tail, !s.cold && tail > s.saved.tail
 	s.mu.Unlock()
 	if late {
 		s.fetch(after)

@@ -255,6 +255,9 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 			return
 		}
 	} else if s.saved != nil {
+		if q.owed.Session != "" {
+			s.settle(q)
+		}
 		s.handledOffline(q)
 	}
 	s.chain = q.chain
@@ -293,13 +296,8 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 			return
 		}
 		to, err := e.commit(s, effects)
-		var unsavable *snapshotError
-		switch {
-		case errors.As(err, &unsavable):
-			e.fail(s, err)
-			return
-		case err != nil:
-			e.lose(s, err)
+		if err != nil {
+			e.uncommitted(s, err)
 			return
 		}
 		e.dispatch(s, effects, to)
@@ -336,12 +334,19 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 		e.dispatch(s, effects, nil)
 		errands = e.endErrands(s, len(effects), &r)
 	} else {
-		var to []string
-		var err error
-		if to, errands, err = e.durable.commitEnd(s, effects, &r); err != nil {
+		to, more, err := e.durable.commitEnd(s, effects, &r)
+		if permanent(err) && r.Reason != Failed {
+			e.fail(s, err) // with nothing that belongs to the step
+			return
+		}
+		if permanent(err) {
+			// Not even that: it goes from the store without a trace there.
+			e.logger.Error("end of a session not stored; it is removed", "session", s.id, "error", err)
+		} else if err != nil {
 			e.lose(s, err)
 			return
 		}
+		errands = more
 		e.dispatch(s, effects, to)
 	}
 	for _, x := range errands {
@@ -394,7 +399,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 		return
 	}
 	if reason == Expired {
-		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", e.maxAge(s.doc))
+		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", s.maxAge())
 	}
 	if s.machine != nil {
 		var err error
@@ -460,7 +465,13 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
+	err := e.post(s, x.to, q, true, x, "")
+	if permanent(err) { // its data, most likely
+		ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: x.last.InvokeID, InvokeSerial: x.last.InvokeSerial}
+		ev.Data = errorData(fmt.Errorf("%s cannot be delivered: %w", x.last.Name, err))
+		err = e.post(s, x.to, &queuedEvent{event: *ev, from: s.id, last: true}, true, x, "")
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) && !e.postpone(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }

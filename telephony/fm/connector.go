@@ -18,12 +18,11 @@ import (
 
 // Applications says which application handles a call. *config.Site is one.
 type Applications interface {
-	// Application returns the URLs of the documents for a call that is at a DN, in
-	// the order in which to try them, and the parameters of the session. No URL and
+	// Application returns what runs for a call that is at a DN. No URL and
 	// no error: calls at this DN are not ours. It is called on the goroutine
 	// that delivers events and must be quick. For a multimedia interaction dn is its
-	// queue, and call has that and the user data.
-	Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error)
+	// queue, and call has that, the media type and the user data.
+	Application(dn string, call *telephony.CallAttributes) (session.Application, error)
 }
 
 // Options are the settings of a Connector. A nil *Options and zero fields mean
@@ -50,6 +49,11 @@ type Options struct {
 	// MaxCalls is the number of calls that are followed at the same time; default
 	// 100,000. Further ones are left to the switch.
 	MaxCalls int
+
+	// NewSessionOnReroute, where it returns true, has a call that comes to another routing point with an
+	// application leave its session, as by <ixn:detach>, and get a new one. It must be quick. nil: the call stays in its
+	// session, which hears of the route request.
+	NewSessionOnReroute func() bool
 
 	// MaxRedirects is how often an interaction may be routed, placed in a queue or delivered within 10 s;
 	// default 50. What is one more is refused with the code invaliddestination, and logged: strategies that
@@ -103,6 +107,7 @@ type Connector struct {
 	clock        session.Clock
 	startTimeout time.Duration
 	orphanAfter  time.Duration
+	reroute      func() bool // Options.NewSessionOnReroute; nil: never
 	maxCalls     int
 	maxRedirects int
 	tenant       int
@@ -166,7 +171,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
+		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
 		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
@@ -364,18 +369,18 @@ type startup struct {
 }
 
 // begin starts a session for a call. c.mu is held.
-func (c *Connector) begin(k *call, urls []string, params map[string]string) {
+func (c *Connector) begin(k *call, app session.Application) {
 	id := c.newID()
 	c.bind(k, id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.startTimeout)
 	c.starting[id] = &startup{cancel: cancel}
-	req := session.StartRequest{SessionID: id, Params: parameters(params)}
+	req := session.StartRequest{SessionID: id, Params: parameters(app.Params), Fetch: app.Fetch, Value: app.Value}
 	c.clock.AfterFunc(0, func() {
 		defer cancel()
 		var err error
-		for i, url := range urls {
+		for i, url := range app.URLs {
 			req.URL = url
-			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(urls)-1 {
+			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(app.URLs)-1 {
 				break
 			}
 			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
