@@ -22,10 +22,11 @@
 //
 // Page by page, in a session whose cookie the API sets. A list that changes while its pages are read is read again. Requests that
 // the server cannot serve are sent again after a pause, or after what its Retry-After says. The contract has no conditional
-// requests, so everything is read again each time, at most once in Options.Refresh; what is the same as before is no change.
+// requests, so everything is read again each time, once in Options.Refresh: 20,000 DNs are 200 requests. What is the same as before is no
+// change.
 //
 // Between two readings the API tells of changes over CometD. A notification says no more here than that
-// everything is to be read again. When there are no notifications, Options.Refresh counts.
+// everything is to be read again, and everything is read once more when they begin. When there are no notifications, Options.Refresh counts.
 //
 // # Evidence
 //
