@@ -97,7 +97,7 @@ type reading struct {
 	wrong   config.Errors
 	persons map[text]string // employee ids, by DBID
 	dns     map[text]string // number@switch, by DBID
-	known   map[string]bool // number@switch
+	known   map[string]bool // number@switch; nil: DNs are not read, and phones are taken for DNs
 	places  map[string]*config.Place
 	unknown map[string]int // how often a reference led nowhere
 }
@@ -112,7 +112,10 @@ func (r *reading) fail(format string, args ...any) {
 
 // objects makes objects of all lists.
 func (a answers) objects(s *Source) (*config.Objects, error) {
-	r := &reading{s: s, persons: map[text]string{}, dns: map[text]string{}, known: map[string]bool{}, places: map[string]*config.Place{}, unknown: map[string]int{}}
+	r := &reading{s: s, persons: map[text]string{}, dns: map[text]string{}, places: map[string]*config.Place{}, unknown: map[string]int{}}
+	if slices.ContainsFunc(a, func(l *list) bool { return l.key == "dns" }) {
+		r.known = map[string]bool{}
+	}
 	// Users name places, and places name DNs.
 	order := []string{"dns", "users", "skills", "agent-groups", "dn-groups"}
 	for _, key := range order {
@@ -247,7 +250,7 @@ func (r *reading) user(u user) {
 		// A phone is a DN on each switch of its user.
 		for _, sw := range u.SwitchNames {
 			name := string(phone.Number) + "@" + string(sw)
-			if !r.known[name] {
+			if r.known != nil && !r.known[name] {
 				r.unknown["phones of users that are no DNs"]++
 			} else if !slices.Contains(place.DNs, name) {
 				place.DNs = append(place.DNs, name)

@@ -163,7 +163,7 @@ func (s *Source) pages(ctx context.Context, l *list) error {
 		switch {
 		case len(l.items) > s.opts.Limit || total > s.opts.Limit:
 			return fail("there are more than %d objects (Options.Limit)", s.opts.Limit)
-		case total >= 0 && len(l.items) >= total, total < 0 && len(items) < s.opts.PageSize:
+		case total >= 0 && len(l.items) >= total, total < 0 && len(items) == 0:
 			return nil
 		case len(items) == 0:
 			return fail("the pages end after %d of %d objects", len(l.items), total)

@@ -26,7 +26,7 @@ type Options struct {
 	PlainHTTP bool
 
 	// Client sends the requests: its transport has the settings of TLS and of the proxy. Its
-	// cookies and its policy for redirects are not used: a redirect is an error. Default: one with
+	// cookies, its time-out and its policy for redirects are not used: a redirect is an error. Default: one with
 	// http.DefaultTransport.
 	Client *http.Client
 
@@ -93,7 +93,7 @@ const (
 )
 
 // Source reads persons, DNs, skills and groups from the Provisioning API. It is a config.Notifier. Read is called by
-// one goroutine at a time; Wait and Expire may be called beside it.
+// one goroutine at a time, and so is Wait, which may be another; Expire and Close may be called by any.
 type Source struct {
 	base   *url.URL
 	token  func(ctx context.Context) (string, error)
@@ -110,6 +110,8 @@ type Source struct {
 	digest [sha256.Size]byte // of the answers; only Read uses it
 	comet  comet             // only Wait uses it
 }
+
+var _ config.Notifier = (*Source)(nil)
 
 // New makes a Source of the API at a base URL, such as https://gws.example/provisioning/v3. token gives the OAuth 2 access token; it
 // is called for each session, and again when the API refuses the one that it gave. Nothing is sent yet.
@@ -143,6 +145,9 @@ func New(baseURL string, token func(ctx context.Context) (string, error), opts *
 		}
 	}
 	s.defaults()
+	if n := s.opts.Notifications; n != "-" && !strings.HasPrefix(n, "/") {
+		return nil, fmt.Errorf("gws: Options.Notifications is %q; want a path such as %s, or -", n, defaultNotifications)
+	}
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, fmt.Errorf("gws: %w", err)
@@ -151,7 +156,7 @@ func New(baseURL string, token func(ctx context.Context) (string, error), opts *
 	if s.opts.Client != nil {
 		client = *s.opts.Client
 	}
-	client.Jar = jar
+	client.Jar, client.Timeout = jar, 0
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	s.client = &client
 	return s, nil
@@ -193,8 +198,8 @@ func positive[T int | int64 | time.Duration](v *T, otherwise T) {
 var kinds = []config.Kind{config.KindPerson, config.KindDN, config.KindSkill, config.KindAgentGroup, config.KindDNGroup, config.KindPlace}
 
 // Read implements config.Source. It asks the API when Options.Refresh has passed, after a notification and after
-// Expire; otherwise it returns config.ErrUnchanged at once. After a failure it asks again in half a minute, or
-// after Options.Refresh when that is shorter. Errors of requests are *Error; objects that make no sense are
+// Expire; otherwise it returns config.ErrUnchanged at once. After a failure it asks again in half a minute, after
+// Options.Refresh when that is shorter, and not before the server's Retry-After. Errors of requests are *Error; objects that make no sense are
 // config.Errors.
 func (s *Source) Read(ctx context.Context) (*config.Objects, error) {
 	if !s.due() {
@@ -218,7 +223,15 @@ func (s *Source) Read(ctx context.Context) (*config.Objects, error) {
 	}
 	if err != nil {
 		s.digest = [sha256.Size]byte{} // what is read next counts as new
-		s.read(min(s.opts.Refresh, retryRead))
+		again := min(s.opts.Refresh, retryRead)
+		var e *Error
+		switch {
+		case ctx.Err() != nil:
+			again = 0 // it was not the server
+		case errors.As(err, &e):
+			again = max(again, e.retryAfter)
+		}
+		s.read(again)
 		return nil, err
 	}
 	s.read(s.opts.Refresh)

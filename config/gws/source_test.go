@@ -103,6 +103,40 @@ func TestJoin(t *testing.T) {
 	assert.ErrorContains(t, err, `https://gws.example/provisioning/v3/users: Person 1001 of tenant Bikes: skills: there is no Skill "Tyres"`)
 }
 
+// Persons and places alone: their DNs come from elsewhere.
+func TestKinds(t *testing.T) {
+	a := newAPI()
+	o, err := source(t, a, gws.Options{Kinds: []config.Kind{config.KindPlace, config.KindDNGroup}}).Read(context.Background())
+	require.NoError(t, err)
+	assert.Empty(t, o.Persons)
+	assert.Empty(t, o.DNs)
+	assert.Len(t, o.DNGroups, 1)
+	assert.Len(t, o.Places, 1)
+	o, err = source(t, a, gws.Options{Kinds: []config.Kind{config.KindPerson, config.KindPlace}}).Read(context.Background())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"0601@Harbour", "0999@Harbour"}, o.Places[0].DNs)
+	assert.Empty(t, o.Warnings)
+}
+
+// Without a count, pages are read until one is empty.
+func TestPagesWithoutCount(t *testing.T) {
+	a := newAPI()
+	a.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if !strings.HasSuffix(r.URL.Path, "/skills") {
+			return false
+		}
+		items := []any{}
+		if offset := r.URL.Query().Get("offset"); offset < "3" {
+			items = append(items, map[string]any{"DBID": offset, "name": "s" + offset})
+		}
+		reply(w, map[string]any{"skills": items})
+		return true
+	}
+	o, err := source(t, a, gws.Options{Kinds: []config.Kind{config.KindSkill}, PageSize: 50}).Read(context.Background())
+	require.NoError(t, err)
+	assert.Len(t, o.Skills, 3)
+}
+
 // fixed is a Source that does not change.
 type fixed struct{ objects *config.Objects }
 
@@ -199,6 +233,27 @@ func TestRefresh(t *testing.T) {
 		o, err = s.Read(ctx)
 		require.NoError(t, err)
 		assert.Len(t, o.Skills, 1)
+
+		// Not before the server wishes.
+		a.change(func() {
+			a.before = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Retry-After", "300")
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			}
+		})
+		advance(time.Minute)
+		_, err = s.Read(ctx)
+		require.Error(t, err)
+		a.asked()
+		advance(299 * time.Second)
+		_, err = s.Read(ctx)
+		assert.ErrorIs(t, err, config.ErrUnchanged)
+		assert.Empty(t, a.asked())
+		advance(time.Second)
+		a.change(func() { a.before = nil })
+		_, err = s.Read(ctx)
+		require.NoError(t, err)
 		require.NoError(t, s.Close(ctx))
 		assert.Equal(t, "", a.session)
 		require.NoError(t, s.Close(ctx))
@@ -405,6 +460,7 @@ func TestNew(t *testing.T) {
 		`the scheme "" and the host ""`:       {"gws.example/provisioning/v3", nil},
 		"has a user":                          {"https://a:secret@gws.example", nil},
 		"gws.example is not encrypted":        {"http://gws.example/provisioning/v3", nil},
+		"want a path such as /notifications":  {base, &gws.Options{Notifications: "cometd"}},
 		"no objects of the kind Application":  {base, &gws.Options{Kinds: []config.Kind{config.KindApplication}}},
 		"no DNs of the type InteractionQueue": {base, &gws.Options{DNTypes: []config.DNType{config.InteractionQueue}}},
 	} {
