@@ -16,6 +16,7 @@ type queuedEvent struct {
 	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
 	timer     *delayedSend // no event: the time of a delayed send has come
 	number    uint64       // in the store
+	since     int64        // when it was put in, in nanoseconds; only for Observer.EventWaited
 }
 
 // inbox is a queue of events. Empty, it holds no memory.

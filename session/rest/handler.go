@@ -56,6 +56,8 @@ func NewHandler(engine *session.Engine, opts *Options) (*Handler, error) {
 	if err := h.opts.complete(); err != nil {
 		return nil, err
 	}
+	live := engine.Len
+	h.opts.Monitor.active.Store(&live)
 	var err error
 	if h.sources, err = parseSources(h.opts.Sources); err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ func NewMasking(rules *Rules) (*Masking, error) {
 	return m, nil
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

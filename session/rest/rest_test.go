@@ -322,3 +322,13 @@ func fstestApp() map[string]fs.FS {
 		"secret/hidden.scxml": {Data: []byte(order)},
 	}}
 }
+
+// metricsOf asks a handler of this machine for its metrics.
+func metricsOf(t testing.TB, h *rest.Handler) string {
+	r := httptest.NewRequest("GET", "/ors/v1/metrics", nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:5", "localhost"
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	return w.Body.String()
+}

@@ -61,8 +61,9 @@ func TestMetrics(t *testing.T) {
 	id := s.begin()
 	s.do(eventSecret, "POST", "/scxml/session/"+s.begin()+"/event/close", "")
 	s.settle()
-	require.True(t, s.monitor.Measure("cassandra-latency", 1500*time.Microsecond))
-	require.False(t, s.monitor.Measure("made-up", time.Second))
+	s.monitor.Measure("cassandra-latency", "commit", 1500*time.Microsecond)
+	s.monitor.Measure("made-up", "", time.Second)
+	require.NoError(t, s.monitor.SetAlarms(map[string]string{"state-time": "5000", "active-sessions": "100"}))
 	s.do(startSecret, "POST", "/scxml/session/start", "src=app:///charts/none.scxml")
 	r := s.do(querySecret, "GET", "/ors/v1/metrics", "")
 	require.Equal(t, "text/plain; version=0.0.4; charset=utf-8", r.Header.Get("Content-Type"))
@@ -70,7 +71,8 @@ func TestMetrics(t *testing.T) {
 		"\nors_active_sessions 1\n", "\nors_pending_sessions 0\n", "\nors_sessions_started_total 2\n", "\nors_session_start_errors_total 1\n",
 		"\nors_create_session_time_milliseconds_count 2\n", "\nors_document_processing_time_milliseconds_count 1\n",
 		"\nors_sessions_ended_total{reason=\"finished\"} 1\n", "\nors_state_time_milliseconds_count{state=\"open\"} 1\n", "\nors_state_exits_total ",
-		"\nors_cassandra_latency_milliseconds_sum 1.5\n", "\nors_http_requests_total{operation=\"start\",status=\"422\"} 1\n",
+		"\nors_store_latency_milliseconds_sum{operation=\"commit\"} 1.5\n", "\nors_store_latency_average_milliseconds{operation=\"commit\"} 1.5\n",
+		"\nors_creation_session_rate 0.", "\nors_state_rate 0.", "\nors_performance_alarm{counter=\"state-time\"} 0\n", "\nors_performance_alarm_threshold{counter=\"active-sessions\"} 100\n", "\nors_http_requests_total{operation=\"start\",status=\"422\"} 1\n",
 	} {
 		require.Contains(t, r.text, want)
 	}
