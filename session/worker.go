@@ -566,7 +566,7 @@ func (s *session) insert(q *queuedEvent) {
 	if s.drained {
 		return
 	}
-	if s.engine.opts.Observer.EventWaited != nil {
+	if s.engine.opts.Observer.EventWaited != nil && s.inbox.measured() {
 		q.since = s.engine.clock.Now().UnixNano()
 	}
 	s.inbox.push(q)

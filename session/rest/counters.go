@@ -50,7 +50,7 @@ var counterSpecs = []counterSpec{
 	{id: pendingSessions, metric: "ors_pending_sessions", help: "Starts that are under way."},
 	{id: createSessionTime, kind: isTime, metric: "ors_create_session_time", help: "Time to create a session."},
 	{id: documentTime, kind: isTime, metric: "ors_document_processing_time", help: "Time to load and compile a document."},
-	{id: queuingTime, kind: isTime, metric: "ors_scxml_event_queuing_time", help: "Time that an event waits in the queue of its session."},
+	{id: queuingTime, kind: isTime, metric: "ors_scxml_event_queuing_time", help: "Time that an event waits in the queue of its session; in a queue that is not empty, of one in 16."},
 	{id: "http-fetch-time", kind: isTime, metric: "ors_http_fetch_time", help: "Time of a fetch by HTTP."},
 	{id: "esp-fetch-time", kind: isTime, metric: "ors_esp_fetch_time", help: "Time of a fetch by ESP."},
 	{id: "urs-fetch-time", kind: isTime, metric: "ors_urs_fetch_time", help: "Time of a fetch from the router."},

@@ -43,6 +43,7 @@ const order = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" name
   <transition event="page"><session:response requestid="_event.data.requestid" resultcode="404" type="'text/html'"
     headers="({'Set-Cookie':'a=b','X-Order':'7','Content-Security-Policy':'x','X-Frame-Options':'ALLOW'})"><content>gone</content></session:response></transition>
   <transition event="silence"/>
+  <transition event="spin"><send event="spin"/></transition>
   <transition event="close" target="closed"/>
  </state>
  <final id="closed"><donedata><param name="total" expr="total"/></donedata></final>
@@ -113,6 +114,10 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 	s.engine, err = session.New(&so)
 	require.NoError(t, err)
 	require.NoError(t, services.Open(s.engine))
+	if so.Store != nil {
+		_, err = s.engine.Recover(context.Background())
+		require.NoError(t, err)
+	}
 	s.handler, err = rest.NewHandler(s.engine, &o)
 	require.NoError(t, err)
 	s.Server = httptest.NewUnstartedServer(s.handler)
@@ -125,6 +130,9 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 		s.Server.Close()
 		require.NoError(t, s.engine.Shutdown(ctx))
 		require.NoError(t, services.Close())
+		if so.Store != nil {
+			require.NoError(t, so.Store.Close())
+		}
 	})
 	return s
 }

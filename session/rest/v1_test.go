@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
 )
@@ -53,7 +55,53 @@ func TestStateOfEndedSession(t *testing.T) {
 	state := s.do(querySecret, "GET", "/ors/v1/sessions/"+id, "").json(t)
 	require.Equal(t, "finished", state["reason"])
 	require.Equal(t, map[string]any{"total": 0.0}, state["donedata"])
+	require.Equal(t, []any{"closed"}, state["configuration"])
 	require.NotContains(t, state, "data")
+	require.NotContains(t, state, "error")
+}
+
+func TestStateOfFailedSession(t *testing.T) {
+	s := newSite(t, &rest.Options{Masking: newMasking(t)}, func(o *session.Options) { o.Chain = 10 })
+	id := s.begin()
+	require.Equal(t, 200, s.do(eventSecret, "POST", "/scxml/session/"+id+"/event/spin", "").StatusCode)
+	s.settle()
+	state := s.do(querySecret, "GET", "/scxml/session/"+id+"/query", "").json(t)
+	require.Equal(t, "failed", state["reason"])
+	require.Contains(t, state["error"], "macrosteps")
+}
+
+// What is in the store alone is shown as what is in memory, and stays there.
+func TestStateOfPassiveSession(t *testing.T) {
+	store, err := memstore.New(nil)
+	require.NoError(t, err)
+	s := newSite(t, &rest.Options{Masking: newMasking(t)}, func(o *session.Options) { o.Store, o.Resident = store, -1 })
+	id := s.begin()
+	require.Equal(t, 200, s.do(eventSecret, "POST", "/scxml/session/"+id+"/event/add", "price=7").StatusCode)
+	s.settle()
+	for _, path := range []string{"/ors/v1/sessions/" + id, "/scxml/session/" + id + "/query"} {
+		state := s.do(querySecret, "GET", path, "").json(t)
+		require.Equal(t, true, state["passive"])
+		require.JSONEq(t, `{"total":7,"card":"****","password":"****"}`, compact(t, state["data"]))
+		require.Equal(t, []any{"open"}, state["configuration"])
+		require.Equal(t, "reminder", state["timers"].([]any)[0].(map[string]any)["event"])
+		require.Equal(t, 0.0, state["queued"])
+		require.Equal(t, 2.0, state["macrosteps"])
+		require.Equal(t, "order", state["name"])
+	}
+	require.True(t, s.engine.Sessions()[0].Passive, "nobody has brought it back")
+
+	// One whose record is damaged says so, without a problem of the server.
+	stored, err := store.Load(context.Background(), id)
+	require.NoError(t, err)
+	leases, err := store.Leases(context.Background())
+	require.NoError(t, err)
+	epoch := leases[persistence.BucketOf(id, store.Buckets())].Epoch
+	require.NoError(t, store.Commit(context.Background(), epoch, &persistence.Commit{ID: id, Rev: stored.Rev, Snapshot: []byte("4111111111111111"), Acked: stored.Acked}))
+	state := s.do(querySecret, "GET", "/ors/v1/sessions/"+id, "")
+	require.Equal(t, 200, state.StatusCode, state.text)
+	require.Equal(t, true, state.json(t)["unreadable"])
+	require.NotEmpty(t, state.json(t)["error"])
+	require.NotContains(t, state.text, "4111111111111111")
 }
 
 func TestMetrics(t *testing.T) {
