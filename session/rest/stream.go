@@ -93,7 +93,7 @@ func (h *Handler) stream(w *answer, r *http.Request) *problem {
 	only := r.URL.Query().Get("session")
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Connection", "close")
+	closeAfter(w, r)
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	send := func(text string) bool {
