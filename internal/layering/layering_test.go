@@ -53,6 +53,8 @@ var rules = []rule{
 	{"telephony/strategytest", []string{"config", "datamodel", "datamodel/ecmascript/goja", "scxml", "scxml/scxmltest", "session", "telephony", "telephony/fm", "telephony/router", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, []string{"go.yaml.in/yaml/v3"}},
 	{"config/gws", []string{"config"}, nil},
+	// The host passes stores, drivers and languages in.
+	{"config/server", []string{"config", "datamodel", "persistence", "scxml", "session", "session/rest", "telephony", "telephony/fm", "telephony/router"}, nil},
 	{"internal", nil, nil},
 	{"examples", []string{"*"}, nil},
 }
