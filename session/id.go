@@ -57,6 +57,10 @@ func checkNodeID(node int) error {
 	return nil
 }
 
+// NewID returns an id for StartRequest.SessionID, made as Start makes one: for a caller who
+// has to know the id before the session begins.
+func (e *Engine) NewID() string { return e.newID("") }
+
 // newID makes the id of a session. The default ones lie in a bucket that the engine holds;
 // those of invoked sessions in the bucket of their parent, so that a family has one owner.
 func (e *Engine) newID(parent string) string {
