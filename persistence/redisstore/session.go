@@ -174,10 +174,13 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	a := s.argsOf(epoch, c.ID)
+	a := make(args, 0, 32)
+	a.number(epoch)
 	a.number(c.Rev)
 	a.number(c.Acked)
-	a.text("", "", "", "", "", "r", "a", "n", "o")
+	a.text(s.ttl)
+	a.number(uint64(len(c.Effects)))
+	a.text("", "", "", "", "")
 	for i := range c.Effects {
 		if id := c.Effects[i].ID; !slices.Contains(c.Confirmed, id) {
 			a.text(">" + id)
@@ -204,12 +207,6 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	}
 	a.timers(c.SetTimers)
 	a.effects(c.Rev+1, c.Effects)
-	a.text("a")
-	a.number(c.Acked)
-	a.text("r")
-	a.number(c.Rev + 1)
-	a.text("o")
-	a.number(uint64(len(c.Effects)))
 	_, err := s.write(ctx, scriptCommit, s.keysOf(c.ID)[:6], a)
 	return s.refused(err, c.ID, epoch, c.Rev, "")
 }
