@@ -119,7 +119,8 @@
 //   - effects are carried out after that, at least once; a repeat after a crash has
 //     the same [EffectID]. Events between sessions carry it as a key by which the
 //     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key,
-//     and drops the repeat of a request that has one;
+//     and drops the repeat of a request that has one. A call of a module's handler is done
+//     when it returns, unless that says [ErrPending];
 //   - a caller that may repeat an event names it with [Engine.SendOnce].
 //
 // A document with _persist="false" (ORS dialect) keeps its sessions out of the store:
@@ -169,8 +170,9 @@
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].
-//   - Another engine died: its buckets are free when their lease has run out;
-//     Engine.Recover, called again, takes them over.
+//   - Another engine died, or was shut down: its buckets are free when their lease has run
+//     out, or at once. An engine that has called Recover takes them over by itself when it
+//     next renews its own, and with them the sessions. Options.Claim says which it wants.
 //   - Another engine has put an event into an inbox: it is found at the latest when the
 //     leases are renewed, after a third of Options.Lease.
 //   - A session cannot be read (damaged, of a newer version, of another document): an

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,16 +26,21 @@ type durable struct {
 	recovery sync.Mutex // held by Recover, before all others
 	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
 
+	sweepFrom int // the bucket with which the next sweep begins; of the one renewal that runs
+
 	leasing sync.Mutex // held while leases are acquired or renewed, before mu
 
 	mu         sync.Mutex
 	leases     []persistence.Lease
 	documents  map[persistence.Digest]bool // that the store has
 	stopRenew  func() bool
+	recovered  bool           // buckets have been asked for, and the store has answered
+	jitter     *mathrand.Rand // of renewals
 	released   bool
-	backlog    []string // sessions that Recover has yet to bring back
-	recovering int      // how many are being brought back at most
-	dead       []string // sessions that ended while the store did not answer
+	backlog    []string                             // sessions that Recover has yet to bring back
+	recovering int                                  // how many are being brought back at most
+	dead       []string                             // sessions that ended while the store did not answer
+	pending    map[string]map[EffectID]*pendingCall // effects with the handlers of modules, by session
 
 	lost atomic.Bool // the store does not answer
 }
@@ -71,12 +78,16 @@ const (
 )
 
 func newDurable(e *Engine) *durable {
+	owner := fnv.New64a()
+	_, _ = owner.Write([]byte(e.opts.Owner))
 	return &durable{
+		jitter:    mathrand.New(mathrand.NewPCG(owner.Sum64(), 0)), // the same in every run of a test
 		engine:    e,
 		store:     e.opts.Store,
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
+		pending:   make(map[string]map[EffectID]*pendingCall),
 	}
 }
 
@@ -84,6 +95,21 @@ func newDurable(e *Engine) *durable {
 // not held.
 func (d *durable) epoch(id string) uint64 {
 	return d.epochs[persistence.BucketOf(id, len(d.epochs))].Load()
+}
+
+// notOwner says why the bucket of a session is not held.
+func (d *durable) notOwner(id string) error {
+	d.mu.Lock()
+	recovered := d.recovered
+	d.mu.Unlock()
+	if !recovered {
+		return fmt.Errorf("%w: it holds none yet; call Recover after New", ErrNotOwner)
+	}
+	bucket := persistence.BucketOf(id, len(d.epochs))
+	if !d.wants(bucket) {
+		return fmt.Errorf("%w: bucket %d is not one that Options.Claim wants", ErrNotOwner, bucket)
+	}
+	return fmt.Errorf("%w: bucket %d is held by another engine, or was until its lease ran out", ErrNotOwner, bucket)
 }
 
 // try carries out an operation that may be repeated.
@@ -150,7 +176,7 @@ func markAway(err error) error {
 func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
-		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
+		return fmt.Errorf("%w: session %q", d.notOwner(s.id), s.id)
 	}
 	if d.offline() {
 		s.stray().absent = true
@@ -277,7 +303,7 @@ func (d *durable) record(s *session) *record {
 // append puts an entry into a session's stored inbox, and then into memory.
 func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
-		return ErrNotOwner
+		return d.notOwner(id)
 	}
 	s, sl := d.engine.sessions.find(id)
 	switch {

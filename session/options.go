@@ -28,7 +28,7 @@ type Options struct {
 	// Store keeps the sessions, so that they outlive the process. nil: sessions live
 	// in memory alone, as do those of documents with _persist="false" (ORS dialect),
 	// unless they have been invoked by one that is stored, or were scheduled by URL.
-	// With a store, Recover is called once after New; the engine does not close it.
+	// With a store, Recover is called after New; the engine does not close it.
 	Store persistence.Store
 
 	// Owner is the engine's name as an owner of the store's buckets, 1 to 255 bytes
@@ -38,8 +38,16 @@ type Options struct {
 	Owner string
 
 	// Lease is how long the store reserves buckets for the engine without hearing
-	// of it; default 15 s.
+	// of it; default 15 s. They are renewed, and others looked for, when a third of it has
+	// passed, or up to a tenth of that earlier.
 	Lease time.Duration
+
+	// Claim says which buckets the engine is to take when no other engine holds them:
+	// Recover asks it, and the engine itself as often as it renews its leases. What it
+	// holds it keeps, whatever Claim says. A host that assigns buckets to engines calls
+	// Recover when what Claim says has changed, so that nobody has to wait for the next
+	// renewal. It is called concurrently and must be quick. nil: all of them.
+	Claim func(bucket int) bool
 
 	// StoreLost is what the engine does while the store does not answer; default
 	// RefuseWork. Observer.Store is told in any case.
@@ -392,6 +400,14 @@ type PendingTimer struct {
 // options from which the Engine is made, so it learns of the Engine after New; no
 // call comes before the first Start or Recover. An error gives the session
 // error.communication, whose data carries the request id.
+//
+// An effect of a stored session is carried out at least once. With nil, or an error, it is
+// done when Call returns: what a handler has begun by then and not finished is lost when
+// the process dies. A handler that returns ErrPending says itself when it is done
+// (Engine.Confirm), and is called again after a crash or restart that comes before; also when the session had
+// been taken out of memory (Lost), of which Observer.SessionEnded tells. Passivation changes
+// nothing: what is under way is not called for again. The end of a session ends what it has
+// pending.
 type ModuleHandler interface {
 	Call(ctx context.Context, call *ModuleCall) error
 }
@@ -400,6 +416,10 @@ type ModuleHandler interface {
 type ModuleCall struct {
 	Effect  EffectID
 	Session Info
+
+	// Repeated: the effect was found in the store when the session was brought back. It may
+	// have been carried out before, wholly or in part, or not at all.
+	Repeated bool
 	*scxml.ModuleCall
 }
 

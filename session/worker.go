@@ -489,6 +489,7 @@ func (e *Engine) end(s *session, r Result) {
 	s.tellEnd()
 	s.mu.Unlock()
 	if s.saved != nil {
+		e.durable.forget(s.id)
 		e.idlers.mu.Lock()
 		e.idlers.remove(s)
 		e.idlers.mu.Unlock()

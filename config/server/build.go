@@ -26,28 +26,35 @@ func (s *Server) build(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("server: Application %s has no settings", s.app.Name)
 	}
+	if err := s.readOptions(settings); err != nil {
+		return err
+	}
 	if err := s.listen(site); err != nil {
 		return err
 	}
 	if err := s.openStore(ctx, settings); err != nil {
 		return err
 	}
+	s.storeTimed(settings)
 	s.sources = &sources{s: s}
-	if err := s.sources.update(site, true); err != nil {
+	if err := s.sources.update(site); err != nil {
 		return err
 	}
 	if err := s.openLinks(ctx, site); err != nil {
 		return err
 	}
+	for _, l := range s.links {
+		s.log.traceLink(l.app.Name, l)
+	}
 	s.makeRouter(site)
 	responder := rest.NewResponder()
-	if err := s.makeConnector(site, responder); err != nil {
+	if err := s.makeConnector(site, settings, responder); err != nil {
 		return err
 	}
 	if err := s.makeEngine(settings); err != nil {
 		return err
 	}
-	if err := s.makeHandler(responder); err != nil {
+	if err := s.makeHandler(settings, responder); err != nil {
 		return err
 	}
 	return s.connect(ctx)
@@ -91,13 +98,13 @@ func (s *Server) switches(site *config.Site) (calls, media []string) {
 func (s *Server) makeRouter(site *config.Site) {
 	s.router = s.opts.Router
 	if s.router == nil {
-		o := &router.Options{Clock: s.opts.Clock, Logger: s.logger, Property: s.property}
+		o := &router.Options{Clock: s.opts.Clock, Logger: s.log.component(logRouter), Property: s.property}
 		if adjust := s.opts.Adjust.Router; adjust != nil {
 			adjust(o)
 		}
 		s.router = router.New(o)
 	}
-	s.people = newPeople(s.router, s.app, s.logger)
+	s.people = newPeople(s.router, s.app, s.log.component(logConfiguration))
 	calls, _ := s.switches(site)
 	s.people.update(site, calls)
 }
@@ -112,7 +119,7 @@ func (s *Server) property(application, section, option string) (value string, ok
 	return found.Value, ok && !found.Secret
 }
 
-func (s *Server) makeConnector(site *config.Site, responder *rest.Responder) error {
+func (s *Server) makeConnector(site *config.Site, settings *config.Settings, responder *rest.Responder) error {
 	calls, media := s.switches(site)
 	s.apps = &applications{live: s.live}
 	s.apps.setSwitches(calls, media)
@@ -120,7 +127,10 @@ func (s *Server) makeConnector(site *config.Site, responder *rest.Responder) err
 		Server:        fm.Server{Name: s.app.Name, Cluster: primary(site, s.app).Name, URL: s.url()},
 		Tenant:        s.app.DefaultTenant(),
 		Configuration: s.live, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
-		Clock: s.opts.Clock, Logger: s.logger,
+		Clock: s.opts.Clock, Logger: s.log.component(logModules),
+	}
+	if err := fetchOptions(settings, &so.Fetch); err != nil {
+		return withPlace(s.app.Name, err)
 	}
 	if adjust := s.opts.Adjust.Services; adjust != nil {
 		adjust(so)
@@ -129,7 +139,7 @@ func (s *Server) makeConnector(site *config.Site, responder *rest.Responder) err
 	if err != nil {
 		return err
 	}
-	o := &fm.Options{DNs: s.numbers(site), Clock: s.opts.Clock, Services: services, Targets: s.router, Logger: s.logger}
+	o := &fm.Options{DNs: s.numbers(site), Clock: s.opts.Clock, Services: services, Targets: s.router, NewSessionOnReroute: s.options.reroute, Logger: s.log.component(logModules)}
 	if len(calls) == 1 {
 		o.Targets = s.router.AtSwitch(calls[0])
 	}
@@ -142,6 +152,9 @@ func (s *Server) makeConnector(site *config.Site, responder *rest.Responder) err
 		l.Subscribe(s.router.AtSwitch(l.app.Name).Receive)
 	} else if l := s.linkOf(config.TServer); l != nil && l.Capabilities().Has(telephony.CanInteract) {
 		o.Interactions = telephony.Interactions(l)
+	}
+	if !settings.Bool("orchestration", "mcr-pull-by-this-node") {
+		o.Interactions = nil
 	}
 	if adjust := s.opts.Adjust.Connector; adjust != nil {
 		adjust(o)
@@ -161,13 +174,12 @@ func (s *Server) numbers(site *config.Site) []string {
 func (s *Server) makeEngine(settings *config.Settings) error {
 	o := &session.Options{
 		Parse:  scxml.ParseOptions{Languages: s.opts.Languages},
-		Loader: s.sources, Store: s.store, Clock: s.opts.Clock, Logger: s.logger,
+		Loader: s.sources, Store: s.store, Clock: s.opts.Clock,
 		Owner: s.app.Name,
 	}
-	if settings.Bool("orchestration", "sessionid-with-nodeid") {
-		if o.NodeID = s.node; s.node == 0 {
-			return fmt.Errorf("server: Application %s, section orchestration, option sessionid-with-nodeid: the primary application has no dbid", s.app.Name)
-		}
+	s.log.withLog(o)
+	if err := engineOptions(settings, s.node, &s.options, o); err != nil {
+		return withPlace(s.app.Name, err)
 	}
 	if adjust := s.opts.Adjust.Engine; adjust != nil {
 		adjust(o)
@@ -191,7 +203,7 @@ func (s *Server) makeEngine(settings *config.Settings) error {
 	return err
 }
 
-func (s *Server) makeHandler(responder *rest.Responder) error {
+func (s *Server) makeHandler(settings *config.Settings, responder *rest.Responder) error {
 	if s.listener == nil && len(s.opts.Authenticators) == 0 && !s.opts.Loopback {
 		s.logger.Info("no REST API: the application has no port with the protocol http")
 		return nil
@@ -201,8 +213,9 @@ func (s *Server) makeHandler(responder *rest.Responder) error {
 	o := &rest.Options{
 		Authenticators: s.opts.Authenticators, Loopback: s.opts.Loopback, Sources: s.sources.allowed(),
 		Owners: s.owners, Node: s.node, Responder: responder, Monitor: s.monitor, Ready: s.Ready,
-		Audit: s.opts.Audit, Logger: s.logger, Clock: s.opts.Clock,
+		Masking: s.masking, Audit: s.audit(), Logger: s.log.component(logWeb), Clock: s.opts.Clock,
 	}
+	restOptions(settings, o)
 	if adjust := s.opts.Adjust.REST; adjust != nil {
 		adjust(o)
 	}
@@ -250,6 +263,7 @@ func (s *Server) start() {
 
 // follow takes an update of the configuration.
 func (s *Server) follow(u config.Update) {
+	s.logChanges(u)
 	if u.Err == nil {
 		s.update(slices.ContainsFunc(u.Changes, concerns))
 	}
@@ -261,6 +275,7 @@ func (s *Server) update(resources bool) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	site := s.live.Site()
+	s.setOptions()
 	if resources {
 		calls, media := s.switches(site)
 		s.apps.setSwitches(calls, media)
@@ -270,7 +285,7 @@ func (s *Server) update(resources bool) {
 	if s.owners != nil {
 		s.owners.update(site)
 	}
-	if err := s.sources.update(site, false); err != nil {
+	if err := s.sources.update(site); err != nil {
 		s.logger.Error("documents are loaded from where they were before", "error", err)
 	}
 }

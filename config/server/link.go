@@ -74,7 +74,7 @@ func (s *Server) openLinks(ctx context.Context, site *config.Site) error {
 		if r.Endpoints, err = endpoints(site, app, c); err != nil {
 			return fmt.Errorf("server: Application %s, connection to %s: %w", s.app.Name, app.Name, err)
 		}
-		r.Options = telephony.LinkOptions{Clock: s.opts.Clock, Logger: s.logger}
+		r.Options = telephony.LinkOptions{Clock: s.opts.Clock, Logger: s.log.component(logLinks)}
 		if app.Server.Redundancy == config.HotStandby {
 			r.Options.Standby = telephony.StandbyHot
 		}

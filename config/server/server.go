@@ -81,7 +81,8 @@ type Options struct {
 	// Clock is the time of all parts. Default session.SystemClock.
 	Clock session.Clock
 
-	// Logger is told of all that happens, Audit of each request of the REST API; nil is silent.
+	// Logger gets every line of the log, masked, beside the outputs that the section log names; Audit
+	// each request of the REST API, in place of the log. nil: these alone.
 	Logger, Audit *slog.Logger
 }
 
@@ -115,6 +116,10 @@ type Server struct {
 	app    *config.Application
 	node   int // DBID of the primary; 0: not known
 	logger *slog.Logger
+
+	options liveOptions
+	masking *rest.Masking
+	log     *serverLog
 
 	store     persistence.Store // nil: none
 	ownStore  bool
@@ -159,15 +164,16 @@ func New(ctx context.Context, live *config.Live, opts *Options) (*Server, error)
 	if s.opts.Clock == nil {
 		s.opts.Clock = session.SystemClock{}
 	}
-	if s.opts.Logger == nil {
-		s.opts.Logger = slog.New(slog.DiscardHandler)
-	}
 	if s.opts.Listen == nil {
 		s.opts.Listen = net.Listen
 	}
-	s.logger = s.opts.Logger
+	s.logger = slog.New(slog.DiscardHandler) // until there is the log
 	if err := s.build(ctx); err != nil {
-		return nil, errors.Join(err, s.close(ctx))
+		err = errors.Join(err, s.close(ctx))
+		if s.log != nil {
+			s.log.close()
+		}
+		return nil, err
 	}
 	s.start()
 	return s, nil

@@ -29,6 +29,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	err := s.drain(ctx)
 	s.stopErr = errors.Join(err, s.close(ctx))
 	s.logger.Info("server is shut down", "error", s.stopErr)
+	s.log.close()
 	close(s.stopped)
 	return s.stopErr
 }

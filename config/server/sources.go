@@ -22,6 +22,7 @@ type sources struct {
 
 	mu    sync.Mutex
 	allow []string // of current
+	http  string   // the options of current
 }
 
 // Fetch implements session.Fetcher.
@@ -29,16 +30,26 @@ func (l *sources) Fetch(ctx context.Context, address string, limit int64) ([]byt
 	return l.current.Load().Fetch(ctx, address, limit)
 }
 
-// update makes the loader anew where its allow-list has changed, or anything else
-// (changed). On an error it stays as it is.
-func (l *sources) update(site *config.Site, changed bool) error {
+// FetchWith implements session.PolicyFetcher.
+func (l *sources) FetchWith(ctx context.Context, address string, limit int64, policy *session.FetchPolicy) ([]byte, error) {
+	return l.current.Load().FetchWith(ctx, address, limit, policy)
+}
+
+// update makes the loader anew where its allow-list or its options have changed. On an error it
+// stays as it is.
+func (l *sources) update(site *config.Site) error {
+	settings, ok := l.s.live.Settings(l.s.app.Name)
+	if !ok {
+		return nil // the application has been removed
+	}
+	values := loaderValues(settings)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	allow := l.s.opts.Sources
 	if allow == nil {
 		allow = folders(site)
 	}
-	if !changed && slices.Equal(allow, l.allow) {
+	if l.current.Load() != nil && slices.Equal(allow, l.allow) && values == l.http {
 		return nil
 	}
 	opts := &session.LoaderOptions{FS: l.s.opts.FS, Clock: l.s.opts.Clock}
@@ -57,12 +68,17 @@ func (l *sources) update(site *config.Site, changed bool) error {
 			return err != nil
 		})
 	}
+	if err := loaderOptions(settings, opts); err != nil {
+		return withPlace(l.s.app.Name, err)
+	}
 	if adjust := l.s.opts.Adjust.Loader; adjust != nil {
 		adjust(opts)
 	}
-	if opts.Client == nil && opts.Proxy == nil {
-		opts.Client = rest.NewSourceClient(&rest.SourceClientOptions{Private: l.s.opts.PrivateNetworks, TLS: opts.TLS})
-		opts.TLS = nil
+	switch {
+	case opts.Client != nil: // the host's decides
+		opts.Proxy, opts.HTTPSProxy, opts.TLS, opts.LocalPorts, opts.Control = nil, nil, nil, session.PortRange{}, nil
+	case opts.Control == nil:
+		opts.Control = rest.SourceControl(l.s.opts.PrivateNetworks)
 	}
 	loader, err := session.NewLoader(opts)
 	if err != nil {
@@ -73,7 +89,7 @@ func (l *sources) update(site *config.Site, changed bool) error {
 			return fmt.Errorf("server: where documents may be loaded from: %w", err)
 		}
 	}
-	l.allow = allow
+	l.allow, l.http = allow, values
 	l.current.Store(loader)
 	return nil
 }

@@ -28,6 +28,10 @@ type Handler struct {
 	origins map[string]bool
 	mux     *http.ServeMux
 
+	cookieText atomic.Pointer[string] // Options.Cookie
+	readParams atomic.Bool            // Options.ReadParams
+	holdTime   atomic.Int64           // Options.HoldTime
+
 	work, held, streams    gate
 	lists                  gate // each goes through all sessions
 	all, clients, failures *limiter
@@ -59,6 +63,11 @@ func NewHandler(engine *session.Engine, opts *Options) (*Handler, error) {
 	if err := h.SetSources(h.opts.Sources); err != nil {
 		return nil, err
 	}
+	if err := h.SetCookie(h.opts.Cookie); err != nil {
+		return nil, err
+	}
+	h.SetReadParams(h.opts.ReadParams)
+	h.SetHoldTime(h.opts.HoldTime)
 	for _, o := range h.opts.Origins {
 		h.origins[o] = true
 	}
@@ -455,6 +464,9 @@ func (h *Handler) headers(w *answer, r *http.Request) {
 	}
 	for name, value := range h.opts.Headers {
 		header.Set(name, value)
+	}
+	if cookie := *h.cookieText.Load(); cookie != "" {
+		header.Add("Set-Cookie", cookie)
 	}
 	if len(h.origins) > 0 {
 		header.Add("Vary", "Origin")

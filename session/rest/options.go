@@ -55,6 +55,14 @@ type Options struct {
 	// Node is the number of this node in the cookie ORSSESSIONID. 0: no cookie is set.
 	Node int
 
+	// Cookie is the header Set-Cookie of every answer; then ORSSESSIONID is not set.
+	// Handler.SetCookie changes it.
+	Cookie string
+
+	// ReadParams has values of a form that are JSON, written as JSON is written here, taken for what they are when
+	// a session starts: 17 for a number, 007 for a text. Handler.SetReadParams changes it. Default: all are texts.
+	ReadParams bool
+
 	// Responder takes the answers of sessions to requests; it is the
 	// fm.ServicesOptions.Responder of the same engine. nil: requests are answered 501.
 	Responder *Responder
@@ -114,7 +122,7 @@ type Options struct {
 	Header int
 
 	// BodyTime bounds the reading of a body; default 10 s. HoldTime is how long a request
-	// is held; default 30 s. RequestTime bounds everything else that a request waits for, the
+	// is held; default 30 s; Handler.SetHoldTime changes it. RequestTime bounds everything else that a request waits for, the
 	// loading of a document included; default 30 s.
 	BodyTime, HoldTime, RequestTime time.Duration
 

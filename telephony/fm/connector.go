@@ -115,6 +115,7 @@ type Connector struct {
 	server       telephony.InteractionServer // nil without
 	transcripts  Transcripts                 // nil without
 	actions      map[string]ixnAction
+	once         map[string]bool
 	targets      TargetSelector
 	logger       *slog.Logger
 
@@ -135,8 +136,11 @@ type Connector struct {
 	hops     map[string]int            // by interaction: how often it was routed lately
 	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
-	submissions map[string]map[string]*submission // by session and request id
-	settings    map[string]*datamodel.Object      // of the queue module, by session
+	submissions map[string]map[string]*submission        // by session and request id
+	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
+	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
+	mail        *mail
+	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
 	refused     error
@@ -171,11 +175,33 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, retired: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
+		apps:         apps,
+		dns:          o.DNs,
+		known:        map[string]bool{},
+		clock:        o.Clock,
+		startTimeout: o.StartTimeout,
+		orphanAfter:  o.OrphanTimeout,
+		reroute:      o.NewSessionOnReroute,
+		maxCalls:     o.MaxCalls,
+		maxRedirects: o.MaxRedirects,
+		tenant:       o.TenantID,
+		server:       o.Interactions,
+		transcripts:  o.Transcripts,
+		actions:      ixnActions(),
+		targets:      o.Targets,
+		logger:       o.Logger,
+		newID:        rand.Text,
+		ready:        make(chan struct{}),
+		cancel:       func() {},
+		once:         once(),
+		calls:        map[telephony.ConnID]*call{},
+		former: map[telephony.ConnID]*call{},
+		sessions: map[string][]*call{},
+		starting: map[string]*startup{},
+		retired: map[string]bool{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
+		unanswered: map[string]map[session.EffectID]*pending{}, answers: map[*scxml.Event]session.EffectID{}, mail: newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -224,7 +250,7 @@ func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 	if h.c.repeated(effect.Effect) {
 		return nil
 	}
-	return h.perform(h.c, effect)
+	return h.c.call(effect, h.perform)
 }
 
 // recent are the last effects of a session that were carried out.
@@ -334,7 +360,9 @@ func (c *Connector) Close() error {
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
+	clear(c.unanswered)
 	c.mu.Unlock()
+	c.mail.close()
 	cancel()
 	return c.services.Close()
 }
@@ -428,6 +456,8 @@ func (c *Connector) sessionEnded(id string) {
 	}
 	delete(c.sessions, id)
 	delete(c.recent, id)
+	delete(c.unanswered, id)
+	c.mail.drop(id)
 }
 
 // bind makes an interaction that has none one of a session. c.mu is held.
@@ -480,15 +510,15 @@ func (c *Connector) emit(id string, ev *scxml.Event) {
 		st.held = append(st.held, ev)
 		return
 	}
-	if id != "" {
-		c.deliver(id, ev)
+	if id == "" {
+		delete(c.answers, ev)
+		return
 	}
+	c.deliver(id, ev)
 }
 
 func (c *Connector) deliver(id string, ev *scxml.Event) {
-	// The context bounds nothing here: Send does not wait.
-	err := c.engine.Send(context.Background(), id, ev)
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		c.logger.Warn("event lost", "session", id, "event", ev.Name, "error", err)
-	}
+	effect := c.answers[ev]
+	delete(c.answers, ev)
+	c.mail.send(c.engine, id, ev, effect)
 }
