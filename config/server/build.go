@@ -106,7 +106,7 @@ func (s *Server) makeRouter(site *config.Site) {
 	}
 	s.people = newPeople(s.router, s.app, s.log.component(logConfiguration))
 	calls, _ := s.switches(site)
-	s.people.update(site, calls)
+	s.people.update(site, calls, true)
 }
 
 // property is acfgdata of thresholds: an option of an application.
@@ -250,7 +250,7 @@ func (s *Server) connect(ctx context.Context) error {
 // start lets the server follow the configuration and serve HTTP.
 func (s *Server) start() {
 	s.unsubscribe = s.live.Subscribe(s.follow)
-	s.update(true) // what has changed meanwhile
+	s.update(parts{people: true, seats: true, sources: true}) // what has changed meanwhile
 	if s.store != nil {
 		s.endRecovery = s.recoverRegularly()
 	}
@@ -265,22 +265,28 @@ func (s *Server) start() {
 func (s *Server) follow(u config.Update) {
 	s.logChanges(u)
 	if u.Err == nil {
-		s.update(slices.ContainsFunc(u.Changes, concerns))
+		s.update(partsOf(u.Changes))
 	}
 }
 
-// update brings the parts to the present configuration; those that know persons and DNs only where
-// these have changed.
-func (s *Server) update(resources bool) {
+// update brings the parts that changes concern to the present configuration.
+func (s *Server) update(concerned parts) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	site := s.live.Site()
 	s.setOptions()
-	if resources {
-		calls, media := s.switches(site)
+	calls, media := s.switches(site)
+	if concerned.seats {
 		s.apps.setSwitches(calls, media)
-		s.people.update(site, calls)
+	}
+	if concerned.people {
+		s.people.update(site, calls, concerned.seats)
+	}
+	if concerned.seats {
 		s.connector.SetDNs(s.numbers(site))
+	}
+	if !concerned.sources {
+		return
 	}
 	if s.owners != nil {
 		s.owners.update(site)
