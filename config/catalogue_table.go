@@ -237,7 +237,7 @@ var catalogue = []Spec{
 		Meaning: "0: the name in the certificate of the server is not checked; 1 and 2: it has to be the name of the server",
 		By:      "document loader, <session:fetch>"},
 	{Where: InApplication, Section: "scxml", Name: "http-ssl-verify-peer", Type: Boolean, Default: "true", Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
-		Meaning: "the certificate of the server is checked",
+		Meaning: "the certificate of the server is checked; false: nor is its name",
 		By:      "document loader, <session:fetch>"},
 	{Where: InApplication, Section: "scxml", Name: "http-ssl-version", Type: Choice, Default: "TLSv1_2", Choices: []string{"TLSv1_2", "TLSv1_3"}, Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning: "least version of TLS",

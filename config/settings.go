@@ -12,6 +12,15 @@ type Settings struct {
 	app     Options
 	shared  Options
 	started *Settings // has the options that only a start changes; nil: these here do
+	looked  func(section, option string)
+}
+
+// Observed returns the same settings, which tell f of each option that somebody looks up, and of each section
+// that is read as a whole with the option "*". What a program does not look up it does not honour.
+func (s *Settings) Observed(f func(section, option string)) *Settings {
+	o := *s
+	o.looked = f
+	return &o
 }
 
 // Settings returns the options of an orchestration server; false when there is no
@@ -30,6 +39,9 @@ func (s *Site) Settings(application string) (*Settings, bool) {
 
 // Lookup returns a value and whether it is set, as opposed to being the default.
 func (s *Settings) Lookup(section, option string) (value string, set bool) {
+	if s.looked != nil {
+		s.looked(section, option)
+	}
 	spec := findSpec(InApplication, section, option)
 	if s.started != nil && spec != nil && spec.Effect == AtStart {
 		s = s.started
@@ -90,6 +102,9 @@ func (s *Settings) Duration(section, option string) time.Duration {
 // Section returns all options that are set in a section: those that the cluster
 // shares and the server's own in their place or behind them.
 func (s *Settings) Section(section string) []Option {
+	if s.looked != nil {
+		s.looked(section, "*")
+	}
 	merged := Options{{Name: section, Options: s.shared.Section(section)}}
 	for _, o := range s.app.Section(section) {
 		merged = merged.put(section, o)

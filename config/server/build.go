@@ -153,7 +153,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 	} else if l := s.linkOf(config.TServer); l != nil && l.Capabilities().Has(telephony.CanInteract) {
 		o.Interactions = telephony.Interactions(l)
 	}
-	if !settings.Bool("orchestration", "mcr-pull-by-this-node") {
+	if !takesMedia(settings) {
 		o.Interactions = nil
 	}
 	if adjust := s.opts.Adjust.Connector; adjust != nil {
