@@ -263,10 +263,10 @@ func (s *Server) start() {
 
 // follow takes an update of the configuration.
 func (s *Server) follow(u config.Update) {
-	s.logChanges(u)
 	if u.Err == nil {
 		s.update(slices.ContainsFunc(u.Changes, concerns))
 	}
+	s.logChanges(u)
 }
 
 // update brings the parts to the present configuration; those that know persons and DNs only where
