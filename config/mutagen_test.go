@@ -3,6 +3,8 @@ package config_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -170,8 +172,22 @@ func FuzzExport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(export)
-	f.Add([]byte(`{"__metadata__":{"formatName":"JSON"},"dns":[{"number":1}]}`))
+	var lists map[string]json.RawMessage
+	if err := json.Unmarshal(export, &lists); err != nil {
+		f.Fatal(err)
+	}
+	for key, list := range lists { // small seeds are found out about sooner
+		seed := map[string]json.RawMessage{"__metadata__": lists["__metadata__"]}
+		var items []json.RawMessage
+		if json.Unmarshal(list, &items) == nil {
+			seed[key], err = json.Marshal(items[:1])
+		}
+		b, err2 := json.Marshal(seed)
+		if err := errors.Join(err, err2); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	path := filepath.Join(f.TempDir(), "a.json")
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if err := os.WriteFile(path, content, 0o644); err != nil {

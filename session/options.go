@@ -274,6 +274,13 @@ type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
 	Store          func(err error)    // the store has stopped to answer, with its error; nil: it answers again
 	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
+
+	StartBegins func()                           // Engine.Start has been called; on its caller's goroutine, as StartEnds
+	StartEnds   func(d time.Duration, err error) // it returns, after d
+	// EventWaited: an entry of an inbox, mostly an event, is taken to be handled, d after it
+	// was put in. It is called for each that came into an empty inbox, and for one in 16 of
+	// those that found others there.
+	EventWaited func(sessionID string, d time.Duration)
 }
 
 // Info says what a session is.

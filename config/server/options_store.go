@@ -120,20 +120,18 @@ func storeTLS(st *config.Settings) (*tls.Config, error) {
 // timedStore warns of operations that take longer than cassandra-max-latency.
 type timedStore struct {
 	persistence.Store
-	most     time.Duration
-	clock    session.Clock
-	logger   *slog.Logger
-	measured func(time.Duration) // each operation
+	most   time.Duration
+	clock  session.Clock
+	logger *slog.Logger
 }
 
 // timed makes a store tell of operations that take long.
-func timed(st *config.Settings, store persistence.Store, clock session.Clock, logger *slog.Logger, measured func(time.Duration)) persistence.Store {
-	return &timedStore{store, st.Duration(persistenceSection, "cassandra-max-latency"), clock, logger, measured}
+func timed(st *config.Settings, store persistence.Store, clock session.Clock, logger *slog.Logger) persistence.Store {
+	return &timedStore{store, st.Duration(persistenceSection, "cassandra-max-latency"), clock, logger}
 }
 
 func (s *timedStore) since(operation string, begun time.Time) {
 	d := s.clock.Now().Sub(begun)
-	s.measured(d)
 	if d > s.most {
 		s.logger.Warn("the store is slow", "operation", operation, "time", d, "most", s.most)
 	}

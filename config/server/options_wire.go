@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/scxml"
@@ -46,11 +45,7 @@ func (s *Server) storeTimed(st *config.Settings) {
 	if s.store == nil {
 		return
 	}
-	s.store = timed(st, s.store, s.opts.Clock, s.log.component(logStore), func(d time.Duration) {
-		if m := s.monitor; m != nil {
-			m.Measure("cassandra-latency", d)
-		}
-	})
+	s.store = timed(st, s.store, s.opts.Clock, s.log.component(logStore)) // the monitor measures it
 }
 
 // logChanges writes a line for each change of the configuration.

@@ -123,7 +123,7 @@ func compileRules(rules *Rules) (*maskRules, error) {
 	return m, nil
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)

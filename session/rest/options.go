@@ -278,10 +278,14 @@ func sourceAllowed(list []source, text string) error {
 
 // Server makes a server for the handler with limits of time and size that fit it: a header
 // within 10 s, an answer 10 s after the longest time of its request, an idle connection for
-// 1 min, TLS 1.2 and later. The host sets the address and the
+// 1 min, TLS 1.2 and later. HTTP/2 is spoken over TLS alone, with 100 streams for a connection; a
+// peer that does not answer a ping within 30 s has gone. The host sets the address and the
 // certificates (Addr, TLSConfig with MinVersion), serves, and shuts it down after
 // Handler.Shutdown.
 func (h *Handler) Server() *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -290,5 +294,13 @@ func (h *Handler) Server() *http.Server {
 		MaxHeaderBytes:    h.opts.Header + h.opts.URL,
 		ErrorLog:          slog.NewLogLogger(h.opts.Logger.Handler(), slog.LevelDebug),
 		TLSConfig:         minTLS(),
+		Protocols:         &protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: concurrentStreams, SendPingTimeout: pingTime, PingTimeout: pingTime / 2},
 	}
 }
+
+// Limits of an HTTP/2 connection.
+const (
+	concurrentStreams = 100
+	pingTime          = 20 * time.Second
+)

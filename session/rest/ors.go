@@ -99,9 +99,7 @@ func (h *Handler) start(w *answer, r *http.Request) *problem {
 		readParams(params)
 	}
 	req.Params = params
-	h.opts.Monitor.startBegins()
 	id, err := h.engine.Start(r.Context(), req)
-	h.opts.Monitor.startEnds(h.opts.Clock.Now().Sub(now), err)
 	if err != nil {
 		return startProblem(err)
 	}

@@ -198,9 +198,15 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		sessions:     map[string][]*call{},
 		starting:     map[string]*startup{},
 		retired:      map[string]bool{},
-		ids:          map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
-		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
-		unanswered: map[string]map[session.EffectID]*pending{}, answers: map[*scxml.Event]session.EffectID{}, mail: newMail(o.Clock, o.Logger),
+		ids:          map[string]*call{},
+		recent:       map[string]*recent{},
+		hops:         map[string]int{},
+		turned:       map[telephony.ConnID]bool{},
+		submissions:  map[string]map[string]*submission{},
+		settings:     map[string]*datamodel.Object{},
+		unanswered:   map[string]map[session.EffectID]*pending{},
+		answers:      map[*scxml.Event]session.EffectID{},
+		mail:         newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true

@@ -228,8 +228,10 @@ func (s *Services) attempt(ctx context.Context, a *answer, r *fetchRequest) (*da
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	if r.function == "" {
+		defer s.stopwatch("http-fetch-time")()
 		return s.fetch.do(ctx, r)
 	}
+	defer s.stopwatch("urs-fetch-time")()
 	v, err := s.opts.Functions(ctx, a.session, r.function, r.functionArg)
 	if err != nil {
 		return nil, err
