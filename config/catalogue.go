@@ -173,7 +173,7 @@ func (s *Spec) Check(value string) string {
 			}
 		}
 	}
-	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+	if form, ok := s.form(); ok {
 		return form.check(value)
 	}
 	if strings.HasPrefix(s.Name, regexPrefix) {
@@ -202,7 +202,7 @@ func checkNode(node string) string {
 
 // Range tells the values of the option in words.
 func (s *Spec) Range() string {
-	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+	if form, ok := s.form(); ok {
 		return form.words
 	}
 	switch s.Type {

@@ -1,8 +1,13 @@
 package config
 
+import "slices"
+
 // catalogue describes all options. catalogue.go says what the columns mean. OPTIONS.md
 // is made of it.
-var catalogue = []Spec{
+var catalogue = slices.Concat(applicationSpecs, alarmSpecs(), resourceSpecs)
+
+// applicationSpecs are those of an orchestration server but for performance-alarms.
+var applicationSpecs = []Spec{
 	{Where: InApplication, Section: "orchestration", Name: "backup-synch-max-age", Type: Integer, Unit: "s", Min: 11, Default: "600", Effect: AtOnce, Evidence: "D",
 		Meaning:  "oldest entry of the primary's buffer of what waits to be synchronised to the backup",
 		NoEffect: "nothing is synchronised to a backup: nodes share the store"},
@@ -275,10 +280,6 @@ var catalogue = []Spec{
 		Meaning:  "options for switches; their names are not documented",
 		NoEffect: "the names of these options are not public"},
 
-	{Where: InApplication, Section: "performance-alarms", Name: "*", Type: Text, Effect: AtOnce, Evidence: "D", OurRange: true, OurEffect: true,
-		Meaning:  "threshold of the counter of that name",
-		NoEffect: "not wired"},
-
 	{Where: InApplication, Section: "elasticsearch", Name: "ors-es-session-report", Type: Boolean, Default: "false", Effect: AtOnce, Evidence: "D",
 		Meaning:  "documents of sessions are sent to Elasticsearch",
 		NoEffect: "no Elasticsearch connector; GET /ors/v1/events and /ors/v1/metrics tell the same"},
@@ -388,7 +389,10 @@ var catalogue = []Spec{
 	{Where: InApplication, Section: "dfm", Name: "*", Type: Text, Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning:  "path or URL of a file that describes the actions of the module of that name",
 		NoEffect: "actions of the host's own are modules in Go (scxml.Module)"},
+}
 
+// resourceSpecs are those of other objects.
+var resourceSpecs = []Spec{
 	{Where: InDN, Section: "Orchestration", Name: "application", Type: Text, Effect: NextInteraction, Evidence: "D, S",
 		Meaning: "the SCXML document: a URL, two URLs with a space between them, or script:<name>",
 		By:      "configuration (Site.Resolve)"},

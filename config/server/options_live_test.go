@@ -191,3 +191,18 @@ func TestLoaderFollowsOptions(t *testing.T) {
 	assert.Equal(t, 2, made, "nothing of it has changed")
 	assert.NoError(t, srv.Ready())
 }
+
+// Thresholds of performance alarms count at once.
+func TestAlarmOptions(t *testing.T) {
+	w := newWorld(t)
+	w.write("applications.yaml", applications+"    options:\n      log: {alarm: '"+filepath.Join(w.dir, "alarms.log")+"'}\n      performance-alarms: {active-sessions: 1, state-time: 5000}\n")
+	srv := w.start()
+	w.call("5000")
+	w.clock.Advance(2 * time.Second)
+	assert.NotContains(t, w.logged("alarms"), "active-sessions")
+	w.call("5000")
+	assert.Contains(t, w.logged("alarms"), "Alr active-sessions (1): 2 id=23028")
+	w.replace("applications.yaml", "active-sessions: 1", "active-sessions: 10, create-session-time: 100000")
+	w.clock.Advance(2 * time.Second)
+	assert.Empty(t, srv.Monitor().Alarms())
+}

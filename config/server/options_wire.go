@@ -31,7 +31,7 @@ func (s *Server) setOptions() {
 		return // it has been removed: it runs on with what it has
 	}
 	s.options.set(st)
-	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st))
+	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st), s.monitor.SetAlarms(alarmThresholds(st)))
 	if s.handler != nil {
 		err = errors.Join(err, setREST(st, s.handler))
 	}
