@@ -227,6 +227,17 @@ func (s *Spec) Range() string {
 	return string(s.Type)
 }
 
+// isDefault reports whether a value makes no difference.
+func (s *Spec) isDefault(value string) bool {
+	value = strings.TrimSpace(value)
+	if s.Type == Boolean && value != "" && s.Default != "" {
+		set, _ := readBool(value)
+		deflt, _ := readBool(s.Default)
+		return set == deflt
+	}
+	return value == "" || value == s.Default
+}
+
 func readBool(s string) (value, ok bool) {
 	switch strings.ToLower(strings.TrimSpace(s)) {
 	case "true", "yes", "on", "1":

@@ -111,3 +111,27 @@ func (s *Settings) Section(section string) []Option {
 	}
 	return merged.Section(section)
 }
+
+// NoEffect is an option that is set, and has no effect in the server of package config/server.
+type NoEffect struct {
+	Section, Option string
+	Reason          string // Spec.NoEffect
+}
+
+// NoEffects returns the options that are set to something else than their default and have no
+// effect, in the order of the catalogue; those of a section with free names in their own.
+func (s *Settings) NoEffects() []NoEffect {
+	var list []NoEffect
+	for i := range catalogue {
+		spec := &catalogue[i]
+		if spec.Where != InApplication || spec.NoEffect == "" {
+			continue
+		}
+		for _, o := range s.Section(spec.Section) {
+			if findSpec(InApplication, spec.Section, o.Name) == spec && !spec.isDefault(o.Value) {
+				list = append(list, NoEffect{spec.Section, o.Name, spec.NoEffect})
+			}
+		}
+	}
+	return list
+}

@@ -206,3 +206,15 @@ func TestAlarmOptions(t *testing.T) {
 	w.clock.Advance(2 * time.Second)
 	assert.Empty(t, srv.Monitor().Alarms())
 }
+
+// What is set in vain is told once.
+func TestOptionsWithoutEffect(t *testing.T) {
+	w := configured(t, "      orchestration: {def-statserver-name: S1, functions-by-urs: yes, mcr-pull-limit: 5000}\n      dfm: {crm: crm.xml}\n")
+	w.start()
+	const line = `msg="option has no effect"`
+	assert.Equal(t, 2, strings.Count(w.log.String(), line), "defaults are not told of: %s", w.log.String())
+	assert.Contains(t, w.log.String(), `section=orchestration option=def-statserver-name reason="no Stat Server is asked: the router keeps the statistics"`)
+	assert.Contains(t, w.log.String(), `section=dfm option=crm`)
+	w.replace("applications.yaml", "mcr-pull-limit: 5000", "mcr-pull-limit: 10")
+	assert.Equal(t, 3, strings.Count(w.log.String(), line))
+}

@@ -20,7 +20,21 @@ func (s *Server) readOptions(st *config.Settings) error {
 		return withPlace(s.app.Name, err)
 	}
 	s.logger = s.log.component(logServer)
+	s.tellNoEffects(st)
 	return nil
+}
+
+// tellNoEffects warns of options that are set and have no effect, of each once.
+func (s *Server) tellNoEffects(st *config.Settings) {
+	if s.told == nil {
+		s.told = map[config.NoEffect]bool{}
+	}
+	for _, o := range st.NoEffects() {
+		if !s.told[o] {
+			s.told[o] = true
+			s.logger.Warn("option has no effect", "section", o.Section, "option", o.Option, "reason", o.Reason)
+		}
+	}
 }
 
 // setOptions takes the options as they are now, where they count at once or for the next interaction.
@@ -30,6 +44,7 @@ func (s *Server) setOptions() {
 	if !ok {
 		return // it has been removed: it runs on with what it has
 	}
+	s.tellNoEffects(st)
 	s.options.set(st)
 	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st), s.monitor.SetAlarms(alarmThresholds(st)))
 	if s.handler != nil {
