@@ -127,7 +127,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 		Server:        fm.Server{Name: s.app.Name, Cluster: primary(site, s.app).Name, URL: s.url()},
 		Tenant:        s.app.DefaultTenant(),
 		Configuration: s.live, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
-		Clock: s.opts.Clock, Logger: s.log.component(logModules),
+		Clock: s.opts.Clock, Logger: s.log.component(logModules), Measure: s.measure,
 	}
 	if err := fetchOptions(settings, &so.Fetch); err != nil {
 		return withPlace(s.app.Name, err)
@@ -153,7 +153,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 	} else if l := s.linkOf(config.TServer); l != nil && l.Capabilities().Has(telephony.CanInteract) {
 		o.Interactions = telephony.Interactions(l)
 	}
-	if !settings.Bool("orchestration", "mcr-pull-by-this-node") {
+	if !takesMedia(settings) {
 		o.Interactions = nil
 	}
 	if adjust := s.opts.Adjust.Connector; adjust != nil {
@@ -193,11 +193,15 @@ func (s *Server) makeEngine(settings *config.Settings) error {
 	}
 	s.connector.Install(o)
 	mo := &rest.MonitorOptions{Clock: s.opts.Clock}
+	s.log.monitorOptions(settings, mo)
 	if adjust := s.opts.Adjust.Monitor; adjust != nil {
 		adjust(mo)
 	}
 	s.monitor = rest.NewMonitor(mo)
 	s.monitor.Install(o)
+	if err := s.monitor.SetAlarms(alarmThresholds(settings)); err != nil {
+		return withPlace(s.app.Name, err)
+	}
 	var err error
 	s.engine, err = session.New(o)
 	return err
@@ -263,10 +267,10 @@ func (s *Server) start() {
 
 // follow takes an update of the configuration.
 func (s *Server) follow(u config.Update) {
-	s.logChanges(u)
 	if u.Err == nil {
 		s.update(partsOf(u.Changes))
 	}
+	s.logChanges(u)
 }
 
 // update brings the parts that changes concern to the present configuration.
