@@ -173,7 +173,7 @@ func (s *Spec) Check(value string) string {
 			}
 		}
 	}
-	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+	if form, ok := s.form(); ok {
 		return form.check(value)
 	}
 	if strings.HasPrefix(s.Name, regexPrefix) {
@@ -202,7 +202,7 @@ func checkNode(node string) string {
 
 // Range tells the values of the option in words.
 func (s *Spec) Range() string {
-	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+	if form, ok := s.form(); ok {
 		return form.words
 	}
 	switch s.Type {
@@ -225,6 +225,17 @@ func (s *Spec) Range() string {
 		return "comma list of stdout, stderr, network, memory, file names"
 	}
 	return string(s.Type)
+}
+
+// isDefault reports whether a value makes no difference.
+func (s *Spec) isDefault(value string) bool {
+	value = strings.TrimSpace(value)
+	if s.Type == Boolean && value != "" && s.Default != "" {
+		set, _ := readBool(value)
+		deflt, _ := readBool(s.Default)
+		return set == deflt
+	}
+	return value == "" || value == s.Default
 }
 
 func readBool(s string) (value, ok bool) {

@@ -1,8 +1,13 @@
 package config
 
+import "slices"
+
 // catalogue describes all options. catalogue.go says what the columns mean. OPTIONS.md
 // is made of it.
-var catalogue = []Spec{
+var catalogue = slices.Concat(applicationSpecs, alarmSpecs(), resourceSpecs)
+
+// applicationSpecs are those of an orchestration server but for performance-alarms.
+var applicationSpecs = []Spec{
 	{Where: InApplication, Section: "orchestration", Name: "backup-synch-max-age", Type: Integer, Unit: "s", Min: 11, Default: "600", Effect: AtOnce, Evidence: "D",
 		Meaning:  "oldest entry of the primary's buffer of what waits to be synchronised to the backup",
 		NoEffect: "nothing is synchronised to a backup: nodes share the store"},
@@ -237,7 +242,7 @@ var catalogue = []Spec{
 		Meaning: "0: the name in the certificate of the server is not checked; 1 and 2: it has to be the name of the server",
 		By:      "document loader, <session:fetch>"},
 	{Where: InApplication, Section: "scxml", Name: "http-ssl-verify-peer", Type: Boolean, Default: "true", Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
-		Meaning: "the certificate of the server is checked",
+		Meaning: "the certificate of the server is checked; false: nor is its name",
 		By:      "document loader, <session:fetch>"},
 	{Where: InApplication, Section: "scxml", Name: "http-ssl-version", Type: Choice, Default: "TLSv1_2", Choices: []string{"TLSv1_2", "TLSv1_3"}, Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning: "least version of TLS",
@@ -274,10 +279,6 @@ var catalogue = []Spec{
 	{Where: InApplication, Section: "gts", Name: "*", Type: Text, Effect: AtStart, Evidence: "D", OurEffect: true,
 		Meaning:  "options for switches; their names are not documented",
 		NoEffect: "the names of these options are not public"},
-
-	{Where: InApplication, Section: "performance-alarms", Name: "*", Type: Text, Effect: AtOnce, Evidence: "D", OurRange: true, OurEffect: true,
-		Meaning:  "threshold of the counter of that name",
-		NoEffect: "not wired"},
 
 	{Where: InApplication, Section: "elasticsearch", Name: "ors-es-session-report", Type: Boolean, Default: "false", Effect: AtOnce, Evidence: "D",
 		Meaning:  "documents of sessions are sent to Elasticsearch",
@@ -362,13 +363,13 @@ var catalogue = []Spec{
 		Meaning: "METRIC lines, at the level trace: 1 sessions and documents, 2 states, events and transitions too, 3 expressions too",
 		By:      "log: METRIC lines of sessions"},
 	{Where: InApplication, Section: "log", Name: "x-server-gcti-trace-level", Type: Integer, Max: 3, Default: "0", Effect: AtOnce, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
-		Meaning: "events of calls and agents, at the level trace: 1 name, call and DN, 2 numbers, queue, agent and cause too, 3 all attributes",
+		Meaning: "events of calls and agents, at the level trace: 1 name, call and DN, 2 numbers, queue, agent and cause too; 3, at the level debug, all of each event and request",
 		By:      "log: events of the links"},
 	{Where: InApplication, Section: "log", Name: "x-server-config-trace-level", Type: Integer, Max: 3, Default: "1", Effect: AtOnce, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning: "lines of the configuration: 0 warnings and errors, from 1 each change",
 		By:      "log: lines of the configuration"},
 	{Where: InApplication, Section: "log", Name: "x-print-attached-data", Type: Integer, Max: 1, Default: "0", Effect: AtOnce, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
-		Meaning: "user data is in the lines of events too",
+		Meaning: "user data is in these lines too",
 		By:      "log: events of the links"},
 
 	{Where: InApplication, Section: "log-filter", Name: "default-filter-type", Type: Text, Default: "copy", Effect: AtOnce, Evidence: "D",
@@ -388,7 +389,10 @@ var catalogue = []Spec{
 	{Where: InApplication, Section: "dfm", Name: "*", Type: Text, Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning:  "path or URL of a file that describes the actions of the module of that name",
 		NoEffect: "actions of the host's own are modules in Go (scxml.Module)"},
+}
 
+// resourceSpecs are those of other objects.
+var resourceSpecs = []Spec{
 	{Where: InDN, Section: "Orchestration", Name: "application", Type: Text, Effect: NextInteraction, Evidence: "D, S",
 		Meaning: "the SCXML document: a URL, two URLs with a space between them, or script:<name>",
 		By:      "configuration (Site.Resolve)"},

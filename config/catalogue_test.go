@@ -124,6 +124,7 @@ func TestCheckedValues(t *testing.T) {
 		{"log", "standard", "stdout,,network", "has an empty output"},
 		{"log-filter", "ors-regex-card;hide", `(\d`, "is not a regular expression"},
 		{"performance-alarms", "state-time", "5000", ""},
+		{"performance-alarms", "state-time", "5 s", `"5 s" is not a number from 0 on`},
 	} {
 		s, err := config.NewSite(server(c.section, c.option, c.value), nil)
 		if c.want != "" {
@@ -140,6 +141,7 @@ func TestCheckedValues(t *testing.T) {
 func TestDoubtfulOptions(t *testing.T) {
 	for _, c := range []struct{ section, option, want string }{
 		{"orchestration", "cal-watching-timeout", "has no effect; did you mean call-watching-timeout?"},
+		{"performance-alarms", "sate-time", "did you mean state-time?"},
 		{"orchestration", "something-else", "config: Application ORS_1, section orchestration, option something-else: is not in the catalogue and has no effect"},
 		{"orchestratoin", "cookie", "config: Application ORS_1, section orchestratoin: is not in the catalogue and has no effect; did you mean orchestration?"},
 	} {

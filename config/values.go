@@ -250,3 +250,12 @@ var forms = map[string]valueForm{
 	"log-filter-data/*":                 {filterForm, matching(filterForm, filterValue.MatchString)},
 	"Application/http-useragent":        {"text", matching(headerForm, noControls)},
 }
+
+// form returns the one of an option; false when its Type tells all.
+func (s *Spec) form() (valueForm, bool) {
+	if s.Section == alarmSection {
+		return valueForm{alarmForm, checkAlarm}, true
+	}
+	form, ok := forms[s.Section+"/"+s.Name]
+	return form, ok
+}

@@ -61,7 +61,7 @@ func (o *owners) update(site *config.Site) {
 			continue
 		}
 		if settings, ok := site.Settings(app.Name); ok {
-			if url := settings.Text("orchestration", "external-url"); url != "" {
+			if url := externalURL(settings); url != "" {
 				byID[app.DBID] = url
 			}
 		}

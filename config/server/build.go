@@ -106,7 +106,7 @@ func (s *Server) makeRouter(site *config.Site) {
 	}
 	s.people = newPeople(s.router, s.app, s.log.component(logConfiguration))
 	calls, _ := s.switches(site)
-	s.people.update(site, calls)
+	s.people.update(site, calls, true)
 }
 
 // property is acfgdata of thresholds: an option of an application.
@@ -127,7 +127,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 		Server:        fm.Server{Name: s.app.Name, Cluster: primary(site, s.app).Name, URL: s.url()},
 		Tenant:        s.app.DefaultTenant(),
 		Configuration: s.live, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
-		Clock: s.opts.Clock, Logger: s.log.component(logModules),
+		Clock: s.opts.Clock, Logger: s.log.component(logModules), Measure: s.measure,
 	}
 	if err := fetchOptions(settings, &so.Fetch); err != nil {
 		return withPlace(s.app.Name, err)
@@ -153,7 +153,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 	} else if l := s.linkOf(config.TServer); l != nil && l.Capabilities().Has(telephony.CanInteract) {
 		o.Interactions = telephony.Interactions(l)
 	}
-	if !settings.Bool("orchestration", "mcr-pull-by-this-node") {
+	if !takesMedia(settings) {
 		o.Interactions = nil
 	}
 	if adjust := s.opts.Adjust.Connector; adjust != nil {
@@ -193,11 +193,15 @@ func (s *Server) makeEngine(settings *config.Settings) error {
 	}
 	s.connector.Install(o)
 	mo := &rest.MonitorOptions{Clock: s.opts.Clock}
+	s.log.monitorOptions(settings, mo)
 	if adjust := s.opts.Adjust.Monitor; adjust != nil {
 		adjust(mo)
 	}
 	s.monitor = rest.NewMonitor(mo)
 	s.monitor.Install(o)
+	if err := s.monitor.SetAlarms(alarmThresholds(settings)); err != nil {
+		return withPlace(s.app.Name, err)
+	}
 	var err error
 	s.engine, err = session.New(o)
 	return err
@@ -250,7 +254,7 @@ func (s *Server) connect(ctx context.Context) error {
 // start lets the server follow the configuration and serve HTTP.
 func (s *Server) start() {
 	s.unsubscribe = s.live.Subscribe(s.follow)
-	s.update(true) // what has changed meanwhile
+	s.update(parts{people: true, seats: true, sources: true}) // what has changed meanwhile
 	if s.store != nil {
 		s.endRecovery = s.recoverRegularly()
 	}
@@ -263,24 +267,30 @@ func (s *Server) start() {
 
 // follow takes an update of the configuration.
 func (s *Server) follow(u config.Update) {
-	s.logChanges(u)
 	if u.Err == nil {
-		s.update(slices.ContainsFunc(u.Changes, concerns))
+		s.update(partsOf(u.Changes))
 	}
+	s.logChanges(u)
 }
 
-// update brings the parts to the present configuration; those that know persons and DNs only where
-// these have changed.
-func (s *Server) update(resources bool) {
+// update brings the parts that changes concern to the present configuration.
+func (s *Server) update(concerned parts) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
 	site := s.live.Site()
 	s.setOptions()
-	if resources {
-		calls, media := s.switches(site)
+	calls, media := s.switches(site)
+	if concerned.seats {
 		s.apps.setSwitches(calls, media)
-		s.people.update(site, calls)
+	}
+	if concerned.people {
+		s.people.update(site, calls, concerned.seats)
+	}
+	if concerned.seats {
 		s.connector.SetDNs(s.numbers(site))
+	}
+	if !concerned.sources {
+		return
 	}
 	if s.owners != nil {
 		s.owners.update(site)

@@ -287,7 +287,10 @@ func (h *logHandler) outputs(level slog.Level) []output {
 		return nil
 	}
 	at := levelOf(level)
-	if at == debugLevel && r.segments != nil && !r.segments[h.segment] || h.component == logConfiguration && r.changes == 0 && at < standardLevel {
+	switch {
+	case at == debugLevel && r.segments != nil && !r.segments[h.segment],
+		at == debugLevel && h.component == logLinks && r.calls < 3,
+		at < standardLevel && h.component == logConfiguration && r.changes == 0:
 		return nil
 	}
 	return r.outputs[at]
@@ -296,7 +299,13 @@ func (h *logHandler) outputs(level slog.Level) []output {
 // Handle implements slog.Handler.
 func (h *logHandler) Handle(ctx context.Context, record slog.Record) error {
 	attrs := make([]slog.Attr, 0, record.NumAttrs())
+	attached := h.log.rules.Load().attached
 	record.Attrs(func(a slog.Attr) bool {
+		if a.Value.Kind() == slog.KindAny {
+			if text := message(a.Value.Any(), h.log.opts.masking, attached); text != "" {
+				a.Value = slog.StringValue(text)
+			}
+		}
 		attrs = append(attrs, a)
 		return true
 	})
@@ -333,10 +342,7 @@ type lineSink struct{ *logHandler }
 // Handle implements slog.Handler.
 func (s *lineSink) Handle(ctx context.Context, record slog.Record) error {
 	if outputs := s.outputs(record.Level); len(outputs) > 0 {
-		l := &line{at: record.Time, level: levelOf(record.Level), component: s.component}
-		if l.at.IsZero() {
-			l.at = s.log.opts.clock.Now()
-		}
+		l := &line{at: s.log.opts.clock.Now(), level: levelOf(record.Level), component: s.component}
 		b := appendText(nil, record.Message)
 		record.Attrs(func(a slog.Attr) bool {
 			b = appendAttrs(b, "", []slog.Attr{a})

@@ -46,3 +46,9 @@ func rulesOf(st *config.Settings) *rest.Rules {
 // masking makes what hides data in the log, the answers of the REST API and its event stream; its Set takes
 // rulesOf later settings.
 func masking(st *config.Settings) (*rest.Masking, error) { return rest.NewMasking(rulesOf(st)) }
+
+// externalURL is where other nodes send requests for sessions of a node; empty: it does not say.
+func externalURL(st *config.Settings) string { return st.Text("orchestration", "external-url") }
+
+// takesMedia reports whether the server takes multimedia interactions.
+func takesMedia(st *config.Settings) bool { return st.Bool("orchestration", "mcr-pull-by-this-node") }

@@ -8,7 +8,6 @@ import (
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
-	"github.com/seed-ff723688/ors/telephony"
 )
 
 // readOptions makes what the other parts need of the options: masking, and the log.
@@ -21,7 +20,21 @@ func (s *Server) readOptions(st *config.Settings) error {
 		return withPlace(s.app.Name, err)
 	}
 	s.logger = s.log.component(logServer)
+	s.tellNoEffects(st)
 	return nil
+}
+
+// tellNoEffects warns of options that are set and have no effect, of each once.
+func (s *Server) tellNoEffects(st *config.Settings) {
+	if s.told == nil {
+		s.told = map[config.NoEffect]bool{}
+	}
+	for _, o := range st.NoEffects() {
+		if !s.told[o] {
+			s.told[o] = true
+			s.logger.Warn("option has no effect", "section", o.Section, "option", o.Option, "reason", o.Reason)
+		}
+	}
 }
 
 // setOptions takes the options as they are now, where they count at once or for the next interaction.
@@ -31,8 +44,9 @@ func (s *Server) setOptions() {
 	if !ok {
 		return // it has been removed: it runs on with what it has
 	}
+	s.tellNoEffects(st)
 	s.options.set(st)
-	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st))
+	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st), s.monitor.SetAlarms(alarmThresholds(st)))
 	if s.handler != nil {
 		err = errors.Join(err, setREST(st, s.handler))
 	}
@@ -104,64 +118,6 @@ func (l *serverLog) trace(sessionID string, _ *scxml.Document) *scxml.Trace {
 		t = &scxml.Trace{Document: t.Document, Started: t.Started, Error: t.Error, Done: t.Done}
 	}
 	return t
-}
-
-// traceLink writes lines for the events of a link, as x-server-gcti-trace-level says.
-func (l *serverLog) traceLink(name string, link telephony.Link) (cancel func()) {
-	logger := l.component(logLinks)
-	return link.Subscribe(func(e telephony.Event) {
-		r := l.rules.Load()
-		if r.calls == 0 || !logger.Enabled(context.Background(), slog.LevelInfo) {
-			return
-		}
-		attrs := []any{"link", name}
-		add := func(name, value string) {
-			if value != "" {
-				attrs = append(attrs, name, value)
-			}
-		}
-		a, ok := telephony.CallOf(e)
-		if !ok {
-			logger.Info(e.Name(), attrs...)
-			return
-		}
-		add("ConnID", a.ConnID.String())
-		add("ThisDN", a.ThisDN)
-		if r.calls > 1 {
-			add("CallUUID", string(a.CallUUID))
-			add("OtherDN", a.OtherDN)
-			add("ThisQueue", a.ThisQueue)
-			add("ANI", a.ANI)
-			add("DNIS", a.DNIS)
-			add("AgentID", a.AgentID)
-			add("Cause", a.Cause)
-		}
-		if r.calls > 2 {
-			add("PlaceID", a.PlaceID)
-			add("CallType", a.CallType.String())
-			add("CallState", a.CallState.String())
-			add("OtherQueue", a.OtherQueue)
-			add("ThirdPartyDN", a.ThirdPartyDN)
-			add("CollectedDigits", a.CollectedDigits)
-		}
-		if r.attached {
-			attrs = append(attrs, slog.Attr{Key: "UserData", Value: slog.GroupValue(userData(a.UserData)...)})
-		}
-		logger.Info(e.Name(), attrs...)
-	})
-}
-
-// userData makes attributes of user data, so that masking finds its keys.
-func userData(l telephony.KVList) []slog.Attr {
-	attrs := make([]slog.Attr, 0, len(l))
-	for _, p := range l {
-		v := slog.StringValue(p.Value.Text())
-		if list := p.Value.List(); list != nil {
-			v = slog.GroupValue(userData(list)...)
-		}
-		attrs = append(attrs, slog.Attr{Key: p.Key, Value: v})
-	}
-	return attrs
 }
 
 // withLog has the engine write into the log.

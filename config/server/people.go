@@ -18,7 +18,8 @@ type people struct {
 	logger *slog.Logger
 
 	mu      sync.Mutex
-	tenants map[string]bool // whose persons count; nil: all
+	tenants map[string]bool           // whose persons count; nil: all
+	persons map[string]*config.Person // of the agents, by id
 	agents  map[string]router.Agent
 	groups  map[groupName]group
 	queues  map[router.Queue]bool
@@ -45,48 +46,59 @@ func newPeople(r *router.Router, app *config.Application, logger *slog.Logger) *
 	return p
 }
 
-// concerns reports whether a change is one of what the router knows.
-func concerns(c config.Change) bool {
-	switch c.Object.Kind {
-	case config.KindPerson, config.KindPlace, config.KindAgentGroup, config.KindPlaceGroup, config.KindDNGroup, config.KindDN, config.KindSwitch:
-		return true
+// parts are what a change of the configuration concerns.
+type parts struct {
+	people  bool // the router
+	seats   bool // where agents are: DNs, places and switches, which are registered too
+	sources bool // where documents are
+}
+
+// partsOf finds out what changes concern. An option of a DN is none of the router's.
+func partsOf(changes []config.Change) (p parts) {
+	for _, c := range changes {
+		switch c.Object.Kind {
+		case config.KindPerson, config.KindAgentGroup, config.KindPlaceGroup, config.KindDNGroup:
+			p.people = true
+		case config.KindDN, config.KindPlace, config.KindSwitch:
+			p.sources = true
+			if c.Section == "" {
+				p.people, p.seats = true, true
+			}
+		default: // scripts, the options of the application
+			p.sources = true
+		}
 	}
-	return false
+	return p
 }
 
 // update makes the router what a configuration says. switches are those of the link to the
-// T-Server; seats there are preferred.
-func (p *people) update(site *config.Site, switches []string) {
+// T-Server; seats there are preferred. seats: they may have changed.
+func (p *people) update(site *config.Site, switches []string, seats bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.updateAgents(site, switches)
+	p.updateAgents(site, switches, seats)
 	p.updateGroups(site)
-	p.updateQueues(site)
+	if seats {
+		p.updateQueues(site)
+	}
 }
 
-func (p *people) updateAgents(site *config.Site, switches []string) {
-	now := make(map[string]router.Agent, len(p.agents))
+func (p *people) updateAgents(site *config.Site, switches []string, seats bool) {
+	now := make(map[string]*config.Person, len(p.persons))
 	for _, person := range site.Objects().Persons {
 		if !person.Agent || person.Disabled || p.tenants != nil && !p.tenants[person.Tenant] {
 			continue
 		}
-		a := p.agent(site, person, switches)
-		if _, twice := now[a.ID]; twice {
-			p.logger.Warn("agent is left out: another one has the same employee id", "agent", a.ID, "tenant", person.Tenant)
+		id := person.EmployeeID
+		if now[id] != nil {
+			p.logger.Warn("agent is left out: another one has the same employee id", "agent", id, "tenant", person.Tenant)
 			continue
 		}
-		now[a.ID] = a
-	}
-	for _, id := range slices.Sorted(maps.Keys(p.agents)) {
-		if _, there := now[id]; !there {
-			if err := p.router.RemoveAgent(id); err != nil {
-				p.logger.Warn("agent is not removed", "agent", id, "error", err)
-			}
-			delete(p.agents, id)
+		now[id] = person
+		if !seats && p.persons[id] == person {
+			continue // as it was
 		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(now)) {
-		a := now[id]
+		a := p.agent(site, person, switches)
 		if before, there := p.agents[id]; there && sameAgent(&before, &a) {
 			continue
 		}
@@ -96,6 +108,20 @@ func (p *people) updateAgents(site *config.Site, switches []string) {
 		}
 		p.agents[id] = a
 	}
+	var gone []string
+	for id := range p.agents {
+		if now[id] == nil {
+			gone = append(gone, id)
+		}
+	}
+	slices.Sort(gone)
+	for _, id := range gone {
+		if err := p.router.RemoveAgent(id); err != nil {
+			p.logger.Warn("agent is not removed", "agent", id, "error", err)
+		}
+		delete(p.agents, id)
+	}
+	p.persons = now
 }
 
 // agent is a person as the router knows him.

@@ -120,6 +120,7 @@ type Server struct {
 	options liveOptions
 	masking *rest.Masking
 	log     *serverLog
+	told    map[config.NoEffect]bool // those that have been warned of
 
 	store     persistence.Store // nil: none
 	ownStore  bool

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-ff723688/ors/config/server"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/telephony"
+	"github.com/seed-ff723688/ors/telephony/router"
 	"github.com/seed-ff723688/ors/telephony/sim"
 )
 
@@ -168,8 +169,9 @@ func (c *centre) command(line string, site *config.Site, srv *server.Server) boo
 		}
 	case "agents":
 		for _, p := range site.Objects().Persons {
-			if status, err := srv.Router().AgentStatus(p.EmployeeID); err == nil {
-				c.print("%s at %s: %s, %d calls", p.EmployeeID, status.DN, status.State, status.Calls)
+			status, err := srv.Router().AgentStatus(p.EmployeeID)
+			if err == nil {
+				c.print("%s at %s: %s, %d calls", p.EmployeeID, status.DN, status.Media[router.Voice].State, status.Calls)
 			}
 		}
 	case "sessions":

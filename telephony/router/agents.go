@@ -113,7 +113,8 @@ func (a *Agent) check() error {
 }
 
 // SetAgent adds an agent, who is logged out, or changes one. The state of an
-// agent who is there stays, and so do calls and reservations at an unchanged DN. The error is a *ConfigError or matches ErrTooMany.
+// agent who is there stays, and so do calls and reservations at an unchanged DN; where DN, Switch and Place
+// are as they were, so does where he has logged in. The error is a *ConfigError or matches ErrTooMany.
 func (r *Router) SetAgent(a Agent) error {
 	if err := a.check(); err != nil {
 		return err
