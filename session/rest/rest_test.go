@@ -57,6 +57,7 @@ type site struct {
 	handler *rest.Handler
 	monitor *rest.Monitor
 	audit   *lines
+	api     map[string]any // the OpenAPI document, once it was asked for
 }
 
 // lines is a log.
@@ -175,7 +176,9 @@ func (s *site) do(secret, method, path, body string, header ...string) *reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	return &reply{resp, string(b)}
+	r := &reply{resp, string(b)}
+	s.described(method, path, r)
+	return r
 }
 
 var noRedirect = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
