@@ -122,7 +122,7 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 	s.handler, err = rest.NewHandler(s.engine, &o)
 	require.NoError(t, err)
 	s.Server = httptest.NewUnstartedServer(s.handler)
-	s.Server.Config.Handler = s.handler
+	s.Server.Config = s.handler.Server()
 	s.Server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
