@@ -91,11 +91,12 @@ func (w *world) open(link telephony.Link, dns ...string) {
 		Store: w.store,
 	}
 	w.conn.Install(opts)
+	passivate(w, opts)
 	var err error
 	w.engine, err = session.New(opts)
 	require.NoError(w, err)
 	require.NoError(w, w.conn.Open(w.engine, link))
-	if w.store != nil {
+	if opts.Store != nil {
 		w.recovered, err = w.engine.Recover(w.Context())
 		require.NoError(w, err)
 	}
