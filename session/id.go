@@ -57,6 +57,11 @@ func checkNodeID(node int) error {
 	return nil
 }
 
+// NewID makes an id of the form that Start gives a session without one, for a caller that
+// has to know it before: StartRequest.SessionID. With a store it lies in a bucket that the
+// engine holds now.
+func (e *Engine) NewID() string { return e.newID("") }
+
 // newID makes the id of a session. The default ones lie in a bucket that the engine holds;
 // those of invoked sessions in the bucket of their parent, so that a family has one owner.
 func (e *Engine) newID(parent string) string {

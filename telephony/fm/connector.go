@@ -2,7 +2,6 @@ package fm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -116,7 +115,6 @@ type Connector struct {
 	actions      map[string]ixnAction
 	targets      TargetSelector
 	logger       *slog.Logger
-	newID        func() string
 
 	ready chan struct{} // closed when the first registration has been answered
 
@@ -172,7 +170,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 	}
 	c := &Connector{
 		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
+		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, ready: make(chan struct{}), cancel: func() {},
 		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
 		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
 		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
@@ -205,9 +203,6 @@ func (c *Connector) Install(o *session.Options) {
 		if ended != nil {
 			ended(info, r)
 		}
-	}
-	if o.NewID != nil {
-		c.newID = o.NewID
 	}
 }
 
@@ -376,7 +371,7 @@ type startup struct {
 
 // begin starts a session for a call. c.mu is held.
 func (c *Connector) begin(k *call, app session.Application) {
-	id := c.newID()
+	id := c.engine.NewID()
 	c.bind(k, id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.startTimeout)
 	c.starting[id] = &startup{cancel: cancel}
