@@ -194,7 +194,10 @@ func (e *export) flag(r record, key string) bool {
 	return b
 }
 
-func (e *export) disabled(r record) bool { return e.text(r, "state") == "disabled" }
+// kind is the name of a type or a state; its case does not count.
+func (e *export) kind(r record, key string) string { return strings.ToLower(e.text(r, key)) }
+
+func (e *export) disabled(r record) bool { return e.kind(r, "state") == "disabled" }
 
 // part returns a member that is a mapping; an empty one when it is not there.
 func (e *export) part(r record, key string) record {

@@ -12,7 +12,7 @@ func (e *export) typeOf(list string, r record) {
 	if e.types[list] == nil {
 		e.types[list] = map[string]string{}
 	}
-	e.types[list][e.need(r, "name")] = e.text(r, "type")
+	e.types[list][e.need(r, "name")] = e.kind(r, "type")
 }
 
 func (e *export) tenant(r record) {
@@ -45,7 +45,7 @@ var (
 func (e *export) application(r record) {
 	server := e.part(r, "serverInfo")
 	a := &Application{origin: e.origin(r), Name: e.need(r, "name"), Type: OtherApplication, Tenants: e.names(r, "tenants"),
-		Server: ServerInfo{Host: e.text(server, "host"), Backup: e.text(server, "backupServer"), Redundancy: redundancies[e.text(r, "redundancyType")]},
+		Server: ServerInfo{Host: e.text(server, "host"), Backup: e.text(server, "backupServer"), Redundancy: redundancies[e.kind(r, "redundancyType")]},
 		Start: StartInfo{WorkingDirectory: e.text(r, "workDirectory"), CommandLine: e.text(r, "commandLine"), Arguments: e.text(r, "commandLineArguments"),
 			StartupTimeout: e.number(r, "startupTimeout"), ShutdownTimeout: e.number(r, "shutdownTimeout"), AutoRestart: e.flag(r, "autoRestart")},
 		Disabled: e.disabled(r), Options: e.annex(r, "options"), Annex: e.annex(r, "userProperties")}
@@ -66,7 +66,7 @@ func (e *export) application(r record) {
 	for _, p := range e.parts(r, "appServers") {
 		c := Connection{Server: e.need(p, "appServer"), Port: e.text(p, "id")}
 		if strings.EqualFold(e.text(p, "connProtocol"), "addp") {
-			c.Protocol, c.Trace = "addp", traceModes[e.text(p, "mode")]
+			c.Protocol, c.Trace = "addp", traceModes[e.kind(p, "mode")]
 			c.LocalTimeout, c.RemoteTimeout = e.number(p, "timeoutLocal"), e.number(p, "timeoutRemote")
 		}
 		a.Connections = append(a.Connections, c)
@@ -86,7 +86,7 @@ func (e *export) switchObject(r record) {
 func (e *export) dn(r record) {
 	d := &DN{origin: e.origin(r), Number: e.need(r, "number"), Switch: e.need(r, "switch"), Alias: e.text(r, "name"), Tenant: e.text(r, "tenant"),
 		Type: OtherDN, Disabled: e.disabled(r), Annex: e.annex(r, "userProperties")}
-	if t, ok := dnTypes[e.need(r, "type")]; ok {
+	if t, ok := dnTypes[strings.ToLower(e.need(r, "type"))]; ok {
 		d.Type = t
 	}
 	e.out.DNs = append(e.out.DNs, d)
@@ -97,7 +97,7 @@ func (e *export) dn(r record) {
 func (e *export) script(r record) {
 	sc := &Script{origin: e.origin(r), Name: e.need(r, "name"), Tenant: e.text(r, "tenant"), Type: OtherScript,
 		Disabled: e.disabled(r), Annex: e.annex(r, "userProperties")}
-	kind := e.text(r, "type")
+	kind := e.kind(r, "type")
 	if t, ok := scriptTypes[kind]; ok {
 		sc.Type = t
 	}
@@ -119,7 +119,7 @@ func (e *export) script(r record) {
 func (e *export) transaction(r record) {
 	t := &Transaction{origin: e.origin(r), Name: e.need(r, "name"), Alias: e.text(r, "alias"), Tenant: e.text(r, "tenant"), Type: OtherTransaction,
 		RecordPeriod: e.number(r, "recordPeriod"), Disabled: e.disabled(r), Annex: e.annex(r, "userProperties")}
-	switch e.need(r, "type") {
+	switch strings.ToLower(e.need(r, "type")) {
 	case "list":
 		t.Type = List
 	case "statistic":

@@ -3,6 +3,8 @@ package config_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,9 +50,9 @@ func TestExport(t *testing.T) {
 	st, err := s.Resolve("5000")
 	require.NoError(t, err)
 	assert.Equal(t, config.Strategy{URL: "http://apps.example/repair.scxml?from=[ANI]", Script: "Repair", Params: map[string]string{"greeting": "hello", "patience": "40"}}, st)
-	urls, _, err := s.Application("Mailbox", &telephony.CallAttributes{ANI: "12"})
+	app, err := s.Application("Mailbox", &telephony.CallAttributes{ANI: "12"})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"http://apps.example/repair.scxml?from=12"}, urls, "an interaction queue")
+	assert.Equal(t, []string{"http://apps.example/repair.scxml?from=12"}, app.URLs, "an interaction queue")
 	dn, err := s.DN("Mailbox")
 	require.NoError(t, err)
 	assert.Equal(t, config.ID{Kind: config.KindDN, Name: "Mailbox@Media_Bikes"}, dn.ID())
@@ -170,8 +172,22 @@ func FuzzExport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(export)
-	f.Add([]byte(`{"__metadata__":{"formatName":"JSON"},"dns":[{"number":1}]}`))
+	var lists map[string]json.RawMessage
+	if err := json.Unmarshal(export, &lists); err != nil {
+		f.Fatal(err)
+	}
+	for key, list := range lists { // small seeds are found out about sooner
+		seed := map[string]json.RawMessage{"__metadata__": lists["__metadata__"]}
+		var items []json.RawMessage
+		if json.Unmarshal(list, &items) == nil {
+			seed[key], err = json.Marshal(items[:1])
+		}
+		b, err2 := json.Marshal(seed)
+		if err := errors.Join(err, err2); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	path := filepath.Join(f.TempDir(), "a.json")
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if err := os.WriteFile(path, content, 0o644); err != nil {

@@ -198,6 +198,15 @@ func (s *Site) ApplicationObject(name string) *Application {
 	return a
 }
 
+// OwnApplication returns the application object of the server that asks
+// (SiteOptions.Application); nil when none does.
+func (s *Site) OwnApplication() *Application {
+	if s.opts.Application == "" {
+		return nil
+	}
+	return s.ApplicationObject(s.opts.Application)
+}
+
 // Tenants returns the tenants in the order of the server that asks, its default tenant
 // first; without such a server, all in the order of the configuration.
 func (s *Site) Tenants() []*Tenant {
@@ -240,6 +249,12 @@ func (s *Site) Transaction(tenant, name string) *Transaction {
 // Person returns a person, by the employee id.
 func (s *Site) Person(tenant, employeeID string) *Person {
 	p, _ := find[*Person](s, KindPerson, tenant, employeeID)
+	return p
+}
+
+// Place returns a place.
+func (s *Site) Place(tenant, name string) *Place {
+	p, _ := find[*Place](s, KindPlace, tenant, name)
 	return p
 }
 

@@ -18,7 +18,10 @@ type Notifier interface {
 
 // Join makes one Source of several: files for applications and scripts, an interface for persons
 // and DNs. The objects of all of them together make the configuration, in the order of
-// the sources; one that two of them have is an error, as if it stood in two files. The error of one source is that of all.
+// the sources; one that two of them have is an error, as if it stood in two files.
+//
+// Errors of one source are those of all. But one that has been read before and cannot be read any more, such as a server that is
+// down, does not keep the changes of the others back: what it gave last counts, and a warning says so.
 //
 // It is a Notifier, that of those sources that are one.
 func Join(sources ...Source) Notifier {
@@ -38,7 +41,7 @@ type joined struct {
 	done      bool
 }
 
-// joinedPart is a source and what it gave last.
+// joinedPart is a source, what it gave last, and why it gives nothing now.
 type joinedPart struct {
 	source  Source
 	objects *Objects
@@ -48,17 +51,16 @@ type joinedPart struct {
 // Read implements Source.
 func (j *joined) Read(ctx context.Context) (*Objects, error) {
 	changed := !j.done
+	j.done = false // until there is an answer
 	for i := range j.parts {
 		p := &j.parts[i]
-		objects, err := p.source.Read(ctx)
-		if errors.Is(err, ErrUnchanged) {
-			continue
+		switch objects, err := p.source.Read(ctx); {
+		case errors.Is(err, ErrUnchanged):
+		case err != nil:
+			p.err, changed = err, true
+		default:
+			p.objects, p.err, changed = objects, nil, true
 		}
-		p.objects, p.err, changed = objects, err, true
-	}
-	j.done = true
-	if !changed {
-		return nil, ErrUnchanged
 	}
 	all := &Objects{}
 	var wrong Errors
@@ -69,14 +71,21 @@ func (j *joined) Read(ctx context.Context) (*Objects, error) {
 		switch {
 		case errors.As(p.err, &e):
 			wrong = append(wrong, e...)
-		case p.err != nil:
+		case p.err != nil && (p.objects == nil || ctx.Err() != nil):
 			failed = append(failed, p.err)
 		case p.objects != nil:
 			all.add(p.objects)
+			if p.err != nil {
+				all.Warnings = append(all.Warnings, &Error{Problem: "a source cannot be read, and what it gave last counts: " + p.err.Error()})
+			}
 		}
 	}
 	if len(failed) > 0 {
 		return nil, errors.Join(append(failed, wrong.asError())...)
+	}
+	j.done = true
+	if !changed {
+		return nil, ErrUnchanged
 	}
 	if err := wrong.asError(); err != nil {
 		return nil, err

@@ -61,10 +61,10 @@ func TestJoin(t *testing.T) {
 	ctx := context.Background()
 	down := errors.New("is down")
 	wrong := func(problem string) error { return config.Errors{{Problem: problem}} }
-	a := &fakeSource{next: []any{tenants("a"), wrong("first"), tenants("a2"), config.ErrUnchanged, down, config.ErrUnchanged, tenants("a3")}}
-	b := &fakeSource{next: []any{tenants("b"), wrong("second"), config.ErrUnchanged, config.ErrUnchanged, config.ErrUnchanged, tenants("b2")}}
+	a := &fakeSource{next: []any{down, tenants("a"), wrong("first"), tenants("a2"), config.ErrUnchanged, down, config.ErrUnchanged, tenants("a3")}}
+	b := &fakeSource{next: []any{tenants("b"), config.ErrUnchanged, wrong("second"), config.ErrUnchanged, config.ErrUnchanged, tenants("b2"), tenants("b3")}}
 	j := config.Join(a, b)
-	names := func() []string {
+	read := func() ([]string, []*config.Error) {
 		t.Helper()
 		o, err := j.Read(ctx)
 		require.NoError(t, err)
@@ -72,23 +72,40 @@ func TestJoin(t *testing.T) {
 		for _, t := range o.Tenants {
 			l = append(l, t.Name)
 		}
-		return l
+		return l, o.Warnings
 	}
-	assert.Equal(t, []string{"a", "b"}, names())
 	_, err := j.Read(ctx)
+	assert.ErrorIs(t, err, down, "it has never been read")
+	names, _ := read()
+	assert.Equal(t, []string{"a", "b"}, names)
+	_, err = j.Read(ctx)
 	assert.EqualError(t, err, "config: 2 errors:\n\tfirst\n\tsecond", "the errors of both")
 	_, err = j.Read(ctx)
 	assert.EqualError(t, err, "config: second", "what is wrong stays so until it is mended")
 	_, err = j.Read(ctx)
 	assert.ErrorIs(t, err, config.ErrUnchanged)
-	_, err = j.Read(ctx)
-	assert.ErrorIs(t, err, down)
-	assert.ErrorContains(t, err, "second")
-	_, err = j.Read(ctx)
-	assert.ErrorIs(t, err, down, "the other one has changed")
-	assert.Equal(t, []string{"a3", "b2"}, names())
+	names, warnings := read()
+	assert.Equal(t, []string{"a2", "b2"}, names, "one is down, and the other one has changed")
+	require.Len(t, warnings, 1)
+	assert.EqualError(t, warnings[0], "config: a source cannot be read, and what it gave last counts: is down")
+	names, warnings = read()
+	assert.Equal(t, []string{"a2", "b3"}, names)
+	assert.Len(t, warnings, 1, "it is still down")
+	names, warnings = read()
+	assert.Equal(t, []string{"a3", "b3"}, names)
+	assert.Empty(t, warnings)
 	_, err = j.Read(ctx)
 	assert.ErrorIs(t, err, config.ErrUnchanged)
+
+	// What a reading that was broken off has got is not lost.
+	broken, cancel := context.WithCancel(ctx)
+	cancel()
+	a.next, b.next = []any{tenants("a4")}, []any{context.Canceled}
+	_, err = j.Read(broken)
+	require.ErrorIs(t, err, context.Canceled)
+	a.next, b.next = nil, []any{tenants("b4")}
+	names, _ = read()
+	assert.Equal(t, []string{"a4", "b4"}, names)
 
 	_, err = config.Open(ctx, config.Join(&fakeSource{next: []any{tenants("a")}}, &fakeSource{next: []any{tenants("a")}}), nil)
 	assert.EqualError(t, err, "config: memory: Tenant a: is there twice, first at memory")

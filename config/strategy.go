@@ -52,8 +52,9 @@ type Strategy struct {
 	value any // has Limits; nil for none
 }
 
-// The members of the value by which limits stay with a session (session.Info.Value).
+// The members of the value that stays with a session (session.Info.Value).
 const (
+	valueMedia    = "media"
 	valueDuration = "max-duration"
 	valueLoops    = "max-loop-count"
 )
@@ -73,6 +74,18 @@ func LimitsOf(value any) session.SessionLimits {
 		}
 	}
 	return l
+}
+
+// MediaOf returns the media type of the interaction that has started a session, of
+// session.Info.Value; empty for a call, and for other sessions.
+func MediaOf(value any) string {
+	o, ok := value.(*datamodel.Object)
+	if !ok {
+		return ""
+	}
+	media, _ := o.Get(valueMedia)
+	text, _ := media.(string)
+	return text
 }
 
 // Resolve returns the application of a DN, given by its number or as
@@ -208,6 +221,15 @@ func (s *Site) Application(dn string, call *telephony.CallAttributes) (session.A
 		return session.Application{}, err
 	}
 	st = st.Expand(call)
+	if call.MediaType != "" {
+		o := datamodel.NewObject(datamodel.Member{Name: valueMedia, Value: call.MediaType})
+		if limits, ok := st.value.(*datamodel.Object); ok {
+			for _, m := range limits.Members() {
+				o.Set(m.Name, m.Value)
+			}
+		}
+		st.value = o
+	}
 	app := session.Application{URLs: []string{st.URL}, Params: st.Params, Fetch: st.Fetch, Value: st.value}
 	if st.AlternateURL != "" {
 		app.URLs = append(app.URLs, st.AlternateURL)

@@ -240,8 +240,15 @@ func (d *durable) catchUp(s *session) error {
 			c.ClearTimers = append(c.ClearTimers, t.ID)
 		}
 	}
+	pending := d.pendingOf(s.id)
 	for _, x := range stored.Outbox {
-		c.Confirmed = append(c.Confirmed, x.ID)
+		if pending[x.ID] == nil {
+			c.Confirmed = append(c.Confirmed, x.ID)
+		}
+		delete(pending, x.ID)
+	}
+	for id, call := range pending {
+		c.Effects = append(c.Effects, persistence.Effect{ID: id, Data: appendErrand(nil, &errand{effect: call})})
 	}
 	s.saved.rev = c.Rev
 	if err := d.write(s, c); err != nil {

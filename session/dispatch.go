@@ -32,8 +32,8 @@ type errand struct {
 	// own is an event for the session that the errand comes from; nil: none.
 	own *scxml.Event
 
-	// due: a delayed send whose time has come.
-	due bool
+	due    bool // a delayed send whose time has come
+	repeat bool // it was in the outbox of a session that was loaded from the store
 
 	chain chain     // of the macrostep that it comes from
 	now   time.Time // of that macrostep; for delayed sends
@@ -85,7 +85,7 @@ func (e *Engine) carryOut(s *session, x errand) {
 	case *scxml.Forward:
 		e.forward(s, effect, x)
 	case *scxml.ModuleCall:
-		e.callModule(s, effect, x)
+		done = e.callModule(s, effect, x)
 	default:
 		switch {
 		case x.own != nil:
@@ -237,18 +237,27 @@ func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand
 	return t.push(q, must)
 }
 
-// callModule hands an effect to the handler of its namespace.
-func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
+// callModule hands an effect to the handler of its namespace. It reports whether the effect
+// is done with.
+func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) (done bool) {
+	if s.saved != nil {
+		e.durable.calling(x.id, call)
+	}
+	err := e.callHandler(s, call, x)
+	return s.saved == nil || e.durable.called(x.id, err)
+}
+
+func (e *Engine) callHandler(s *session, call *scxml.ModuleCall, x errand) error {
 	name, err := errorCommunication, error(nil)
 	if h := e.opts.Modules[call.Namespace]; h == nil {
 		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q: %w", call.Name, call.Namespace, scxml.ErrUnsupported)
 	} else {
 		err = contain("module "+call.Namespace, func() error {
-			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Session: s.info(), ModuleCall: call})
+			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Repeated: x.repeat, Session: s.info(), ModuleCall: call})
 		})
 	}
-	if err == nil {
-		return
+	if err == nil || errors.Is(err, ErrPending) {
+		return err
 	}
 	e.logPanic(s, err)
 	ev := s.doc.ErrorEvent(&scxml.Failure{Event: name, Element: call.Name, Pos: call.Pos, Err: err})
@@ -256,6 +265,7 @@ func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
 		data.Set("requestid", call.RequestID)
 	}
 	e.report(s, &queuedEvent{event: *ev}, x)
+	return err
 }
 
 // logPanic tells the operator of a panic that was contained. Every other failure of

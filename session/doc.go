@@ -119,7 +119,8 @@
 //   - effects are carried out after that, at least once; a repeat after a crash has
 //     the same [EffectID]. Events between sessions carry it as a key by which the
 //     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key,
-//     and drops the repeat of a request that has one;
+//     and drops the repeat of a request that has one. A call of a module's handler is done
+//     when it returns, unless that says [ErrPending];
 //   - a caller that may repeat an event names it with [Engine.SendOnce].
 //
 // A document with _persist="false" (ORS dialect) keeps its sessions out of the store:

@@ -81,6 +81,7 @@ type documentRequest struct {
 	key       documentKey
 	content   string // of inline content
 	policy    FetchPolicy
+	again     bool // it has been parsed before, and has all its files
 }
 
 func newDocuments(e *Engine) *documents {
@@ -213,6 +214,7 @@ func (d *documents) stored(url string, digest [sha256.Size]byte) *scxml.Document
 // source.
 func (d *documents) compiled(url, source string) (*scxml.Document, error) {
 	r := d.request(url, source)
+	r.again = true
 	if doc := d.stored(url, r.key.digest); doc != nil {
 		return doc, nil
 	}
@@ -295,6 +297,9 @@ func (d *documents) read(ctx context.Context, r documentRequest) (doc *scxml.Doc
 	}
 	opts := d.parse
 	opts.URL = r.key.url
+	if r.again {
+		opts.Preload = nil // source has those of then
+	}
 	doc, err = scxml.Parse(ctx, source, &opts)
 	if err != nil {
 		return nil, 0, true, err

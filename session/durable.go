@@ -37,9 +37,10 @@ type durable struct {
 	recovered  bool           // buckets have been asked for, and the store has answered
 	jitter     *mathrand.Rand // of renewals
 	released   bool
-	backlog    []string // sessions that Recover has yet to bring back
-	recovering int      // how many are being brought back at most
-	dead       []string // sessions that ended while the store did not answer
+	backlog    []string                             // sessions that Recover has yet to bring back
+	recovering int                                  // how many are being brought back at most
+	dead       []string                             // sessions that ended while the store did not answer
+	pending    map[string]map[EffectID]*pendingCall // effects with the handlers of modules, by session
 
 	lost atomic.Bool // the store does not answer
 }
@@ -86,6 +87,7 @@ func newDurable(e *Engine) *durable {
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
+		pending:   make(map[string]map[EffectID]*pendingCall),
 	}
 }
 

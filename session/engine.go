@@ -131,6 +131,13 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 // be in the store and begin after all: repeat the call with the same SessionID, until
 // it returns nil or ErrExists.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
+	if f := e.opts.Observer.StartBegins; f != nil {
+		f()
+	}
+	if f := e.opts.Observer.StartEnds; f != nil {
+		began := e.clock.Now()
+		defer func() { f(e.clock.Now().Sub(began), err) }()
+	}
 	if e.closed.Load() {
 		return "", ErrClosed
 	}

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -55,12 +56,17 @@ type LoaderOptions struct {
 	// LocalPorts are the local ports of connections.
 	LocalPorts PortRange
 
+	// Control judges the address of each connection, after its name has been resolved, as
+	// net.Dialer.Control does; rest.SourceControl lets public ones through. It is not asked for those to
+	// Proxy and HTTPSProxy. With it no proxy is taken from the environment. Default: all are let through.
+	Control func(network, address string, c syscall.RawConn) error
+
 	// Redirects is the number of HTTP redirections that are followed, each of which
 	// has to be allowed too; default 3, negative: none.
 	Redirects int
 
 	// Client supplies the transport for http and https. Default: one like
-	// http.DefaultTransport, with Proxy, HTTPSProxy, TLS and LocalPorts; these cannot be given beside it.
+	// http.DefaultTransport, with Proxy, HTTPSProxy, TLS, LocalPorts and Control; these cannot be given beside it.
 	Client *http.Client
 
 	// Proxy is through which http and https go. Default: what the environment says

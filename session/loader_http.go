@@ -18,7 +18,8 @@ const (
 	http2  = "2"
 )
 
-func checkHTTP(version string) error {
+// CheckHTTP says what is wrong with a version, as in LoaderOptions.HTTP.
+func CheckHTTP(version string) error {
 	switch version {
 	case "", http10, http11, http2:
 		return nil
@@ -29,7 +30,7 @@ func checkHTTP(version string) error {
 // connect makes the clients.
 func (l *Loader) connect() error {
 	o := &l.opts
-	if err := errors.Join(checkHTTP(o.HTTP), o.LocalPorts.Check()); err != nil {
+	if err := errors.Join(CheckHTTP(o.HTTP), o.LocalPorts.Check()); err != nil {
 		return err
 	}
 	if o.HTTP == "" {
@@ -37,8 +38,8 @@ func (l *Loader) connect() error {
 	}
 	l.clients = map[string]*http.Client{}
 	switch {
-	case o.Client != nil && (o.Proxy != nil || o.HTTPSProxy != nil || o.TLS != nil || o.LocalPorts != PortRange{}):
-		return errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy, HTTPSProxy, TLS and LocalPorts there")
+	case o.Client != nil && (o.Proxy != nil || o.HTTPSProxy != nil || o.TLS != nil || o.LocalPorts != PortRange{} || o.Control != nil):
+		return errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy, HTTPSProxy, TLS, LocalPorts and Control there")
 	case o.Client != nil:
 		for _, version := range []string{http10, http11, http2} {
 			l.clients[version] = &http.Client{Transport: o.Client.Transport, CheckRedirect: l.checkRedirect}
@@ -54,30 +55,48 @@ func (l *Loader) connect() error {
 
 // transport is like http.DefaultTransport.
 func (o *LoaderOptions) transport(version string) *http.Transport {
-	dialer := &net.Dialer{Timeout: 30 * time.Second}
+	dialer := net.Dialer{Timeout: 30 * time.Second, Control: o.Control}
 	t := &http.Transport{
 		Proxy: http.ProxyFromEnvironment, MaxIdleConns: 100,
 		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: o.TLS.Clone(),
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			return o.LocalPorts.Dial(ctx, dialer, network, address)
+			d := dialer
+			for _, proxy := range []*url.URL{o.Proxy, o.HTTPSProxy} {
+				if proxy != nil && proxy.Host != "" && sameAddress(address, proxy) {
+					d.Control = nil
+				}
+			}
+			return o.LocalPorts.Dial(ctx, &d, network, address)
 		},
 	}
-	t.Protocols = new(http.Protocols)
-	t.Protocols.SetHTTP1(true)
-	t.Protocols.SetHTTP2(version == http2)
-	if o.Proxy == nil && o.HTTPSProxy == nil {
+	t.Protocols = Protocols(version)
+	if o.Proxy == nil && o.HTTPSProxy == nil && o.Control == nil {
 		return t
 	}
 	t.Proxy = func(req *http.Request) (*url.URL, error) {
-		return chooseProxy(o.Proxy, o.HTTPSProxy, req.URL.Scheme), nil
+		return ChooseProxy(o.Proxy, o.HTTPSProxy, req.URL), nil
 	}
 	return t
 }
 
-// chooseProxy returns the proxy of a scheme; nil: none.
-func chooseProxy(proxy, https *url.URL, scheme string) *url.URL {
+// Protocols are those of a version of HTTP, as in LoaderOptions.HTTP, for a http.Transport.
+func Protocols(version string) *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	p.SetHTTP2(version == "" || version == http2)
+	return p
+}
+
+// sameAddress reports whether an address that is dialled is that of a proxy.
+func sameAddress(address string, proxy *url.URL) bool {
+	host, port, err := net.SplitHostPort(address)
+	return err == nil && host+":"+port == hostPort(proxy)
+}
+
+// ChooseProxy returns the one of LoaderOptions.Proxy and HTTPSProxy through which a URL goes; nil: none.
+func ChooseProxy(proxy, https, u *url.URL) *url.URL {
 	switch {
-	case scheme != "https" || https == nil:
+	case u.Scheme != "https" || https == nil:
 		return proxy
 	case https.Host == "":
 		return nil
@@ -87,7 +106,7 @@ func chooseProxy(proxy, https *url.URL, scheme string) *url.URL {
 
 // fetchWeb reads by HTTP.
 func (l *Loader) fetchWeb(ctx context.Context, u *url.URL, limit int64, policy *FetchPolicy) ([]byte, error) {
-	if err := errors.Join(allowed(l.web, u), checkHTTP(policy.HTTP)); err != nil {
+	if err := errors.Join(allowed(l.web, u), CheckHTTP(policy.HTTP)); err != nil {
 		return nil, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

@@ -352,7 +352,9 @@ func (d *durable) sweep(ctx context.Context) {
 				d.engine.logger.Warn("store not looked through for events", "bucket", bucket, "error", err)
 				return
 			}
-			d.attend(info.ID, info.Tail)
+			if waits := info.Tail > info.Acked; waits || info.Effects > len(d.pendingOf(info.ID)) {
+				d.attend(info.ID, info.Tail)
+			}
 		}
 	}
 }

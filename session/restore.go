@@ -241,6 +241,10 @@ func (e *Engine) resume(s *session, r *revival) (left bool) {
 			s.confirm(x.id)
 			continue
 		}
+		if e.durable.isPending(x.id) {
+			continue // its handler is at work
+		}
+		x.repeat = true
 		e.carryOut(s, x)
 	}
 	switch {

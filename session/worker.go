@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -249,6 +250,9 @@ func (e *Engine) start(s *session, begin *beginning) {
 
 // handle works on one entry of the inbox: for an event it runs a macrostep.
 func (e *Engine) handle(s *session, q *queuedEvent) {
+	if f := e.opts.Observer.EventWaited; f != nil && q.since != 0 {
+		f(s.id, time.Duration(e.clock.Now().UnixNano()-q.since))
+	}
 	if q.number != 0 {
 		s.saved.handled = q.number
 		if q.void {
@@ -489,6 +493,7 @@ func (e *Engine) end(s *session, r Result) {
 	s.tellEnd()
 	s.mu.Unlock()
 	if s.saved != nil {
+		e.durable.forget(s.id)
 		e.idlers.mu.Lock()
 		e.idlers.remove(s)
 		e.idlers.mu.Unlock()
@@ -572,6 +577,9 @@ func (s *session) insert(q *queuedEvent) {
 	}
 	if s.drained {
 		return
+	}
+	if s.engine.opts.Observer.EventWaited != nil && s.inbox.measured() {
+		q.since = s.engine.clock.Now().UnixNano()
 	}
 	s.inbox.push(q)
 	s.engine.schedule(s)

@@ -143,10 +143,12 @@ func (w *snapshotWriter) bindings(names []Binding) error {
 
 // inspect describes an object. The Shape goes to done when it has been used.
 func (w *snapshotWriter) inspect(v Value) (*Shape, error) {
-	s := new(Shape)
-	if last := len(w.shapes) - 1; last >= 0 {
-		s, w.shapes = w.shapes[last], w.shapes[:last]
+	if len(w.shapes) == 0 {
+		w.shapes = append(w.shapes, new(Shape))
 	}
+	last := len(w.shapes) - 1
+	s := w.shapes[last]
+	w.shapes = w.shapes[:last]
 	return s, w.rt.Inspect(v, s)
 }
 

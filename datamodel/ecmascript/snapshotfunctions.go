@@ -17,8 +17,8 @@ func (w *snapshotWriter) declarations(all []Binding) (names []Binding, except []
 		return all, nil
 	}
 	w.implied = map[Value]defined{}
-	made := make(map[string]bool, len(all))
-	others := make([]Binding, 0, len(all))
+	made := map[string]bool{}
+	others := all[:0]
 	for _, b := range all {
 		if b.Kind == VarBinding && ran.declaration(b.Name).in != nil {
 			made[b.Name] = true

@@ -42,6 +42,8 @@ type call struct {
 	routing   *pending   // asked for and not answered
 	recalled  string     // the routing point of whose route request the session knows from before a restart
 	unsure    bool       // it comes from a snapshot, and the switch has not been asked
+	probing   bool       // the switch is being asked
+	again     []func()   // actions from before a restart, which wait for the answer
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -178,7 +180,9 @@ func (c *Connector) receive(e telephony.Event) {
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
 		c.linked = true
-		c.register()
+		c.refused = nil
+		c.register(c.dns)
+		c.retire()
 		c.verify()
 	case *telephony.EventLinkDisconnected:
 		if c.linked { // it was there before
@@ -235,6 +239,9 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		c.release(k)
 	}
 	c.awaitParty(k, e)
+	if !k.probing {
+		c.repeat(k) // it is there
+	}
 }
 
 // awaitParty bounds the time for which a call that has left its last DN is expected
@@ -476,6 +483,7 @@ func (c *Connector) over(k *call) {
 	k.held = nil
 	c.dropCall(k)
 	c.emit(k.session, k.last("interaction.deleted"))
+	c.dropActions(k)
 	c.unbind(k)
 	c.forget(k)
 }

@@ -29,7 +29,7 @@ type Applications interface {
 type Options struct {
 	// DNs are registered on the link: routing points with applications, and the
 	// places that calls are routed to, those of agents among them: what they say there reaches
-	// Targets. A call is followed as long as it is at one of them.
+	// Targets. A call is followed as long as it is at one of them. SetDNs changes them.
 	DNs []string
 
 	// Clock is the clock of the engine; default session.SystemClock. Sessions are
@@ -102,7 +102,9 @@ const SessionKey = "OP-Session-ID"
 type Connector struct {
 	apps         Applications
 	dns          []string
-	known        map[string]bool // dns, as a set
+	known        map[string]bool // those of dns and of retired
+	retired      map[string]bool // registered, and to be given up
+	retiring     bool            // somebody will look at them again
 	clock        session.Clock
 	startTimeout time.Duration
 	orphanAfter  time.Duration
@@ -113,6 +115,7 @@ type Connector struct {
 	server       telephony.InteractionServer // nil without
 	transcripts  Transcripts                 // nil without
 	actions      map[string]ixnAction
+	once         map[string]bool
 	targets      TargetSelector
 	logger       *slog.Logger
 
@@ -133,8 +136,11 @@ type Connector struct {
 	hops     map[string]int            // by interaction: how often it was routed lately
 	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
-	submissions map[string]map[string]*submission // by session and request id
-	settings    map[string]*datamodel.Object      // of the queue module, by session
+	submissions map[string]map[string]*submission        // by session and request id
+	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
+	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
+	mail        *mail
+	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
 	refused     error
@@ -169,11 +175,38 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout, reroute: o.NewSessionOnReroute,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
-		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
-		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
+		apps:         apps,
+		dns:          o.DNs,
+		known:        map[string]bool{},
+		clock:        o.Clock,
+		startTimeout: o.StartTimeout,
+		orphanAfter:  o.OrphanTimeout,
+		reroute:      o.NewSessionOnReroute,
+		maxCalls:     o.MaxCalls,
+		maxRedirects: o.MaxRedirects,
+		tenant:       o.TenantID,
+		server:       o.Interactions,
+		transcripts:  o.Transcripts,
+		actions:      ixnActions(),
+		targets:      o.Targets,
+		logger:       o.Logger,
+		ready:        make(chan struct{}),
+		cancel:       func() {},
+		once:         once(),
+		calls:        map[telephony.ConnID]*call{},
+		former:       map[telephony.ConnID]*call{},
+		sessions:     map[string][]*call{},
+		starting:     map[string]*startup{},
+		retired:      map[string]bool{},
+		ids:          map[string]*call{},
+		recent:       map[string]*recent{},
+		hops:         map[string]int{},
+		turned:       map[telephony.ConnID]bool{},
+		submissions:  map[string]map[string]*submission{},
+		settings:     map[string]*datamodel.Object{},
+		unanswered:   map[string]map[session.EffectID]*pending{},
+		answers:      map[*scxml.Event]session.EffectID{},
+		mail:         newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -222,7 +255,7 @@ func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 	if h.c.repeated(effect.Effect) {
 		return nil
 	}
-	return h.perform(h.c, effect)
+	return h.c.call(effect, h.perform)
 }
 
 // recent are the last effects of a session that were carried out.
@@ -300,12 +333,21 @@ func (c *Connector) Open(engine *session.Engine, link telephony.Link) error {
 func (c *Connector) Ready(ctx context.Context) error {
 	select {
 	case <-c.ready:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.refused
 	case <-ctx.Done():
-		return ctx.Err()
+		if !c.IsReady() {
+			return ctx.Err()
+		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
+// IsReady reports whether Ready would return without waiting.
+func (c *Connector) IsReady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isReady
 }
 
 // Close ends the connection of engine and link. Sessions go on without events
@@ -329,38 +371,11 @@ func (c *Connector) Close() error {
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
+	clear(c.unanswered)
 	c.mu.Unlock()
+	c.mail.close()
 	cancel()
 	return c.services.Close()
-}
-
-// register asks for the events of all DNs. c.mu is held.
-func (c *Connector) register() {
-	c.open = len(c.dns)
-	c.refused = nil
-	if c.open == 0 {
-		c.registered()
-	}
-	for _, dn := range c.dns {
-		c.link.Send(&telephony.RequestRegisterAddress{ThisDN: dn}, func(_ telephony.Event, err error) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if err != nil {
-				c.refused = errors.Join(c.refused, fmt.Errorf("fm: registering DN %s: %w", dn, err))
-				c.logger.Warn("DN is not registered", "dn", dn, "error", err)
-			}
-			if c.open--; c.open == 0 {
-				c.registered()
-			}
-		})
-	}
-}
-
-func (c *Connector) registered() {
-	if !c.isReady {
-		c.isReady = true
-		close(c.ready)
-	}
 }
 
 // startup is a session that is being started, and what it will be told then.
@@ -452,6 +467,8 @@ func (c *Connector) sessionEnded(id string) {
 	}
 	delete(c.sessions, id)
 	delete(c.recent, id)
+	delete(c.unanswered, id)
+	c.mail.drop(id)
 }
 
 // bind makes an interaction that has none one of a session. c.mu is held.
@@ -505,15 +522,15 @@ func (c *Connector) emit(id string, ev *scxml.Event) {
 		st.held = append(st.held, ev)
 		return
 	}
-	if id != "" {
-		c.deliver(id, ev)
+	if id == "" {
+		delete(c.answers, ev)
+		return
 	}
+	c.deliver(id, ev)
 }
 
 func (c *Connector) deliver(id string, ev *scxml.Event) {
-	// The context bounds nothing here: Send does not wait.
-	err := c.engine.Send(context.Background(), id, ev)
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		c.logger.Warn("event lost", "session", id, "event", ev.Name, "error", err)
-	}
+	effect := c.answers[ev]
+	delete(c.answers, ev)
+	c.mail.send(c.engine, id, ev, effect)
 }

@@ -158,6 +158,7 @@ func (c *Connector) place(k *call, p *pending, req telephony.InteractionRequest)
 		c.fail(k, p, codeDestination, circles)
 		return
 	}
+	p.routed = c.services.stopwatch("redirect-time")
 	c.serve(k, p, req, func() {
 		k.handed = true // somebody else has it now
 		c.hop(k)

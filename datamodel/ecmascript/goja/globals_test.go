@@ -3,6 +3,7 @@ package goja
 import (
 	"testing"
 
+	"github.com/dop251/goja"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -10,10 +11,10 @@ import (
 	"github.com/seed-ff723688/ors/datamodel/ecmascript"
 )
 
-// TestNamesOf compares the names that are read in place with those that the engine
+// TestInside compares the names that are read in place with those that the engine
 // lists.
-func TestNamesOf(t *testing.T) {
-	require.NotNil(t, globalLayout, "goja keeps the properties of objects in another way")
+func TestInside(t *testing.T) {
+	require.Len(t, inside.kinds, 5, "goja keeps the properties of objects in another way: see what it is now")
 	for _, script := range []string{
 		``,
 		`var a, b = 1; function f() {} c = 2; this.d = 3;`,
@@ -37,17 +38,35 @@ func TestNamesOf(t *testing.T) {
 		require.NoError(t, err, script)
 		_, err = r.Run(c)
 		require.NoError(t, err, script)
-		read := globalLayout.namesOf(r.vm.GlobalObject(), 0)
-		assert.Equal(t, names(listed(r.vm.GlobalObject())), names(read), script)
+		read := inside.keys(r.vm.GlobalObject())
+		assert.Equal(t, r.vm.GlobalObject().Keys(), read, script)
 	}
-}
-
-func names(list []ecmascript.Binding) []string {
-	names := []string{}
-	for _, b := range list {
-		names = append(names, b.Name)
+	for _, object := range []string{
+		`({})`,
+		`({a: 1, b: undefined, 'c d': null, größe: 1, '\ud800': 2, '': 3, __proto__: {inherited: 1}})`,
+		`({z: 1, 7: 1, a: 2, 3: 1})`,
+		`var o = {a: 1, b: 2, c: 3}; delete o.a; o.a = 4; delete o.c; o`,
+		`Object.defineProperty({a: 1}, 'shy', {value: 1})`,
+		`Object.defineProperties({}, {seen: {enumerable: true, get: function () { throw 1 }}, shy: {get: function () {}}})`,
+		`Object.create({inherited: 1}, {own: {enumerable: true, value: 1}})`,
+		`Object.freeze({a: 1})`,
+		`({[Symbol('s')]: 1, a: 2})`,
+		`function f() {} f.calls = 1; f`,
+		`function g() {} g.prototype.m = 1; g`,
+		`var h = () => 1; h.tag = 1; h.name2 = 2; h`,
+		`var m = {go() {}}.go; m.tag = 1; m`,
+		`function p() {} Object.defineProperty(p, 'name', {enumerable: true}); p`,
+		`(function* () {})`, `(async function () {})`, `(class { static s = 1 })`, `Math.max`, `(function () {}).bind(null)`, `Math`, `Object.prototype`,
+		`[1, , 3]`, `var l = [1]; l.tag = 1; l`, `new String('text')`, `new Map([[1, 2]])`, `new Uint8Array(2)`, `new Date(0)`, `/a/g`, `new Error('e')`,
+		`new Proxy({a: 1}, {})`, `(function () { return arguments })(1, 2)`, `Promise.resolve(1)`,
+	} {
+		vm := goja.New()
+		v, err := vm.RunString(object)
+		require.NoError(t, err, object)
+		o := v.(*goja.Object)
+		read := inside.keys(o)
+		assert.Equal(t, o.Keys(), read, object)
 	}
-	return names
 }
 
 // TestSnapshotMakesNoBuiltIns: a snapshot is no reason to make what nobody has used.

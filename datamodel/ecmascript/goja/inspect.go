@@ -49,7 +49,7 @@ func (r *realm) Inspect(v ecmascript.Value, s *ecmascript.Shape) error {
 		return errors.New("it has a symbol as a key")
 	}
 	*s = ecmascript.Shape{Class: class(o), Props: s.Props[:0]}
-	keys := o.Keys()
+	keys := inside.keys(o)
 	var err error
 	if s.Class == ecmascript.Object && isDataView(o) {
 		s.Class = ecmascript.TypedArray
@@ -190,8 +190,8 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 		return fmt.Errorf("it is a function that uses %s of the function or block around it", fact.capture)
 	}
 	s.Strict = fact.strict
-	if !r.shapes {
-		return nil // no program has mentioned a prototype
+	if !r.shapes || !inside.has(o, "prototype") {
+		return nil // no program has mentioned a prototype, or it has not been made
 	}
 	p, ok := o.Get("prototype").(*goja.Object)
 	switch {
