@@ -129,7 +129,11 @@
 //
 // A session resumes on the text of the document with which it began, and of the
 // files that belong to it, unless Options.Migrate names another. Data that no snapshot can
-// hold ends the session with an error that names it.
+// hold (a function that uses local variables of another one, a running generator, a Promise,
+// a Proxy, see package datamodel/ecmascript) ends the session when it is to be stored with
+// it, with reason [Failed] and an error that names its place and matches
+// datamodel.ErrNotSerializable. A document of the ORS dialect that needs such data has
+// _persist="false".
 //
 // # Passivation
 //

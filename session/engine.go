@@ -254,7 +254,7 @@ const MaxEventName = 1 << 10
 // using them.
 //
 // The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, ErrTooLarge
-// for a name longer than MaxEventName, what datamodel.From has against the data,
+// for a name longer than MaxEventName and for what the store has no room for, what datamodel.From has against the data,
 // and those of the store; after persistence.ErrOutcomeUnknown the event may have
 // been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
@@ -295,6 +295,9 @@ func (e *Engine) send(ctx context.Context, id string, ev *scxml.Event, key strin
 			key = randomID()
 		}
 		err = e.durable.append(ctx, id, q, false, key)
+	}
+	if errors.Is(err, persistence.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)

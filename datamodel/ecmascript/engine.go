@@ -273,7 +273,8 @@ type Runtime interface {
 	// function or block around it, ….
 	Inspect(obj Value, s *Shape) error
 	// Build makes an object from a Shape without its Items, Props and elements,
-	// which the caller adds with SetMember and AddItem; an Array has its Length.
+	// which the caller adds with SetMember and AddItem; an Array has its Length. It
+	// does not keep s.
 	Build(s *Shape) (Value, error)
 	// ConstructorOf returns the function whose prototype property an object has
 	// been from the beginning; nil for other objects.

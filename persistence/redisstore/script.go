@@ -140,32 +140,42 @@ finish(ready, true)
 return {'OK', string.format('%.0f', tail)}
 `)
 
-	// ARGV behind the first three: revision, handled, and where each of the lists ends but the last. From 11: the
-	// fields r, a, n, o and those of new effects; fields of confirmed effects; fields of timers to be cleared; their
-	// members; times of timers (time, member); fields to be written, o being the last, with the number of new effects.
-	scriptCommit = script(header + fence + common + `
-local rev, ack = A[4], tonumber(A[5])
-local asked, confirmed, cleared, unscheduled, scheduled = tonumber(A[6]), tonumber(A[7]), tonumber(A[8]), tonumber(A[9]), tonumber(A[10])
-local head = call('HMGET', s, unpack(A, 11, min(asked, 5010)))
+	// KEYS: own, session, due, ready, inbox, and keys where there is a time to live. ARGV: epoch, revision, numbers
+	// (handled, time to live, new effects, and where each of the lists ends but the last). From 4: fields of new effects;
+	// fields of confirmed effects; fields of timers to be cleared; their members; times of timers (time, member); further
+	// fields to be written. The numbers come as one argument, as each one costs. The bucket's own key is as long as what
+	// the session's begins with, and a letter.
+	scriptCommit = script(header + fence + `
+local A, call, min, unpack = ARGV, redis.call, math.min, unpack
+local s, due = KEYS[2], KEYS[3]
+local ack, ttl, added, asked, confirmed, cleared, unscheduled, scheduled = struct.unpack('<dddddddd', A[3])
+local head = call('HMGET', s, 'r', 'a', 'n', 'o', unpack(A, 4, min(asked, 5003)))
 if not head[1] then return {'NOTFOUND'} end
-if head[1] ~= rev then ` + touch + ` return {'CONFLICT', head[1]} end
-local acked, tail, effects = tonumber(head[2]), tonumber(head[3]), tonumber(head[4])
+if head[1] ~= A[2] then ` + touch + ` return {'CONFLICT', head[1]} end
+local acked, tail, effects = head[2] + 0, head[3] + 0, head[4] + 0
 if ack < acked or ack > tail then return {'POSITION', head[2], head[3]} end
-for i = 15, asked do
-  if (i - 11) % 5000 == 0 then head = call('HMGET', s, unpack(A, i, min(i + 4999, asked))) end
-  if head[(i - 11) % 5000 + 1] then return {'EFFECT', string.sub(A[i], 2)} end
+for from = 4, asked, 5000 do
+  if from > 4 then head = call('HMGET', s, 'r', 'a', 'n', 'o', unpack(A, from, min(from + 4999, asked))) end
+  for i = 5, #head do
+    if head[i] then return {'EFFECT', string.sub(A[from + i - 5], 2)} end
+  end
 end
 
-local before, last = tail > acked or effects > 0, #A
-if ack > acked then call('LTRIM', inbox, ack - acked, -1) end
+local before = tail > acked or effects > 0
+if ack > acked then call('LTRIM', KEYS[5], ack - acked, -1) end
 for i = asked + 1, confirmed, 5000 do effects = effects - call('HDEL', s, unpack(A, i, min(i + 4999, confirmed))) end
 for i = confirmed + 1, cleared, 5000 do call('HDEL', s, unpack(A, i, min(i + 4999, cleared))) end
 for i = cleared + 1, unscheduled, 5000 do call('ZREM', due, unpack(A, i, min(i + 4999, unscheduled))) end
 for i = unscheduled + 1, scheduled, 5000 do call('ZADD', due, unpack(A, i, min(i + 4999, scheduled))) end
-effects = effects + tonumber(A[last])
-A[last] = effects
-for i = scheduled + 1, last, 5000 do call('HSET', s, unpack(A, i, min(i + 4999, last))) end
-finish(before, tail > ack or effects > 0)
+effects = effects + added
+call('HSET', s, 'r', A[2] + 1, 'a', ack, 'o', effects, unpack(A, scheduled + 1, min(scheduled + 5000, #A)))
+for i = scheduled + 5001, #A, 5000 do call('HSET', s, unpack(A, i, min(i + 4999, #A))) end
+local now = tail > ack or effects > 0
+if now and not before then call('ZADD', KEYS[4], 0, string.sub(s, #KEYS[1])) end
+if before and not now then call('ZREM', KEYS[4], string.sub(s, #KEYS[1])) end
+if ttl > 0 then
+  for _, i in ipairs({2, 5, 6}) do call('PEXPIRE', KEYS[i], ttl) end
+end
 return {'OK'}
 `)
 

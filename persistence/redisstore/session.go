@@ -3,8 +3,10 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -174,44 +176,51 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	a := s.argsOf(epoch, c.ID)
-	a.number(c.Rev)
-	a.number(c.Acked)
-	a.text("", "", "", "", "", "r", "a", "n", "o")
+	const head = 3
+	a := make(args, head, head+3*len(c.Effects)+len(c.Confirmed)+2*len(c.ClearTimers)+4*len(c.SetTimers)+2)
+	ends := make([]int, 0, 5)
 	for i := range c.Effects {
 		if id := c.Effects[i].ID; !slices.Contains(c.Confirmed, id) {
 			a.text(">" + id)
 		}
 	}
-	a.mark(6)
+	ends = append(ends, len(a))
 	for _, id := range c.Confirmed {
 		a.text(">" + id)
 	}
-	a.mark(7)
+	ends = append(ends, len(a))
 	for _, id := range c.ClearTimers {
 		a.text("@" + id)
 	}
-	a.mark(8)
+	ends = append(ends, len(a))
 	for _, id := range c.ClearTimers {
 		a.text(member(c.ID, id))
 	}
-	a.mark(9)
+	ends = append(ends, len(a))
 	a.schedule(c.ID, c.SetTimers)
-	a.mark(10)
+	ends = append(ends, len(a))
 	if len(c.Snapshot) > 0 {
 		a.text("b")
 		a.bytes(c.Snapshot)
 	}
 	a.timers(c.SetTimers)
 	a.effects(c.Rev+1, c.Effects)
-	a.text("a")
-	a.number(c.Acked)
-	a.text("r")
-	a.number(c.Rev + 1)
-	a.text("o")
-	a.number(uint64(len(c.Effects)))
-	_, err := s.write(ctx, scriptCommit, s.keysOf(c.ID)[:6], a)
+	a[0], a[1] = strconv.FormatUint(epoch, 10), strconv.FormatUint(c.Rev, 10)
+	a[2] = packed(c.Acked, uint64(s.opts.TTL.Milliseconds()), uint64(len(c.Effects)), ends)
+	_, err := s.write(ctx, scriptCommit, s.commitKeys(c.ID), a)
 	return s.refused(err, c.ID, epoch, c.Rev, "")
+}
+
+// packed are numbers as scriptCommit reads them, exact up to 2^53.
+func packed(acked, ttl, effects uint64, ends []int) string {
+	b := make([]byte, 0, 8*8)
+	for _, n := range [...]uint64{acked, ttl, effects} {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
+	}
+	for _, n := range ends {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
+	}
+	return rueidis.BinaryString(b)
 }
 
 // Confirm removes effects from a session's outbox.
