@@ -172,10 +172,12 @@ func (a *startAction) Execute(x *scxml.Exec) error {
 // the engine that has that one can start this one. An id in a form of the host's own has
 // neither.
 func relatedID(of, random string) string {
-	at := len(of) - len(random)
-	if _, ok := session.NodeOf(of); !ok && at != 0 {
+	_, named := session.NodeOf(of)
+	_, plain := session.NodeOf("~1~" + of)
+	if !named && !plain {
 		return random
 	}
+	at := len(of) - len(random)
 	return of[:at] + random[:len(random)-3] + of[len(of)-3:]
 }
 
