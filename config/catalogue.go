@@ -67,6 +67,10 @@ type Spec struct {
 
 	Effect  Effect
 	Meaning string
+
+	// By is what honours the option in the server that package config/server builds.
+	// NoEffect says why it has no effect there. One of the two is given.
+	By, NoEffect string
 }
 
 // Catalogue returns the descriptions of all options, section by section.
@@ -169,6 +173,9 @@ func (s *Spec) Check(value string) string {
 			}
 		}
 	}
+	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+		return form.check(value)
+	}
 	if strings.HasPrefix(s.Name, regexPrefix) {
 		if _, err := regexp.Compile(value); err != nil {
 			return "is not a regular expression: " + err.Error()
@@ -195,6 +202,9 @@ func checkNode(node string) string {
 
 // Range tells the values of the option in words.
 func (s *Spec) Range() string {
+	if form, ok := forms[s.Section+"/"+s.Name]; ok {
+		return form.words
+	}
 	switch s.Type {
 	case Integer:
 		text := fmt.Sprintf("an integer from %d", s.Min)

@@ -63,7 +63,7 @@ func (d *durable) writeOrKeep(s *session, c *persistence.Commit, children []chil
 // mark brings the marks of a session up to date.
 func (d *durable) mark(s *session, c *persistence.Commit) {
 	var end time.Time
-	if age := d.engine.maxAge(s.doc); age > 0 {
+	if age := s.maxAge(); age > 0 {
 		end = wholeMillisecond(time.Unix(0, s.born).Add(age))
 	}
 	if !end.Equal(s.saved.alarm) {
@@ -197,7 +197,7 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 			continue
 		case *scxml.Invoke:
 			if invokesSCXML(v.Type) {
-				x.to = e.opts.NewID()
+				x.to = e.newID(s.id)
 				s.addChild(v, x.to)
 			}
 		case *scxml.CancelInvoke:

@@ -35,6 +35,12 @@
 // out, in order: sends, delayed sends, cancellations, invocations, calls of
 // modules. Each effect has an [EffectID].
 //
+// # Session ids
+//
+// An id is what StartRequest.SessionID says, or one in the form of Orchestration Server:
+// 32 characters of 0-9 and A-V, with ~NODE~ before them where Options.NodeID is given,
+// as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138. [NodeOf] reads the node back.
+//
 // # Targets and processors
 //
 // A <send> without a type, or with [SCXMLProcessor], goes to a session of the
@@ -127,7 +133,11 @@
 //
 // A session resumes on the text of the document with which it began, and of the
 // files that belong to it, unless Options.Migrate names another. Data that no snapshot can
-// hold ends the session with an error that names it.
+// hold (a function that uses local variables of another one, a running generator, a Promise,
+// a Proxy, see package datamodel/ecmascript) ends the session when it is to be stored with
+// it, with reason [Failed] and an error that names its place and matches
+// datamodel.ErrNotSerializable. A document of the ORS dialect that needs such data has
+// _persist="false".
 //
 // # Passivation
 //
@@ -168,8 +178,9 @@
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].
-//   - Another engine died: its buckets are free when their lease has run out;
-//     Engine.Recover, called again, takes them over.
+//   - Another engine died, or was shut down: its buckets are free when their lease has run
+//     out, or at once. An engine that has called Recover takes them over by itself when it
+//     next renews its own, and with them the sessions. Options.Claim says which it wants.
 //   - Another engine has put an event into an inbox: it is found at the latest when the
 //     leases are renewed, after a third of Options.Lease.
 //   - A session cannot be read (damaged, of a newer version, of another document): an

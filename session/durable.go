@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"math"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,10 +20,13 @@ import (
 type durable struct {
 	engine *Engine
 	store  persistence.Store
-	epochs []atomic.Uint64 // of the buckets held; 0: not held
+	epochs []atomic.Uint64       // of the buckets held; 0: not held
+	held   atomic.Pointer[[]int] // the buckets held, for new ids; nil: none so far
 
 	recovery sync.Mutex // held by Recover, before all others
 	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
+
+	sweepFrom int // the bucket with which the next sweep begins; of the one renewal that runs
 
 	leasing sync.Mutex // held while leases are acquired or renewed, before mu
 
@@ -29,6 +34,8 @@ type durable struct {
 	leases     []persistence.Lease
 	documents  map[persistence.Digest]bool // that the store has
 	stopRenew  func() bool
+	recovered  bool           // buckets have been asked for, and the store has answered
+	jitter     *mathrand.Rand // of renewals
 	released   bool
 	backlog    []string                             // sessions that Recover has yet to bring back
 	recovering int                                  // how many are being brought back at most
@@ -72,7 +79,10 @@ const (
 )
 
 func newDurable(e *Engine) *durable {
+	owner := fnv.New64a()
+	_, _ = owner.Write([]byte(e.opts.Owner))
 	return &durable{
+		jitter:    mathrand.New(mathrand.NewPCG(owner.Sum64(), 0)), // the same in every run of a test
 		engine:    e,
 		store:     e.opts.Store,
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
@@ -82,18 +92,25 @@ func newDurable(e *Engine) *durable {
 	}
 }
 
-// bucketID makes session ids that carry a bucket at random.
-func bucketID(buckets int) func() string {
-	return func() string {
-		id := append([]byte(randomID()), randomID()...)[:29]
-		return string(persistence.AppendBucket(id, int(randomFloat()*float64(buckets))))
-	}
-}
-
 // epoch returns the epoch under which a session is written; 0: its bucket is
 // not held.
 func (d *durable) epoch(id string) uint64 {
 	return d.epochs[persistence.BucketOf(id, len(d.epochs))].Load()
+}
+
+// notOwner says why the bucket of a session is not held.
+func (d *durable) notOwner(id string) error {
+	d.mu.Lock()
+	recovered := d.recovered
+	d.mu.Unlock()
+	if !recovered {
+		return fmt.Errorf("%w: it holds none yet; call Recover after New", ErrNotOwner)
+	}
+	bucket := persistence.BucketOf(id, len(d.epochs))
+	if !d.wants(bucket) {
+		return fmt.Errorf("%w: bucket %d is not one that Options.Claim wants", ErrNotOwner, bucket)
+	}
+	return fmt.Errorf("%w: bucket %d is held by another engine, or was until its lease ran out", ErrNotOwner, bucket)
 }
 
 // try carries out an operation that may be repeated.
@@ -160,7 +177,7 @@ func markAway(err error) error {
 func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
-		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
+		return fmt.Errorf("%w: session %q", d.notOwner(s.id), s.id)
 	}
 	if d.offline() {
 		s.stray().absent = true
@@ -287,7 +304,7 @@ func (d *durable) record(s *session) *record {
 // append puts an entry into a session's stored inbox, and then into memory.
 func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
-		return ErrNotOwner
+		return d.notOwner(id)
 	}
 	s, sl := d.engine.sessions.find(id)
 	switch {

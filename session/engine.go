@@ -57,6 +57,9 @@ type operation struct{ cancel context.CancelFunc }
 // New makes an Engine and opens its processors. nil options are fine.
 func New(opts *Options) (*Engine, error) {
 	o := opts.withDefaults()
+	if err := checkNodeID(o.NodeID); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		opts:       o,
 		clock:      o.Clock,
@@ -128,6 +131,13 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 // be in the store and begin after all: repeat the call with the same SessionID, until
 // it returns nil or ErrExists.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
+	if f := e.opts.Observer.StartBegins; f != nil {
+		f()
+	}
+	if f := e.opts.Observer.StartEnds; f != nil {
+		began := e.clock.Now()
+		defer func() { f(e.clock.Now().Sub(began), err) }()
+	}
 	if e.closed.Load() {
 		return "", ErrClosed
 	}
@@ -145,14 +155,14 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 		}
 		begin.url = req.URL
 		if begin.at.IsZero() {
-			if doc, begin.document, err = e.documents.request(req.URL, "").traced(ctx); err != nil {
+			if doc, begin.document, err = e.documents.fetch(req.URL, req.Fetch).traced(ctx); err != nil {
 				return "", err
 			}
 		}
 	}
 	id = req.SessionID
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID("")
 	}
 	if err := persistence.CheckNames("session id", id); err != nil {
 		return "", fmt.Errorf("session: %w", err)
@@ -162,7 +172,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	if doc != nil {
 		s.setDocument(doc)
 	}
-	if e.durable != nil && (doc == nil || doc.Persist()) {
+	if e.durable != nil && (doc == nil || e.persists(s)) {
 		s.saved = &saved{url: req.URL, rev: 1}
 		if doc != nil {
 			s.saved.url = doc.URL()
@@ -197,6 +207,14 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	e.schedule(s)
 	s.mu.Unlock()
 	return s.id, nil
+}
+
+// persists reports whether a session that is being started is to be stored.
+func (e *Engine) persists(s *session) bool {
+	if f := e.opts.Persist; f != nil {
+		return f(s.info(), s.doc)
+	}
+	return s.doc.Persist()
 }
 
 func copyObject(o *datamodel.Object) (*datamodel.Object, error) {
@@ -236,7 +254,7 @@ const MaxEventName = 1 << 10
 // using them.
 //
 // The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, ErrTooLarge
-// for a name longer than MaxEventName, what datamodel.From has against the data,
+// for a name longer than MaxEventName and for what the store has no room for, what datamodel.From has against the data,
 // and those of the store; after persistence.ErrOutcomeUnknown the event may have
 // been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
@@ -277,6 +295,9 @@ func (e *Engine) send(ctx context.Context, id string, ev *scxml.Event, key strin
 			key = randomID()
 		}
 		err = e.durable.append(ctx, id, q, false, key)
+	}
+	if errors.Is(err, persistence.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)

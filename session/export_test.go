@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/seed-ff723688/ors/persistence"
@@ -49,3 +50,12 @@ func Back(e *Engine) { e.durable.back() }
 
 // Wake brings a session back into memory.
 func Wake(e *Engine, id string) { e.wake(id) }
+
+// Renew does what an engine does when it is time to renew its leases.
+func Renew(ctx context.Context, e *Engine) error {
+	if err := e.durable.renew(ctx); err != nil {
+		return err
+	}
+	e.durable.claim(ctx)
+	return nil
+}

@@ -35,7 +35,7 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	}
 	id := x.to
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID(s.id)
 		s.addChild(inv, id)
 	}
 	c := newSession(e, id)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -249,6 +250,9 @@ func (e *Engine) start(s *session, begin *beginning) {
 
 // handle works on one entry of the inbox: for an event it runs a macrostep.
 func (e *Engine) handle(s *session, q *queuedEvent) {
+	if f := e.opts.Observer.EventWaited; f != nil && q.since != 0 {
+		f(s.id, time.Duration(e.clock.Now().UnixNano()-q.since))
+	}
 	if q.number != 0 {
 		s.saved.handled = q.number
 		if s.saved.voided = q.void; q.void {
@@ -399,7 +403,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 		return
 	}
 	if reason == Expired {
-		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", e.maxAge(s.doc))
+		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", s.maxAge())
 	}
 	if s.machine != nil {
 		var err error
@@ -577,6 +581,9 @@ func (s *session) insert(q *queuedEvent) {
 	}
 	if s.drained {
 		return
+	}
+	if s.engine.opts.Observer.EventWaited != nil && s.inbox.measured() {
+		q.since = s.engine.clock.Now().UnixNano()
 	}
 	s.inbox.push(q)
 	s.engine.schedule(s)

@@ -208,8 +208,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// format is the version of the layout. One that is higher than this is refused.
-const format = 1
+// format is the version of the layout. Another one is refused. (1, of no release, numbered effects in another way.)
+const format = 2
 
 // prepare checks the servers and makes the store.
 func (s *Store) prepare(ctx context.Context) error {
@@ -236,8 +236,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found > format {
-		return fmt.Errorf("the store %s has format %d, this version reads up to %d: use the version that wrote it, or a newer one", s.prefix, found, format)
+	if found != format {
+		return fmt.Errorf("the store %s has format %d, this version reads %d: use the version that wrote it, to export the sessions where it is an older one", s.prefix, found, format)
 	}
 	n, err := r.number(1)
 	if err != nil || n < 1 || n > persistence.MaxBuckets {

@@ -3,6 +3,7 @@ package rest_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +22,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
+	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
 )
@@ -116,4 +120,39 @@ func load(b *testing.B, address string, request func(connection int) []byte) {
 	b.ReportMetric(float64(len(all))/b.Elapsed().Seconds(), "req/s")
 	b.ReportMetric(float64(all[len(all)*99/100].Microseconds())/1000, "p99-ms")
 	b.ReportMetric(float64(runtime.GOMAXPROCS(0)), "cores")
+}
+
+// BenchmarkMonitor measures what a Monitor costs the sessions: events through an engine from
+// Send to the end of the macrostep, each of which runs scripts and changes the state.
+func BenchmarkMonitor(b *testing.B) {
+	const chart = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"><datamodel><data id="n" expr="0"/></datamodel>
+<state id="a"><transition event="t" cond="n &gt;= 0" target="b"><assign location="n" expr="n + 1"/></transition></state>
+<state id="b"><transition event="t" cond="_event.data.x == 1" target="a"><assign location="n" expr="n - 1"/></transition></state></scxml>`
+	doc, err := scxml.Parse(context.Background(), []byte(chart), &scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}})
+	require.NoError(b, err)
+	for _, x := range []struct {
+		name    string
+		monitor *rest.Monitor
+	}{{"none", nil}, {"plain", rest.NewMonitor(nil)}, {"trace", rest.NewMonitor(&rest.MonitorOptions{Trace: true})}} {
+		b.Run(x.name, func(b *testing.B) {
+			o := session.Options{Workers: 1}
+			if x.monitor != nil {
+				x.monitor.Install(&o)
+				require.NoError(b, x.monitor.SetAlarms(map[string]string{"scxml-event-queuing-time": "1000"}))
+			}
+			engine, err := session.New(&o)
+			require.NoError(b, err)
+			id, err := engine.Start(context.Background(), session.StartRequest{Document: doc})
+			require.NoError(b, err)
+			data := datamodel.NewObject(datamodel.Member{Name: "x", Value: 1.0})
+			b.ReportAllocs()
+			for b.Loop() {
+				ev := &scxml.Event{Name: "t", Data: data}
+				for errors.Is(engine.Send(context.Background(), id, ev), session.ErrInboxFull) {
+					runtime.Gosched()
+				}
+			}
+			require.NoError(b, engine.Shutdown(context.Background()))
+		})
+	}
 }

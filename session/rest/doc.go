@@ -66,7 +66,7 @@
 //	GET  /ors/v1/metrics             role query   for Prometheus
 //	GET  /ors/v1/openapi.json        any role     the description of all of this
 //	GET  /ors/v1/health              nobody asks  200 while the process serves
-//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on
+//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on, or as Options.Ready says
 //
 // # Errors
 //
@@ -95,6 +95,27 @@
 //
 //	client := rest.NewSourceClient(nil)
 //	loader, err := session.NewLoader(&session.LoaderOptions{Allow: sources, Client: client})
+//
+// # Counters and performance alarms
+//
+// A Monitor has the counters of Orchestration Server's self-monitoring under their ids:
+// active-sessions, pending-sessions, create-session-time, document-processing-time,
+// scxml-event-queuing-time, http-fetch-time, esp-fetch-time, urs-fetch-time,
+// urs-request-time, openstat-time, cassandra-latency (of any store), func-execution-time,
+// state-time, redirect-time, creation-session-rate, state-rate, func-execution-rate and
+// fetch-rate. The engine and its store feed it by Install, the modules by
+// fm.ServicesOptions.Measure: monitor.Measure; nothing of ours fetches by ESP. For
+// Prometheus http-fetch-time is ors_http_fetch_time_milliseconds with _sum and _count, and its
+// moving average ors_http_fetch_time_average_milliseconds; cassandra-latency is
+// ors_store_latency, by operation.
+//
+// The section performance-alarms of an application is what SetAlarms takes:
+//
+//	err := monitor.SetAlarms(map[string]string{"state-time": "5000", "active-sessions": "20000"})
+//
+// A counter above its threshold is logged in one line with the id 23028, "state-time (5000):
+// waiting=6012"; the last one that clears with the id 23029. MonitorOptions.Alarm, the event
+// stream and the metrics have it, too.
 //
 // # The end
 //

@@ -297,7 +297,7 @@ func TestUnknownIsUniform(t *testing.T) {
 		"/ors/v1/sessions/" + strings.Repeat("x", 300), "/ors/v1/sessions/" + id + "x", "/ors/v1/sessions/%FF", "/ors/v1/sessions/a%2fb", "/ors/v1/sessions/a%5Cb",
 		"/ors/v1/sessions/%2e%2e", "/ors/v1/../v1/sessions", "/ors/v1//sessions", "//ors/help", "/ors/v1/sessions/..;/", "/ors/v1/sessions/%00", "/ors/v1/sessions/%252e",
 		"/ORS/help", "/ors/v1/sessions/", "/", "/scxml", "/scxml/session//query", "/ors/ors/scxml/session/" + id + "/query", "/ors/v2/sessions", "/ors/../scxml/session/" + id + "/query",
-		"/scxml/session/" + id + "/query/", "/scxml/session/" + id,
+		"/scxml/session/" + id + "/query//", "/scxml/session/" + id, "/scxml/session/" + id + "/", "/ors/v1/sessions/" + id + "/", "/ors/help/",
 	} {
 		r := s.do(adminSecret, "GET", path, "")
 		s.problem(r, 404)

@@ -21,6 +21,7 @@ type pending struct {
 
 	effect session.EffectID // zero: it is not tracked
 	on     *call            // the interaction that it is about; nil: none, or not known yet
+	routed func()           // tells of the time that routing took; nil: it is not routed
 }
 
 // id is the request id as scripts see it.
@@ -112,6 +113,7 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 // route routes a call that waits, and reports the outcome.
 func (c *Connector) route(k *call, p *pending, r *telephony.RequestRouteCall, detach bool) {
 	k.routing = p
+	p.routed = c.services.stopwatch("redirect-time")
 	c.link.Send(r, func(_ telephony.Event, err error) { c.redirected(k, p, detach, err) })
 }
 
@@ -174,6 +176,10 @@ func listOf(o *datamodel.Object, name string) telephony.KVList { return toList(m
 
 // answer makes an event that answers an action. k may be nil.
 func (c *Connector) answer(k *call, p *pending, name string, data ...datamodel.Member) *scxml.Event {
+	if p.routed != nil {
+		p.routed()
+		p.routed = nil
+	}
 	ev := &scxml.Event{Name: name, Origin: p.origin, OriginType: originType,
 		Data: datamodel.NewObject(append([]datamodel.Member{{Name: "requestid", Value: p.id()}}, data...)...)}
 	if k != nil && k.session == p.session && c.ids[k.id] == k {

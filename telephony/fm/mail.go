@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -110,7 +109,7 @@ func (m *mail) try(engine *session.Engine, id string, l *letter) bool {
 	case errors.Is(err, session.ErrClosed):
 		return true // the effect stays in the store
 	}
-	for _, hopeless := range []error{session.ErrNotOwner, session.ErrTooLarge, persistence.ErrTooLarge, persistence.ErrInvalid} {
+	for _, hopeless := range []error{session.ErrNotOwner, session.ErrTooLarge} {
 		if errors.Is(err, hopeless) || l.tries >= maxTries {
 			m.logger.Error("event lost", "session", id, "event", l.ev.Name, "error", err)
 			return true

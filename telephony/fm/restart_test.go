@@ -111,11 +111,11 @@ func (w *plant) ways() map[string]func() {
 }
 
 // Application implements fm.Applications.
-func (w *plant) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
+func (w *plant) Application(dn string, _ *telephony.CallAttributes) (session.Application, error) {
 	if dn == "5000" {
-		return []string{"mem:a"}, nil, nil
+		return session.Application{URLs: []string{"mem:a"}}, nil
 	}
-	return nil, nil, nil
+	return session.Application{}, nil
 }
 
 // Fetch implements session.Fetcher.

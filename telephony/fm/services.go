@@ -53,6 +53,15 @@ type ServicesOptions struct {
 	// subscribed; default 100.
 	Subscriptions int
 
+	// Measure is told how long things took, by the names of the counters of Orchestration
+	// Server: "http-fetch-time" and "urs-fetch-time", for each attempt of a <session:fetch>;
+	// "openstat-time", until a statistic was subscribed; with a Connector also
+	// "urs-request-time", until the router has taken a <queue:submit>, and
+	// "redirect-time", from the request to route an interaction to its outcome. Failures
+	// count too. The parameter is empty. rest.Monitor.Measure is one. It is called concurrently
+	// and must be quick. nil costs nothing.
+	Measure func(counter, parameter string, d time.Duration)
+
 	// Clock is the clock of the engine; default session.SystemClock.
 	Clock session.Clock
 
@@ -158,6 +167,15 @@ func orDefault[T int | int64 | time.Duration](v *T, def T) {
 	if *v <= 0 {
 		*v = def
 	}
+}
+
+// stopwatch returns what tells Measure of the time that has passed since.
+func (s *Services) stopwatch(counter string) (stop func()) {
+	if s.opts.Measure == nil {
+		return func() {}
+	}
+	began := s.clock.Now()
+	return func() { s.opts.Measure(counter, "", s.clock.Now().Sub(began)) }
 }
 
 // Install registers the modules in the options of an engine that is about to be
