@@ -120,7 +120,7 @@
 //		storetest.Run(t, func(tb testing.TB) persistence.Store { return open(tb) })
 //	}
 //
-// Call the Validate methods before anything else and [CheckNames] and
+// Call the Validate methods before anything else and [CheckNames], [CheckLease] and
 // [CheckBuckets] for single ones.
 // Every operation is about one bucket (or one document, or one lease of several),
 // so a store spread over machines can keep a bucket in one place: a hash slot, a

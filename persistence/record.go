@@ -140,14 +140,14 @@ func (s *Session) Validate(buckets int) error {
 			return invalid("session %q lies in bucket %d, its claim %q in %d: make the id with AppendBucket for the claim's bucket", s.ID, own, s.Claim, claimed)
 		}
 	}
-	seen := make(map[string]bool)
-	for _, e := range s.Inbox {
-		if e.Key == "" {
-			continue
+	var keys []string
+	for i := range s.Inbox {
+		if key := s.Inbox[i].Key; key != "" {
+			keys = append(keys, key)
 		}
-		if err := checkNew("event key", e.Key, seen); err != nil {
-			return err
-		}
+	}
+	if err := checkNew("event key", len(keys), func(i int) string { return keys[i] }); err != nil {
+		return err
 	}
 	if err := checkTimers(s.Timers); err != nil {
 		return err
@@ -221,42 +221,48 @@ func CheckBuckets(n int, buckets ...int) error {
 	return nil
 }
 
-func checkTimers(timers []Timer) error {
-	if len(timers) == 0 {
-		return nil
-	}
-	seen := make(map[string]bool, len(timers))
-	for _, t := range timers {
-		if err := checkNew("timer id", t.ID, seen); err != nil {
-			return err
-		}
-		if y := t.At.UTC().Year(); y < 1970 || y > 9999 {
-			return invalid("timer %q is set to the year %d, outside 1970 to 9999", t.ID, y)
-		}
+// CheckLease returns ErrInvalid if the time of a lease is not more than zero.
+func CheckLease(lease time.Duration) error {
+	if lease <= 0 {
+		return invalid("a lease of %v, want more than zero", lease)
 	}
 	return nil
+}
+
+func checkTimers(timers []Timer) error {
+	for i := range timers {
+		if y := timers[i].At.UTC().Year(); y < 1970 || y > 9999 {
+			return invalid("timer %q is set to the year %d, outside 1970 to 9999", timers[i].ID, y)
+		}
+	}
+	return checkNew("timer id", len(timers), func(i int) string { return timers[i].ID })
 }
 
 func checkEffects(effects []Effect) error {
-	if len(effects) == 0 {
-		return nil
-	}
-	seen := make(map[string]bool, len(effects))
-	for _, e := range effects {
-		if err := checkNew("effect id", e.ID, seen); err != nil {
-			return err
-		}
-	}
-	return nil
+	return checkNew("effect id", len(effects), func(i int) string { return effects[i].ID })
 }
 
-func checkNew(what, name string, seen map[string]bool) error {
-	if err := CheckNames(what, name); err != nil {
-		return err
+// checkNew checks n names, none of which may be there twice. A step has few, so mostly they are compared with each
+// other.
+func checkNew(what string, n int, name func(int) string) error {
+	var seen map[string]bool
+	if n > 8 {
+		seen = make(map[string]bool, n)
 	}
-	if seen[name] {
-		return invalid("%s %q twice", what, name)
+	for i := range n {
+		if err := CheckNames(what, name(i)); err != nil {
+			return err
+		}
+		twice := seen[name(i)]
+		for j := 0; seen == nil && j < i; j++ {
+			twice = twice || name(j) == name(i)
+		}
+		if twice {
+			return invalid("%s %q twice", what, name(i))
+		}
+		if seen != nil {
+			seen[name(i)] = true
+		}
 	}
-	seen[name] = true
 	return nil
 }

@@ -21,6 +21,7 @@ func TestErrorsNamePlaceAndRemedy(t *testing.T) {
 		{persistence.CheckNames("owner", "good", ""), persistence.ErrInvalid, `invalid argument: empty owner`},
 		{persistence.CheckNames("timer id", "a\x00b"), persistence.ErrInvalid, `invalid argument: timer id "a\x00b" contains a control character`},
 		{persistence.CheckBuckets(8, 7, 8), persistence.ErrInvalid, `invalid argument: bucket 8 of a store with the buckets 0 to 7`},
+		{persistence.CheckLease(0), persistence.ErrInvalid, `invalid argument: a lease of 0s, want more than zero`},
 		{(&persistence.Session{ID: id, Claim: "004BUJ1C0KBHF8NIG7HNK2LAES000009"}).Validate(1024), persistence.ErrInvalid,
 			`invalid argument: session "004BUJ1C0KBHF8NIG7HNK2LAES000008" lies in bucket 8, its claim "004BUJ1C0KBHF8NIG7HNK2LAES000009" in 9: make the id with AppendBucket for the claim's bucket`},
 		{(&persistence.Commit{ID: id}).Validate(), persistence.ErrInvalid,
@@ -63,4 +64,18 @@ func TestValidateTakesWhatIsAllowed(t *testing.T) {
 	require.NoError(t, s.Validate(1024))
 	require.NoError(t, (&persistence.Event{}).Validate())
 	require.NoError(t, errors.Join(persistence.CheckNames("none"), persistence.CheckBuckets(1)))
+}
+
+// Few names are compared with each other, many are looked up.
+func TestNamesThatAreThereTwice(t *testing.T) {
+	for _, n := range []int{2, 8, 9, 40} {
+		var effects []persistence.Effect
+		for i := range n {
+			effects = append(effects, persistence.Effect{ID: fmt.Sprint(i)})
+		}
+		c := &persistence.Commit{ID: "s", Rev: 1, Effects: effects}
+		require.NoError(t, c.Validate())
+		effects[n-1].ID = "0"
+		require.EqualError(t, c.Validate(), `invalid argument: effect id "0" twice`)
+	}
 }

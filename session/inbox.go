@@ -16,6 +16,7 @@ type queuedEvent struct {
 	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
 	timer     *delayedSend // no event: the time of a delayed send has come
 	number    uint64       // in the store
+	owed      EffectID     // what has brought it about, when the store had no room for it; see session.keep
 	since     int64        // when it was put in, in nanoseconds; 0: its wait is not measured
 }
 

@@ -217,8 +217,8 @@ func (m *model) outAt(v Value, s *outState) (datamodel.Value, error) {
 		}
 		return time.UnixMilli(int64(ms)).UTC(), nil
 	case BooleanObject, NumberObject, StringObject:
-		shape, err := m.rt.Inspect(v)
-		if err != nil {
+		var shape Shape
+		if err := m.rt.Inspect(v, &shape); err != nil {
 			return nil, err
 		}
 		switch class {

@@ -95,7 +95,10 @@ type Store struct {
 	db      *bbolt.DB
 	buckets int
 
+	headRoom int // as the constant, but in tests
+
 	queue  chan *write
+	heads  packer        // the writer's; see txn
 	closed chan struct{} // no further writes are taken
 	done   chan struct{} // the writer has ended
 	close  sync.Once
@@ -118,7 +121,7 @@ func Open(path string, opts *Options) (*Store, error) {
 		return nil, fmt.Errorf("boltstore: open %s: %w", path, err)
 	}
 	s := &Store{
-		opts: o, path: path, db: db,
+		opts: o, path: path, db: db, headRoom: headRoom,
 		queue: make(chan *write, o.MaxBatch), closed: make(chan struct{}), done: make(chan struct{}),
 	}
 	if err := s.prepare(); err != nil {
@@ -151,6 +154,7 @@ var (
 	treeMeta   = []byte("meta")
 	treeLease  = []byte("lease")
 	treeRow    = []byte("row")   // all rows of all sessions; see key.go
+	treeKey    = []byte("key")   // keys of events that are remembered
 	treeDue    = []byte("due")   // timers by time
 	treeReady  = []byte("ready") // sessions with work
 	treeClaim  = []byte("claim")
@@ -160,8 +164,9 @@ var (
 	keyCount   = []byte("sessions")
 )
 
-// format is the version of the layout. One that is higher than this is refused.
-const format = 1
+// format is the version of the layout. Another one is refused. (1, of no release, had a row for each effect,
+// event and timer.)
+const format = 2
 
 // prepare makes the trees of a new file, checks those of an old one and ends the leases
 // that were left behind.
@@ -178,8 +183,8 @@ func (s *Store) prepare() error {
 		meta := tx.Bucket(treeMeta)
 		if v, ok := number(meta.Get(keyFormat)); !ok || v == 0 {
 			return &FormatError{Path: s.path, Problem: "has no format number: it is not a session store"}
-		} else if v > format {
-			return &FormatError{Path: s.path, Problem: fmt.Sprintf("has format %d, this version reads up to %d: use the version that wrote it, or a newer one", v, format)}
+		} else if v != format {
+			return &FormatError{Path: s.path, Problem: fmt.Sprintf("has format %d, this version reads %d: use the version that wrote it, to export the sessions where it is an older one", v, format)}
 		}
 		n, ok := number(meta.Get(keyBuckets))
 		if !ok || n < 1 || n > persistence.MaxBuckets {
@@ -189,7 +194,7 @@ func (s *Store) prepare() error {
 		if s.opts.Buckets != 0 && s.opts.Buckets != s.buckets {
 			return fmt.Errorf("%w: Options.Buckets is %d, the file was created with %d", persistence.ErrInvalid, s.opts.Buckets, s.buckets)
 		}
-		for _, tree := range [][]byte{treeLease, treeRow, treeDue, treeReady, treeClaim, treeDoc} {
+		for _, tree := range [][]byte{treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 			if tx.Bucket(tree) == nil {
 				return &FormatError{Path: s.path, Problem: fmt.Sprintf("lacks the tree %q: it is damaged", tree)}
 			}
@@ -199,7 +204,7 @@ func (s *Store) prepare() error {
 }
 
 func (s *Store) initialize(tx *bbolt.Tx) error {
-	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeDue, treeReady, treeClaim, treeDoc} {
+	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 		if _, err := tx.CreateBucket(tree); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,6 +109,52 @@ func TestDiskFull(t *testing.T) {
 		}
 		require.NoError(t, s.Close())
 	})
+}
+
+// asNobody calls do on a thread that may no more than everybody may with files, also where the tests run as root.
+func asNobody(t *testing.T, do func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		if os.Geteuid() == 0 {
+			if err := syscall.Setfsuid(65534); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		do()
+	}()
+	<-done
+}
+
+// TestReadOnlyFile: a file that may be read only is refused, and left as it is.
+func TestReadOnlyFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store.db")
+	s, err := boltstore.Open(path, nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	require.NoError(t, os.Chmod(path, 0o444))
+	require.NoError(t, os.Chmod(dir, 0o755))
+	require.NoError(t, os.Chmod(filepath.Dir(dir), 0o755))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	asNobody(t, func() {
+		if body, err := os.ReadFile(path); err != nil || !bytes.Equal(body, before) {
+			t.Errorf("the file cannot be read: %v", err)
+		}
+		s, err := boltstore.Open(path, nil)
+		if !errors.Is(err, os.ErrPermission) || !strings.Contains(fmt.Sprint(err), path) {
+			t.Errorf("error is %v, want one of permission that names the file", err)
+		}
+		if err == nil {
+			t.Error(s.Close())
+		}
+	})
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(before, after), "the file was changed")
 }
 
 // adding keeps what it is given, and sums it up when it is asked to.

@@ -8,7 +8,9 @@ import (
 	"github.com/seed-ff723688/ors/persistence"
 )
 
-// The rows of a session stand side by side in one tree, so that a write touches few pages:
+// A session is two rows that stand side by side in one tree, so that a step writes one page: its head
+// and its snapshot. What waits in its inbox and its outbox and the timers that are set stand in the head
+// as long as there is room (see head.go), and else in rows of their own:
 //
 //	bucket(2) id 0 kind rest
 //
@@ -16,15 +18,15 @@ import (
 // the 0 ends the id, and the rows are in the order of bucket and id.
 //
 //	'a'                head
+//	'b'                snapshot
 //	'e' sequence(8)    effect: id length(1), id, data
 //	'i' number(8)      event: key length(1), key, data
-//	'k' key            number(8) of the event of that key
-//	'n' number(8)      key of the event of that number, as long as it is remembered
-//	's'                snapshot
-//	't' id             timer: time(8) in Unix milliseconds, data
+//	't' id             timer: time(8) in Unix milliseconds, id length(1), id, data
 //
 // Beside it:
 //
+//	key     bucket(2) id 0 'k' key         → number(8) of the event of that key
+//	        bucket(2) id 0 'n' number(8)   → key of the event of that number, as long as it is remembered
 //	due     bucket(2) time(8) session id 0 timer id
 //	ready   bucket(2) session id
 //	claim   claim → session id
@@ -32,12 +34,13 @@ import (
 //	doc     digest → body
 const (
 	rowHead     = 'a'
+	rowSnapshot = 'b'
 	rowEffect   = 'e'
 	rowEvent    = 'i'
-	rowKey      = 'k'
-	rowNumber   = 'n'
-	rowSnapshot = 's'
 	rowTimer    = 't'
+
+	rowKey    = 'k'
+	rowNumber = 'n'
 )
 
 // rowsOf is what the keys of a session's rows begin with, up to the kind. There is room for the
@@ -56,14 +59,14 @@ func numberRow(rows []byte, kind byte, n uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(rows, kind), n)
 }
 
-func nameRow(rows []byte, kind byte, name string) []byte {
+func nameRow[T string | []byte](rows []byte, kind byte, name T) []byte {
 	return append(append(rows, kind), name...)
 }
 
-func dueKey(bucket int, at int64, session, timer string) []byte {
+func dueKey[T string | []byte](bucket int, at uint64, session string, timer T) []byte {
 	k := make([]byte, 0, 2+8+len(session)+1+len(timer))
 	k = binary.BigEndian.AppendUint16(k, uint16(bucket))
-	k = binary.BigEndian.AppendUint64(k, uint64(at))
+	k = binary.BigEndian.AppendUint64(k, at)
 	k = append(k, session...)
 	k = append(k, 0)
 	return append(k, timer...)
@@ -86,7 +89,7 @@ func readyKey(bucket int, id string) []byte {
 	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(id)), uint16(bucket)), id...)
 }
 
-// named is the value of a row with a name of its own and data.
+// named is a name with data.
 func named(name string, data []byte) []byte {
 	v := make([]byte, 0, 1+len(name)+len(data))
 	v = append(v, byte(len(name)))
@@ -103,54 +106,3 @@ func readNamed(v []byte) (name, data []byte, err error) {
 }
 
 var errShort = fmt.Errorf("a row is too short: the file is damaged")
-
-// head is the first row of a session.
-type head struct {
-	rev, acked, tail uint64
-	timers, effects  uint64 // how many there are
-	sequence         uint64 // of the last effect
-	document         persistence.Digest
-	claim            string
-}
-
-func (h *head) encode() []byte {
-	b := make([]byte, 0, 6*4+1+len(h.document)+len(h.claim))
-	for _, n := range []uint64{h.rev, h.acked, h.tail, h.timers, h.effects, h.sequence} {
-		b = binary.AppendUvarint(b, n)
-	}
-	if h.document == (persistence.Digest{}) {
-		b = append(b, 0)
-	} else {
-		b = append(b, 1)
-		b = append(b, h.document[:]...)
-	}
-	return append(b, h.claim...)
-}
-
-func decodeHead(b []byte) (*head, error) {
-	h := &head{}
-	for _, n := range []*uint64{&h.rev, &h.acked, &h.tail, &h.timers, &h.effects, &h.sequence} {
-		v, size := binary.Uvarint(b)
-		if size <= 0 {
-			return nil, errShort
-		}
-		*n, b = v, b[size:]
-	}
-	if len(b) == 0 || b[0] == 1 && len(b) < 1+len(h.document) {
-		return nil, errShort
-	}
-	if b[0] == 1 {
-		b = b[1+copy(h.document[:], b[1:]):]
-	} else {
-		b = b[1:]
-	}
-	h.claim = string(b)
-	return h, nil
-}
-
-func (h *head) info(id string) persistence.Info {
-	return persistence.Info{
-		ID: id, Claim: h.claim, Document: h.document, Rev: h.rev,
-		Acked: h.acked, Tail: h.tail, Timers: int(h.timers), Effects: int(h.effects),
-	}
-}

@@ -82,7 +82,7 @@ func (t *txn) fence(bucket int, epoch uint64) error {
 func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
 	err := persistence.CheckNames("owner", owner)
 	if err == nil {
-		err = checkLease(lease)
+		err = persistence.CheckLease(lease)
 	}
 	if err == nil {
 		err = persistence.CheckBuckets(s.buckets, buckets...)
@@ -119,7 +119,7 @@ func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, 
 
 // Renew prolongs leases.
 func (s *Store) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
-	if err := checkLease(lease); err != nil {
+	if err := persistence.CheckLease(lease); err != nil {
 		return nil, fmt.Errorf("boltstore: renew: %w", err)
 	}
 	var renewed []persistence.Lease
@@ -190,13 +190,6 @@ func (s *Store) Leases(ctx context.Context) ([]persistence.Lease, error) {
 		return nil, fmt.Errorf("boltstore: leases: %w", err)
 	}
 	return all, nil
-}
-
-func checkLease(lease time.Duration) error {
-	if lease <= 0 {
-		return fmt.Errorf("%w: a lease of %v, want more than zero", persistence.ErrInvalid, lease)
-	}
-	return nil
 }
 
 // until is the end of a lease, to the millisecond above.

@@ -26,8 +26,8 @@ func (s *Store) Ready(ctx context.Context, n int) iter.Seq2[persistence.Info, er
 		k, _ := c.Seek(next(readyKey(n, after), after))
 		for ; len(page) < pageSize && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
 			id := string(k[len(prefix):])
-			h, err := headOf(tx.Bucket(treeRow), rowsOf(n, id))
-			if err != nil {
+			var h head
+			if err := h.read(tx.Bucket(treeRow), rowsOf(n, id)); err != nil {
 				return nil, "", fmt.Errorf("session %q: %w", id, err)
 			}
 			page, last = append(page, h.info(id)), id
@@ -48,8 +48,8 @@ func (s *Store) List(ctx context.Context, n int, after string) iter.Seq2[persist
 				return nil, "", fmt.Errorf("row %q is no session's first: %w", k, errShort)
 			}
 			id := string(k[len(prefix) : len(prefix)+i])
-			h, err := decodeHead(v)
-			if err != nil {
+			var h head
+			if err := h.decode(v); err != nil {
 				return nil, "", fmt.Errorf("session %q: %w", id, err)
 			}
 			page, last = append(page, h.info(id)), id

@@ -2,17 +2,66 @@ package boltstore
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/seed-ff723688/ors/persistence"
 )
+
+// place is where a session is stored.
+type place struct {
+	bucket int
+	id     string
+	rows   []byte // see rowsOf
+}
+
+func (s *Store) place(id string) place {
+	bucket := persistence.BucketOf(id, s.buckets)
+	return place{bucket, id, rowsOf(bucket, id)}
+}
+
+// packer copies what a caller has given into one piece of memory.
+type packer []byte
+
+func (p *packer) bytes(b []byte) []byte {
+	start := len(*p)
+	*p = append(*p, b...)
+	return (*p)[start:len(*p):len(*p)]
+}
+
+func (p *packer) entry(kind byte, number uint64, name string, data []byte) entry {
+	start := len(*p)
+	*p = append(append(append(*p, byte(len(name))), name...), data...)
+	return entry{kind, number, (*p)[start:len(*p):len(*p)]}
+}
+
+func (p *packer) events(in []persistence.Event) []entry {
+	out := make([]entry, len(in))
+	for i := range in {
+		out[i] = p.entry(rowEvent, 0, in[i].Key, in[i].Data)
+	}
+	return out
+}
+
+func (p *packer) timers(in []persistence.Timer) []entry {
+	out := make([]entry, len(in))
+	for i := range in {
+		out[i] = p.entry(rowTimer, uint64(in[i].At.UnixMilli()), in[i].ID, in[i].Data)
+	}
+	return out
+}
+
+func (p *packer) effects(in []persistence.Effect) []entry {
+	out := make([]entry, len(in))
+	for i := range in {
+		out[i] = p.entry(rowEffect, 0, in[i].ID, in[i].Data)
+	}
+	return out
+}
 
 // Create adds a session.
 func (s *Store) Create(ctx context.Context, epoch uint64, p *persistence.Session) error {
@@ -29,51 +78,50 @@ func (s *Store) create(ctx context.Context, epoch uint64, p *persistence.Session
 	if n := s.opts.MaxInbox; n > 0 && len(p.Inbox) > n {
 		return fmt.Errorf("%w: an inbox of %d events, Options.MaxInbox is %d", persistence.ErrFull, len(p.Inbox), n)
 	}
-	bucket := persistence.BucketOf(p.ID, s.buckets)
-	rows := rowsOf(bucket, p.ID)
-	h := &head{rev: max(p.Rev, 1), acked: p.Acked, tail: p.Acked, document: p.Document, claim: p.Claim}
-	id, snapshot := p.ID, clone(p.Snapshot)
-	events := copyEvents(p.Inbox)
-	timers, effects := copyTimers(p.Timers), copyEffects(p.Outbox)
+	at := s.place(p.ID)
+	var pack packer
+	claim, snapshot := pack.bytes([]byte(p.Claim)), pack.bytes(p.Snapshot)
+	events, timers, effects := pack.events(p.Inbox), pack.timers(p.Timers), pack.effects(p.Outbox)
+	first := head{rev: max(p.Rev, 1), acked: p.Acked, tail: p.Acked, document: p.Document, claim: claim}
 
 	return s.do(ctx, func(t *txn) error {
-		if err := t.fence(bucket, epoch); err != nil {
+		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		if t.rows.Get(row(rows, rowHead)) != nil {
+		if t.rows.Get(row(at.rows, rowHead)) != nil {
 			return persistence.ErrExists
 		}
-		if h.claim != "" {
-			if other := t.claims.Get([]byte(h.claim)); other != nil {
-				return &persistence.ClaimedError{Claim: h.claim, Session: string(other)}
+		if len(claim) > 0 {
+			if other := t.claims.Get(claim); other != nil {
+				return &persistence.ClaimedError{Claim: string(claim), Session: string(other)}
 			}
 		}
 		if s.opts.MaxSessions > 0 && t.count >= uint64(s.opts.MaxSessions) {
 			return fmt.Errorf("%w: Options.MaxSessions is %d", persistence.ErrFull, s.opts.MaxSessions)
 		}
 
-		h := *h // the group may be run again
+		h := first // the group may be run again
 		t.count++
-		if h.claim != "" {
-			if err := t.claims.Put([]byte(h.claim), []byte(id)); err != nil {
+		if len(claim) > 0 {
+			if err := t.claims.Put(claim, []byte(at.id)); err != nil {
 				return err
 			}
 		}
-		if err := t.rows.Put(row(rows, rowSnapshot), snapshot); err != nil {
+		if err := t.rows.Put(row(at.rows, rowSnapshot), snapshot); err != nil {
 			return err
 		}
 		for _, e := range events {
-			if err := t.push(rows, &h, e); err != nil {
+			if err := t.push(at, &h, e); err != nil {
 				return err
 			}
 		}
-		if err := t.setTimers(bucket, rows, id, &h, timers); err != nil {
+		if err := t.setTimers(at, &h, timers); err != nil {
 			return err
 		}
-		if err := t.addEffects(rows, &h, effects); err != nil {
+		if err := t.addEffects(at, &h, effects); err != nil {
 			return err
 		}
-		return t.putHead(bucket, rows, id, &h, false)
+		return t.putHead(at, &h, false)
 	})
 }
 
@@ -90,17 +138,17 @@ func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uin
 	if err := e.Validate(); err != nil {
 		return 0, err
 	}
-	bucket := persistence.BucketOf(id, s.buckets)
-	rows := rowsOf(bucket, id)
-	kept := keptEvent{key: e.Key, value: named(e.Key, e.Data)}
+	at := s.place(id)
+	var pack packer
+	kept := pack.entry(rowEvent, 0, e.Key, e.Data)
 	var result uint64
 	err := s.do(ctx, func(t *txn) error {
-		h, err := t.head(rows)
+		h, err := t.read(at)
 		if err != nil {
 			return err
 		}
-		if e.Key != "" {
-			if n, ok := number(t.rows.Get(nameRow(rows, rowKey, e.Key))); ok {
+		if len(kept.name()) > 0 {
+			if n, ok := number(t.keys.Get(nameRow(at.rows, rowKey, kept.name()))); ok {
 				result = n
 				return nil
 			}
@@ -110,11 +158,11 @@ func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uin
 			return fmt.Errorf("%w: %d events wait unhandled, Options.MaxInbox is %d", persistence.ErrFull, waiting, n)
 		}
 		wasReady := h.ready()
-		if err := t.push(rows, h, kept); err != nil {
+		if err := t.push(at, h, kept); err != nil {
 			return err
 		}
 		result = h.tail
-		return t.putHead(bucket, rows, id, h, wasReady)
+		return t.putHead(at, h, wasReady)
 	})
 	if err != nil {
 		return 0, err
@@ -134,28 +182,27 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	id, rev, acked := c.ID, c.Rev, c.Acked
-	bucket := persistence.BucketOf(id, s.buckets)
-	rows := rowsOf(bucket, id)
-	snapshot := clone(c.Snapshot)
-	clears, confirmed := slices.Clone(c.ClearTimers), slices.Clone(c.Confirmed)
-	timers, effects := copyTimers(c.SetTimers), copyEffects(c.Effects)
+	at := s.place(c.ID)
+	rev, acked := c.Rev, c.Acked
+	w := newWrite()
+	snapshot, timers, effects := w.pack.bytes(c.Snapshot), w.pack.timers(c.SetTimers), w.pack.effects(c.Effects)
+	clears, confirmed := slices.Clone(c.ClearTimers), newNames(c.Confirmed)
 
-	return s.do(ctx, func(t *txn) error {
-		if err := t.fence(bucket, epoch); err != nil {
+	w.run = func(t *txn) error {
+		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.head(rows)
+		h, err := t.read(at)
 		if err != nil {
 			return err
 		}
 		if rev != h.rev {
-			return &persistence.ConflictError{Session: id, Rev: rev, Current: h.rev}
+			return &persistence.ConflictError{Session: at.id, Rev: rev, Current: h.rev}
 		}
 		if acked < h.acked || acked > h.tail {
 			return fmt.Errorf("%w: inbox position %d, outside %d to %d", persistence.ErrInvalid, acked, h.acked, h.tail)
 		}
-		gone, err := t.outbox(rows, confirmed, effects)
+		gone, err := t.outbox(at, h, confirmed, effects)
 		if err != nil {
 			return err
 		}
@@ -163,56 +210,53 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 		wasReady := h.ready()
 		h.rev++
 		if len(snapshot) > 0 {
-			if err := t.rows.Put(row(rows, rowSnapshot), snapshot); err != nil {
+			if err := t.rows.Put(row(at.rows, rowSnapshot), snapshot); err != nil {
 				return err
 			}
 		}
-		for n := h.acked + 1; n <= acked; n++ {
-			if err := t.rows.Delete(numberRow(rows, rowEvent, n)); err != nil {
-				return err
-			}
-		}
-		h.acked = acked
-		if err := t.removeEffects(h, gone); err != nil {
+		if err := t.handled(at, h, acked); err != nil {
 			return err
 		}
-		if err := t.addEffects(rows, h, effects); err != nil {
+		if err := t.removeEffects(h, confirmed, gone); err != nil {
+			return err
+		}
+		if err := t.addEffects(at, h, effects); err != nil {
 			return err
 		}
 		for _, timer := range clears {
-			if err := t.clearTimer(bucket, rows, id, h, timer); err != nil {
+			if err := t.clearTimer(at, h, timer); err != nil {
 				return err
 			}
 		}
-		if err := t.setTimers(bucket, rows, id, h, timers); err != nil {
+		if err := t.setTimers(at, h, timers); err != nil {
 			return err
 		}
-		return t.putHead(bucket, rows, id, h, wasReady)
-	})
+		return t.putHead(at, h, wasReady)
+	}
+	return s.carryOut(ctx, w)
 }
 
 // Confirm removes effects from a session's outbox.
 func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ...string) error {
-	bucket := persistence.BucketOf(id, s.buckets)
-	rows := rowsOf(bucket, id)
-	confirmed := slices.Clone(effects)
+	at := s.place(id)
+	confirmed := newNames(effects)
 	err := s.do(ctx, func(t *txn) error {
-		if err := t.fence(bucket, epoch); err != nil {
+		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.head(rows)
+		h, err := t.read(at)
 		if err != nil {
 			return err
 		}
-		gone, err := t.outbox(rows, confirmed, nil)
-		if err != nil || len(gone) == 0 {
+		gone, err := t.outbox(at, h, confirmed, nil)
+		if err != nil {
 			return err
 		}
-		wasReady := h.ready()
-		if err := t.removeEffects(h, gone); err != nil {
+		wasReady, before := h.ready(), h.effects
+		if err := t.removeEffects(h, confirmed, gone); err != nil || len(gone) == 0 && h.effects == before {
 			return err
 		}
-		return t.putHead(bucket, rows, id, h, wasReady)
+		return t.putHead(at, h, wasReady)
 	})
 	if err != nil {
 		return fmt.Errorf("boltstore: confirm effects of session %q: %w", id, err)
@@ -222,47 +266,42 @@ func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ..
 
 // Delete removes a session.
 func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
-	bucket := persistence.BucketOf(id, s.buckets)
-	rows := rowsOf(bucket, id)
+	at := s.place(id)
 	err := s.do(ctx, func(t *txn) error {
-		if err := t.fence(bucket, epoch); err != nil {
+		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.head(rows)
+		h, err := t.read(at)
 		if err != nil {
 			return err
 		}
-		var gone [][]byte
-		c := t.rows.Cursor()
-		for k, v := c.Seek(rows); k != nil && bytes.HasPrefix(k, rows); k, v = c.Next() {
-			if k[len(rows)] == rowTimer {
-				at, _, err := readTimer(v)
-				if err != nil {
-					return &treeError{err}
-				}
-				if err := t.due.Delete(dueKey(bucket, at, id, string(k[len(rows)+1:]))); err != nil {
+		err = eachRow(t.rows.Bucket, at, func(e entry) {
+			if e.kind == rowTimer {
+				h.entries = append(h.entries, e)
+			}
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range h.entries {
+			if e.kind == rowTimer {
+				if err := t.due.Delete(dueKey(at.bucket, e.number, id, e.name())); err != nil {
 					return err
 				}
 			}
-			gone = append(gone, bytes.Clone(k))
 		}
-		for _, k := range gone {
-			if err := t.rows.Delete(k); err != nil {
-				return err
-			}
-		}
-		if h.claim != "" {
-			if err := t.claims.Delete([]byte(h.claim)); err != nil {
+		if len(h.claim) > 0 {
+			if err := t.claims.Delete(h.claim); err != nil {
 				return err
 			}
 		}
 		if h.ready() {
-			if err := t.ready.Delete(readyKey(bucket, id)); err != nil {
+			if err := t.ready.Delete(readyKey(at.bucket, id)); err != nil {
 				return err
 			}
 		}
 		t.count--
-		return nil
+		return t.deleteAll(at)
 	})
 	if err != nil {
 		return fmt.Errorf("boltstore: delete session %q: %w", id, err)
@@ -270,169 +309,108 @@ func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
 	return nil
 }
 
-// Load returns a session.
-func (s *Store) Load(ctx context.Context, id string) (*persistence.Session, error) {
-	var p *persistence.Session
-	rows := rowsOf(persistence.BucketOf(id, s.buckets), id)
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		h, err := headOf(tx.Bucket(treeRow), rows)
-		if err != nil {
-			return err
+// deleteAll removes the rows of a session.
+func (t *txn) deleteAll(at place) error {
+	for _, tree := range []tree{t.rows, t.keys} {
+		var gone [][]byte
+		c := tree.Cursor()
+		for k, _ := c.Seek(at.rows); k != nil && bytes.HasPrefix(k, at.rows); k, _ = c.Next() {
+			gone = append(gone, bytes.Clone(k))
 		}
-		p = &persistence.Session{ID: id, Claim: h.claim, Document: h.document, Rev: h.rev, Acked: h.acked}
-		c := tx.Bucket(treeRow).Cursor()
-		for k, v := c.Seek(rows); k != nil && bytes.HasPrefix(k, rows); k, v = c.Next() {
-			if err := addRow(p, k[len(rows):], v); err != nil {
+		for _, k := range gone {
+			if err := tree.Delete(k); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("boltstore: load session %q: %w", id, err)
-	}
-	slices.SortFunc(p.Timers, func(x, y persistence.Timer) int {
-		return cmp.Or(x.At.Compare(y.At), cmp.Compare(x.ID, y.ID))
-	})
-	return p, nil
-}
-
-// addRow adds what a row says to a session. key begins with the kind.
-func addRow(p *persistence.Session, key, v []byte) error {
-	switch kind, rest := key[0], key[1:]; kind {
-	case rowSnapshot:
-		p.Snapshot = clone(v)
-	case rowEvent:
-		e, err := readEvent(rest, v)
-		if err != nil {
-			return err
-		}
-		p.Inbox = append(p.Inbox, e)
-	case rowEffect:
-		name, data, err := readNamed(v)
-		if err != nil {
-			return err
-		}
-		p.Outbox = append(p.Outbox, persistence.Effect{ID: string(name), Data: clone(data)})
-	case rowTimer:
-		at, data, err := readTimer(v)
-		if err != nil {
-			return err
-		}
-		p.Timers = append(p.Timers, persistence.Timer{ID: string(rest), At: time.UnixMilli(at).UTC(), Data: clone(data)})
 	}
 	return nil
 }
 
-// Inbox returns unhandled events of a session.
-func (s *Store) Inbox(ctx context.Context, id string, after uint64, limit int) ([]persistence.Event, error) {
-	var events []persistence.Event
-	rows := rowsOf(persistence.BucketOf(id, s.buckets), id)
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		h, err := headOf(tx.Bucket(treeRow), rows)
-		if err != nil || after >= h.tail {
-			return err
-		}
-		prefix := bytes.Clone(row(rows, rowEvent))
-		c := tx.Bucket(treeRow).Cursor()
-		for k, v := c.Seek(numberRow(rows, rowEvent, after+1)); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-			e, err := readEvent(k[len(prefix):], v)
-			if err != nil {
-				return err
-			}
-			events = append(events, e)
-			if len(events) == limit {
-				break
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("boltstore: inbox of session %q: %w", id, err)
-	}
-	return events, nil
+// names is a set of names.
+type names struct {
+	few  []string
+	many map[string]struct{}
 }
 
-// Lookup returns the session that holds a claim.
-func (s *Store) Lookup(ctx context.Context, claim string) (string, error) {
-	var id string
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		id = string(tx.Bucket(treeClaim).Get([]byte(claim)))
-		if id == "" {
-			return persistence.ErrNotFound
+func newNames(list []string) names {
+	if len(list) <= 8 {
+		return names{few: slices.Clone(list)}
+	}
+	n := names{many: make(map[string]struct{}, len(list))}
+	for _, name := range list {
+		n.many[name] = struct{}{}
+	}
+	return n
+}
+
+func (n names) has(name []byte) bool {
+	for _, s := range n.few {
+		if s == string(name) {
+			return true
 		}
-		return nil
-	})
-	if err != nil {
-		return "", fmt.Errorf("boltstore: look up claim %q: %w", claim, err)
 	}
-	return id, nil
+	_, ok := n.many[string(name)]
+	return ok
 }
 
-// ready reports whether there is anything to do for the session.
-func (h *head) ready() bool { return h.acked < h.tail || h.effects > 0 }
-
-func headOf(rows *bbolt.Bucket, prefix []byte) (*head, error) {
-	v := rows.Get(row(prefix, rowHead))
-	if v == nil {
-		return nil, persistence.ErrNotFound
+// read reads the head of a session. It is good until the next one is read.
+func (t *txn) read(at place) (*head, error) {
+	if err := t.head.read(t.rows.Bucket, at.rows); err != nil {
+		return nil, err
 	}
-	return decodeHead(v)
+	return &t.head, nil
 }
-
-func (t *txn) head(rows []byte) (*head, error) { return headOf(t.rows.Bucket, rows) }
 
 // putHead writes the head of a session and notes whether it is ready.
-func (t *txn) putHead(bucket int, rows []byte, id string, h *head, wasReady bool) error {
-	if err := t.rows.Put(row(rows, rowHead), h.encode()); err != nil {
+func (t *txn) putHead(at place, h *head, wasReady bool) error {
+	start := len(t.heads)
+	t.heads = h.append(t.heads)
+	if err := t.rows.Put(row(at.rows, rowHead), t.heads[start:len(t.heads):len(t.heads)]); err != nil {
 		return err
 	}
 	switch {
 	case h.ready() && !wasReady:
-		return t.ready.Put(readyKey(bucket, id), nil)
+		return t.ready.Put(readyKey(at.bucket, at.id), nil)
 	case !h.ready() && wasReady:
-		return t.ready.Delete(readyKey(bucket, id))
+		return t.ready.Delete(readyKey(at.bucket, at.id))
 	}
 	return nil
 }
 
-// keptEvent is an event as it is stored.
-type keptEvent struct {
-	key   string
-	value []byte
-}
-
-func copyEvents(in []persistence.Event) []keptEvent {
-	out := make([]keptEvent, len(in))
-	for i, e := range in {
-		out[i] = keptEvent{e.Key, named(e.Key, e.Data)}
+// keep stores an entry, in the head where it fits.
+func (t *txn) keep(at place, h *head, e entry) error {
+	if h.size+e.size() <= t.s.headRoom {
+		h.add(e)
+		return nil
 	}
-	return out
-}
-
-func readEvent(number8, v []byte) (persistence.Event, error) {
-	key, data, err := readNamed(v)
-	if err != nil || len(number8) != 8 {
-		return persistence.Event{}, errShort
+	switch e.kind {
+	case rowEffect:
+		h.effectRows++
+		return t.rows.Put(numberRow(at.rows, rowEffect, e.number), e.value)
+	case rowTimer:
+		h.timerRows++
+		v := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.value)), e.number)
+		return t.rows.Put(nameRow(at.rows, rowTimer, e.name()), append(v, e.value...))
 	}
-	return persistence.Event{Number: binary.BigEndian.Uint64(number8), Key: string(key), Data: clone(data)}, nil
+	return t.rows.Put(numberRow(at.rows, rowEvent, e.number), e.value)
 }
 
 // push adds an event to the inbox, remembers its key, and forgets up to two old ones.
-func (t *txn) push(rows []byte, h *head, e keptEvent) error {
+func (t *txn) push(at place, h *head, e entry) error {
 	h.tail++
-	if err := t.rows.Put(numberRow(rows, rowEvent, h.tail), e.value); err != nil || e.key == "" {
+	e.number = h.tail
+	if err := t.keep(at, h, e); err != nil || len(e.name()) == 0 {
 		return err
 	}
-	if err := t.rows.Put(nameRow(rows, rowKey, e.key), binary.BigEndian.AppendUint64(nil, h.tail)); err != nil {
+	if err := t.keys.Put(nameRow(at.rows, rowKey, e.name()), binary.BigEndian.AppendUint64(nil, h.tail)); err != nil {
 		return err
 	}
-	if err := t.rows.Put(numberRow(rows, rowNumber, h.tail), []byte(e.key)); err != nil {
+	if err := t.keys.Put(numberRow(at.rows, rowNumber, h.tail), e.name()); err != nil {
 		return err
 	}
 	for range 2 {
-		prefix := bytes.Clone(row(rows, rowNumber))
-		k, key := t.rows.Cursor().Seek(prefix)
+		prefix := bytes.Clone(row(at.rows, rowNumber))
+		k, key := t.keys.Cursor().Seek(prefix)
 		if !bytes.HasPrefix(k, prefix) || len(k) != len(prefix)+8 {
 			return nil
 		}
@@ -440,151 +418,170 @@ func (t *txn) push(rows []byte, h *head, e keptEvent) error {
 		if n > h.acked || n+persistence.KeyWindow >= h.tail {
 			return nil
 		}
-		if err := t.rows.Delete(nameRow(rows, rowKey, string(key))); err != nil {
+		if err := t.keys.Delete(nameRow(at.rows, rowKey, string(key))); err != nil {
 			return err
 		}
-		if err := t.rows.Delete(numberRow(rows, rowNumber, n)); err != nil {
+		if err := t.keys.Delete(numberRow(at.rows, rowNumber, n)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keptTimer is a timer as it is stored.
-type keptTimer struct {
-	id    string
-	at    int64
-	value []byte
+// handled removes the events up to acked.
+func (t *txn) handled(at place, h *head, acked uint64) error {
+	inRows := acked - h.acked
+	h.remove(func(e *entry) bool {
+		gone := e.kind == rowEvent && e.number <= acked
+		if gone {
+			inRows--
+		}
+		return gone
+	})
+	for n := h.acked + 1; inRows > 0 && n <= acked; n++ {
+		if err := t.rows.Delete(numberRow(at.rows, rowEvent, n)); err != nil {
+			return err
+		}
+	}
+	h.acked = acked
+	return nil
 }
 
-func copyTimers(in []persistence.Timer) []keptTimer {
-	out := make([]keptTimer, len(in))
-	for i, p := range in {
-		at := p.At.UnixMilli()
-		value := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(p.Data)), uint64(at))
-		out[i] = keptTimer{p.ID, at, append(value, p.Data...)}
+// takeTimer removes a timer and returns its time, but leaves it in the order of times.
+func (t *txn) takeTimer(at place, h *head, name []byte) (time uint64, there bool, err error) {
+	if i := h.find(rowTimer, name); i >= 0 {
+		e := h.entries[i]
+		h.count(&e, -1)
+		h.entries = slices.Delete(h.entries, i, i+1)
+		return e.number, true, nil
 	}
-	return out
-}
-
-func readTimer(v []byte) (at int64, data []byte, err error) {
-	if len(v) < 8 {
-		return 0, nil, errShort
+	if h.timerRows == 0 {
+		return 0, false, nil
 	}
-	return int64(binary.BigEndian.Uint64(v)), v[8:], nil
-}
-
-func (t *txn) clearTimer(bucket int, rows []byte, session string, h *head, timer string) error {
-	if timer == "" || len(timer) > persistence.MaxName {
-		return nil
-	}
-	v := t.rows.Get(nameRow(rows, rowTimer, timer))
+	v := t.rows.Get(nameRow(at.rows, rowTimer, name))
 	if v == nil {
-		return nil
+		return 0, false, nil
 	}
-	at, _, err := readTimer(v)
+	e, err := readRow(append([]byte{rowTimer}, name...), v)
 	if err != nil {
-		return &treeError{err}
+		return 0, false, &treeError{err}
 	}
-	h.timers--
-	if err := t.due.Delete(dueKey(bucket, at, session, timer)); err != nil {
+	h.timerRows--
+	return e.number, true, t.rows.Delete(nameRow(at.rows, rowTimer, name))
+}
+
+func (t *txn) clearTimer(at place, h *head, name string) error {
+	time, there, err := t.takeTimer(at, h, []byte(name))
+	if err != nil || !there {
 		return err
 	}
-	return t.rows.Delete(nameRow(rows, rowTimer, timer))
+	return t.due.Delete(dueKey(at.bucket, time, at.id, name))
 }
 
-func (t *txn) setTimers(bucket int, rows []byte, session string, h *head, timers []keptTimer) error {
-	for _, p := range timers {
-		if err := t.clearTimer(bucket, rows, session, h, p.id); err != nil {
-			return err
+func (t *txn) setTimers(at place, h *head, timers []entry) error {
+	for _, e := range timers {
+		time, there, err := t.takeTimer(at, h, e.name())
+		if err == nil && there && time != e.number {
+			err = t.due.Delete(dueKey(at.bucket, time, at.id, e.name()))
 		}
-		h.timers++
-		if err := t.rows.Put(nameRow(rows, rowTimer, p.id), p.value); err != nil {
-			return err
+		if err == nil && (!there || time != e.number) {
+			err = t.due.Put(dueKey(at.bucket, e.number, at.id, e.name()), nil)
 		}
-		if err := t.due.Put(dueKey(bucket, p.at, session, p.id), nil); err != nil {
+		if err == nil {
+			err = t.keep(at, h, e)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keptEffect is an effect as it is stored.
-type keptEffect struct {
-	id    string
-	value []byte
-}
-
-func copyEffects(in []persistence.Effect) []keptEffect {
-	out := make([]keptEffect, len(in))
-	for i, e := range in {
-		out[i] = keptEffect{e.ID, named(e.ID, e.Data)}
-	}
-	return out
-}
-
-// outbox returns the keys of the effects that are confirmed. It fails where one that is to be
+// outbox returns the keys of the rows of effects that are confirmed. It fails where an effect that is to be
 // added is there and stays.
-func (t *txn) outbox(rows []byte, confirmed []string, added []keptEffect) ([][]byte, error) {
-	if len(confirmed)+len(added) == 0 {
+func (t *txn) outbox(at place, h *head, confirmed names, added []entry) (gone [][]byte, err error) {
+	stays := func(name []byte) error {
+		return fmt.Errorf("%w: effect %q is in the outbox already", persistence.ErrInvalid, name)
+	}
+	for i := range added {
+		if name := added[i].name(); h.find(rowEffect, name) >= 0 && !confirmed.has(name) {
+			return nil, stays(name)
+		}
+	}
+	if h.effectRows == 0 {
 		return nil, nil
 	}
-	isConfirmed := among(len(confirmed), func(i int) string { return confirmed[i] })
-	isAdded := among(len(added), func(i int) string { return added[i].id })
-	var gone [][]byte
-	prefix := bytes.Clone(row(rows, rowEffect))
+	ids := make([]string, len(added))
+	for i := range added {
+		ids[i] = string(added[i].name())
+	}
+	isAdded := newNames(ids)
+	prefix := bytes.Clone(row(at.rows, rowEffect))
 	c := t.rows.Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		name, _, err := readNamed(v)
 		if err != nil {
 			return nil, err
 		}
-		switch id := string(name); {
-		case isConfirmed(id):
+		switch {
+		case confirmed.has(name):
 			gone = append(gone, bytes.Clone(k))
-		case isAdded(id):
-			return nil, fmt.Errorf("%w: effect %q is in the outbox already", persistence.ErrInvalid, id)
+		case isAdded.has(name):
+			return nil, stays(name)
 		}
 	}
 	return gone, nil
 }
 
-func (t *txn) removeEffects(h *head, keys [][]byte) error {
-	for _, k := range keys {
+// removeEffects removes those that are confirmed from the head, and the rows that outbox found.
+func (t *txn) removeEffects(h *head, confirmed names, gone [][]byte) error {
+	h.remove(func(e *entry) bool { return e.kind == rowEffect && confirmed.has(e.name()) })
+	for _, k := range gone {
 		if err := t.rows.Delete(k); err != nil {
 			return err
 		}
 	}
-	h.effects -= uint64(len(keys))
+	h.effectRows -= uint64(len(gone))
 	return nil
 }
 
-func (t *txn) addEffects(rows []byte, h *head, effects []keptEffect) error {
+func (t *txn) addEffects(at place, h *head, effects []entry) error {
 	for _, e := range effects {
 		h.sequence++
-		if err := t.rows.Put(numberRow(rows, rowEffect, h.sequence), e.value); err != nil {
+		e.number = h.sequence
+		if err := t.keep(at, h, e); err != nil {
 			return err
 		}
 	}
-	h.effects += uint64(len(effects))
 	return nil
 }
 
-// among returns a test for membership in n names.
-func among(n int, name func(int) string) func(string) bool {
-	if n <= 8 {
-		return func(s string) bool {
-			for i := range n {
-				if name(i) == s {
-					return true
-				}
-			}
-			return false
+// readRow reads the row of an entry; its key begins with the kind.
+func readRow(key, v []byte) (entry, error) {
+	e := entry{kind: key[0], value: v}
+	number8 := key[1:]
+	if e.kind == rowTimer {
+		if len(v) < 8 {
+			return e, errShort
 		}
+		number8, e.value = v[:8], v[8:]
 	}
-	set := make(map[string]struct{}, n)
-	for i := range n {
-		set[name(i)] = struct{}{}
+	if _, _, err := readNamed(e.value); err != nil || len(number8) != 8 {
+		return e, errShort
 	}
-	return func(s string) bool { _, ok := set[s]; return ok }
+	e.number = binary.BigEndian.Uint64(number8)
+	return e, nil
+}
+
+// eachRow calls do for each row of a session that holds an entry.
+func eachRow(tree *bbolt.Bucket, at place, do func(entry)) error {
+	c := tree.Cursor()
+	for k, v := c.Seek(row(at.rows, rowEffect)); k != nil && bytes.HasPrefix(k, at.rows); k, v = c.Next() {
+		e, err := readRow(k[len(at.rows):], v)
+		if err != nil {
+			return err
+		}
+		do(e)
+	}
+	return nil
 }

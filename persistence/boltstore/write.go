@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -15,9 +16,10 @@ import (
 // write is a write that waits for the writer. It owns all bytes it refers to.
 type write struct {
 	run   func(*txn) error // fails before it changes anything, or for reasons of the file
+	pack  packer           // may hold what run writes
 	state atomic.Uint32
 	err   error
-	done  chan struct{}
+	done  chan struct{} // gets one message when the transaction is over
 }
 
 // The states of a write. One that waits is either taken by the writer or given up by its caller.
@@ -27,12 +29,36 @@ const (
 	givenUp
 )
 
+// writes holds those that are over, for the next ones: at tens of thousands a second their memory is what the
+// garbage collector has to do with.
+var writes = sync.Pool{New: func() any { return &write{done: make(chan struct{}, 1)} }}
+
+func newWrite() *write { return writes.Get().(*write) }
+
+// end returns the error of a write that is over and keeps the write for others.
+func (w *write) end() error {
+	err := w.err
+	w.run, w.err = nil, nil
+	w.state.Store(waiting)
+	if w.pack = w.pack[:0]; cap(w.pack) > 64<<10 {
+		w.pack = nil
+	}
+	writes.Put(w)
+	return err
+}
+
 // do has the writer carry out a write and waits for it.
 func (s *Store) do(ctx context.Context, run func(*txn) error) error {
+	w := newWrite()
+	w.run = run
+	return s.carryOut(ctx, w)
+}
+
+// carryOut does what do does, with a write whose pack has been filled.
+func (s *Store) carryOut(ctx context.Context, w *write) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	w := &write{run: run, done: make(chan struct{})}
 	select {
 	case <-s.closed:
 		return persistence.ErrClosed
@@ -47,7 +73,7 @@ func (s *Store) do(ctx context.Context, run func(*txn) error) error {
 	}
 	select {
 	case <-w.done:
-		return w.err
+		return w.end()
 	case <-ctx.Done():
 	case <-s.done:
 		// The writer has ended; it may have done this one first.
@@ -55,7 +81,7 @@ func (s *Store) do(ctx context.Context, run func(*txn) error) error {
 			return persistence.ErrClosed
 		}
 		<-w.done
-		return w.err
+		return w.end()
 	}
 	if w.state.CompareAndSwap(waiting, givenUp) {
 		return ctx.Err()
@@ -124,7 +150,7 @@ func (s *Store) writeGroup(group []*write) {
 		default:
 			w.err = err
 		}
-		close(w.done)
+		w.done <- struct{}{}
 	}
 }
 
@@ -171,10 +197,12 @@ func (e *treeError) Unwrap() error { return e.err }
 
 // txn is the transaction in which a group of writes runs.
 type txn struct {
-	s                                      *Store
-	meta                                   *bbolt.Bucket
-	rows, due, ready, claims, leases, docs tree
-	count, counted                         uint64 // sessions, now and at the beginning
+	s                                            *Store
+	meta                                         *bbolt.Bucket
+	rows, keys, due, ready, claims, leases, docs tree
+	count, counted                               uint64 // sessions, now and at the beginning
+	head                                         head   // of the session that is at work
+	heads                                        packer // those that were written; the transaction refers to them
 }
 
 // tree is a tree of the file whose errors end the transaction.
@@ -198,8 +226,9 @@ func (t tree) Delete(key []byte) error {
 
 func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 	t := &txn{
-		s: s, meta: tx.Bucket(treeMeta),
-		rows: tree{tx.Bucket(treeRow)}, due: tree{tx.Bucket(treeDue)}, ready: tree{tx.Bucket(treeReady)},
+		heads: s.heads[:0],
+		s:     s, meta: tx.Bucket(treeMeta),
+		rows: tree{tx.Bucket(treeRow)}, keys: tree{tx.Bucket(treeKey)}, due: tree{tx.Bucket(treeDue)}, ready: tree{tx.Bucket(treeReady)},
 		claims: tree{tx.Bucket(treeClaim)}, leases: tree{tx.Bucket(treeLease)}, docs: tree{tx.Bucket(treeDoc)},
 	}
 	n, ok := number(t.meta.Get(keyCount))
@@ -211,6 +240,7 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 }
 
 func (t *txn) end() error {
+	t.s.heads = t.heads
 	if t.count == t.counted {
 		return nil
 	}

@@ -23,7 +23,7 @@ func BenchmarkRatio(b *testing.B) {
 	require.NoError(b, err)
 	defer func() { require.NoError(b, s.Close()) }()
 	storetest.Compare(b,
-		storetest.Commits("store", s, callers, calls),
+		storetest.Commits("store", s, callers, 0, calls),
 		storetest.Contender{Name: "bare", Callers: callers, Calls: calls, Steps: func(b *testing.B, round int) func(int) error {
 			return bareStep(b, s, callers, round)
 		}})

@@ -100,7 +100,7 @@ func (s *Store) changeLeases(ctx context.Context, buckets []int, do func(i int, 
 func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
 	err := persistence.CheckNames("owner", owner)
 	if err == nil {
-		err = checkLease(lease)
+		err = persistence.CheckLease(lease)
 	}
 	if err == nil {
 		err = persistence.CheckBuckets(s.buckets, buckets...)
@@ -124,7 +124,7 @@ func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, 
 func (s *Store) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
 	buckets, err := s.bucketsOf(leases)
 	if err == nil {
-		err = checkLease(lease)
+		err = persistence.CheckLease(lease)
 	}
 	var renewed []persistence.Lease
 	if err == nil {
@@ -202,13 +202,6 @@ func (s *Store) bucketsOf(leases []persistence.Lease) ([]int, error) {
 		buckets = append(buckets, l.Bucket)
 	}
 	return buckets, nil
-}
-
-func checkLease(lease time.Duration) error {
-	if lease <= 0 {
-		return fmt.Errorf("%w: a lease of %v, want more than zero", persistence.ErrInvalid, lease)
-	}
-	return nil
 }
 
 // milliseconds rounds up.

@@ -31,7 +31,7 @@ func (b *bucket) fence(n int, epoch uint64) error {
 func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
 	err := persistence.CheckNames("owner", owner)
 	if err == nil {
-		err = checkLease(lease)
+		err = persistence.CheckLease(lease)
 	}
 	if err == nil {
 		err = persistence.CheckBuckets(len(s.buckets), buckets...)
@@ -57,7 +57,7 @@ func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, 
 
 // Renew prolongs leases.
 func (s *Store) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
-	if err := checkLease(lease); err != nil {
+	if err := persistence.CheckLease(lease); err != nil {
 		return nil, fmt.Errorf("memstore: renew: %w", err)
 	}
 	renewed := make([]persistence.Lease, 0, len(leases))
@@ -123,13 +123,6 @@ func (b *bucket) leaseOf(n int) persistence.Lease {
 	l := b.lease
 	l.Bucket = n
 	return l
-}
-
-func checkLease(lease time.Duration) error {
-	if lease <= 0 {
-		return fmt.Errorf("%w: a lease of %v, want more than zero", persistence.ErrInvalid, lease)
-	}
-	return nil
 }
 
 func until(now time.Time, lease time.Duration) time.Time {

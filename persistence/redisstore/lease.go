@@ -18,7 +18,7 @@ const parallel = 64
 func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
 	err := persistence.CheckNames("owner", owner)
 	if err == nil {
-		err = checkLease(lease)
+		err = persistence.CheckLease(lease)
 	}
 	if err == nil {
 		err = persistence.CheckBuckets(s.buckets, buckets...)
@@ -38,7 +38,7 @@ func (s *Store) Acquire(ctx context.Context, owner string, lease time.Duration, 
 
 // Renew prolongs leases.
 func (s *Store) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
-	err := checkLease(lease)
+	err := persistence.CheckLease(lease)
 	if err == nil {
 		err = s.checkLeases(leases)
 	}
@@ -167,13 +167,6 @@ func (s *Store) checkLeases(leases []persistence.Lease) error {
 		if err := persistence.CheckBuckets(s.buckets, l.Bucket); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func checkLease(lease time.Duration) error {
-	if lease <= 0 {
-		return fmt.Errorf("%w: a lease of %v, want more than zero", persistence.ErrInvalid, lease)
 	}
 	return nil
 }

@@ -208,8 +208,8 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// format is the version of the layout. One that is higher than this is refused.
-const format = 1
+// format is the version of the layout. Another one is refused. (1, of no release, numbered effects in another way.)
+const format = 2
 
 // prepare checks the servers and makes the store.
 func (s *Store) prepare(ctx context.Context) error {
@@ -236,8 +236,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if found > format {
-		return fmt.Errorf("the store %s has format %d, this version reads up to %d: use the version that wrote it, or a newer one", s.prefix, found, format)
+	if found != format {
+		return fmt.Errorf("the store %s has format %d, this version reads %d: use the version that wrote it, to export the sessions where it is an older one", s.prefix, found, format)
 	}
 	n, err := r.number(1)
 	if err != nil || n < 1 || n > persistence.MaxBuckets {
@@ -306,7 +306,11 @@ func (s *Store) documentKey(d persistence.Digest) string {
 type bucketKeys string
 
 func (s *Store) bucket(n int) bucketKeys {
-	return bucketKeys(fmt.Sprintf("%s{b%04d}:", s.prefix, n))
+	b := append(append(make([]byte, 0, len(s.prefix)+len("{b00000}:")), s.prefix...), "{b"...)
+	for limit := 1000; limit > 1 && n < limit; limit /= 10 {
+		b = append(b, '0')
+	}
+	return bucketKeys(append(strconv.AppendInt(b, int64(n), 10), "}:"...))
 }
 
 func (b bucketKeys) own() string    { return string(b) + "own" }
@@ -316,13 +320,25 @@ func (b bucketKeys) all() string    { return string(b) + "all" }
 func (b bucketKeys) claims() string { return string(b) + "claims" }
 
 func (b bucketKeys) session(id string) string { return string(b) + "s:" + id }
+func (b bucketKeys) inbox(id string) string   { return string(b) + "i:" + id }
+func (b bucketKeys) keys(id string) string    { return string(b) + "k:" + id }
 
 // keysOf are all keys that a write to a session may touch, in the order of the scripts.
 func (s *Store) keysOf(id string) []string {
 	b := s.bucket(persistence.BucketOf(id, s.buckets))
 	return []string{
-		b.own(), b.session(id), string(b) + "i:" + id, string(b) + "k:" + id, b.due(), b.ready(), b.all(), b.claims(),
+		b.own(), b.session(id), b.inbox(id), b.keys(id), b.due(), b.ready(), b.all(), b.claims(),
 	}
+}
+
+// commitKeys are those that a commit may touch, no more than are needed, in the order of its script.
+func (s *Store) commitKeys(id string) []string {
+	b := s.bucket(persistence.BucketOf(id, s.buckets))
+	keys := append(make([]string, 0, 6), b.own(), b.session(id), b.due(), b.ready(), b.inbox(id))
+	if s.opts.TTL > 0 {
+		keys = append(keys, b.keys(id))
+	}
+	return keys
 }
 
 // errUnexpected is an answer that no script of this package gives.

@@ -38,43 +38,19 @@ local epoch = redis.call('HGET', KEYS[1], 'e') or '0'
 if epoch ~= ARGV[1] or epoch == '0' then return {'FENCED', epoch} end
 `
 
-// common: the keys and arguments of a write to a session, and what several of them do. What costs
-// is each call of the server, and each closure, so a session's effects and timers are fields of its one
-// hash, members are collected for few calls, and at is a plain position in the arguments.
+// common: the keys and the first arguments of a write to a session, and what several scripts do at their
+// end. What costs is each call of the server, each closure, and each string that is made, so a session's effects
+// and timers are fields of its one hash, and what is written comes from the client ready for it, in lists that need
+// only be handed on, 5000 members at a time, as Lua's stack is bounded.
 //
-//	r revision   a handled   n last accepted   q number of the last effect   o effects
-//	d document   c claim     b snapshot
-//	>id  number:data of an effect     @id  time:data of a timer
+//	r revision   a handled   n last accepted   o effects   d document   c claim     b snapshot
+//	>id  revision:index:data of an effect      @id  time:data of a timer
 const common = `
 local own, s, inbox, keys, due, ready, all, claims = unpack(KEYS)
-local A, call, sid = ARGV, redis.call, ARGV[2]
-local function many(command, key, members)
-  local sum, n = 0, #members
-  for i = 1, n, 5000 do sum = sum + call(command, key, unpack(members, i, math.min(i + 4999, n))) end
-  return sum
-end
-local function add(fields, at, seq) -- timers, then effects, to the fields of the session
-  local n, scheduled = #fields, {}
-  for i = at + 1, at + 3 * tonumber(A[at]), 3 do
-    fields[n + 1] = '@' .. A[i]
-    fields[n + 2] = A[i + 1] .. ':' .. A[i + 2]
-    n = n + 2
-    scheduled[#scheduled + 1] = A[i + 1]
-    scheduled[#scheduled + 1] = sid .. '\0' .. A[i]
-  end
-  if scheduled[1] then many('ZADD', due, scheduled) end
-  at = at + 1 + 3 * tonumber(A[at])
-  for i = at + 1, at + 2 * tonumber(A[at]), 2 do
-    seq = seq + 1
-    fields[n + 1] = '>' .. A[i]
-    fields[n + 2] = seq .. ':' .. A[i + 1]
-    n = n + 2
-  end
-  return tonumber(A[at])
-end
+local A, call, min, unpack = ARGV, redis.call, math.min, unpack
 local function finish(before, now)
-  if now and not before then call('ZADD', ready, 0, sid) end
-  if before and not now then call('ZREM', ready, sid) end
+  if now and not before then call('ZADD', ready, 0, A[2]) end
+  if before and not now then call('ZREM', ready, A[2]) end
   if A[3] ~= '0' then
     for _, k in ipairs({s, inbox, keys}) do call('PEXPIRE', k, A[3]) end
   end
@@ -119,32 +95,29 @@ if not body then return {'NOTFOUND'} end
 return {'OK', body}
 `)
 
-	// ARGV behind the first three: revision, handled, document, claim, snapshot, events, timers, effects.
+	// ARGV behind the first three: handled, claim, ready, where the events end, and where the times of timers do.
+	// From 9: events (key, entry), times of timers (time, member), fields of the session.
 	scriptCreate = script(header + fence + common + `
-local acked, claim = tonumber(A[5]), A[7]
+local claim, events, scheduled = A[5], tonumber(A[7]), tonumber(A[8])
 if call('EXISTS', s) == 1 then ` + touch + ` return {'EXISTS'} end
 if claim ~= '' then
   local other = call('HGET', claims, claim)
-  if other and call('EXISTS', string.sub(s, 1, #s - #sid) .. other) == 1 then ` + touch + ` return {'CLAIMED', other} end
-  call('HSET', claims, claim, sid)
+  if other and call('EXISTS', string.sub(s, 1, #s - #A[2]) .. other) == 1 then ` + touch + ` return {'CLAIMED', other} end
+  call('HSET', claims, claim, A[2])
 end
 call('DEL', inbox, keys)
-local tail, at = acked, 9
-for i = at + 1, at + 2 * tonumber(A[at]), 2 do
-  tail = tail + 1
-  call('RPUSH', inbox, A[i] .. '\0' .. A[i + 1])
-  if A[i] ~= '' then call('ZADD', keys, tail, A[i]) end
+for i = 9, events, 2 do
+  call('RPUSH', inbox, A[i + 1])
+  if A[i] ~= '' then call('ZADD', keys, tonumber(A[4]) + (i - 7) / 2, A[i]) end
 end
-local fields = {'r', A[4], 'a', acked, 'n', tail, 'd', A[6], 'c', claim, 'b', A[8]}
-local effects = add(fields, at + 1 + 2 * tonumber(A[at]), 0)
-many('HSET', s, fields)
-call('HSET', s, 'q', effects, 'o', effects)
-call('ZADD', all, 0, sid)
-finish(false, tail > acked or effects > 0)
+for i = events + 1, scheduled, 5000 do call('ZADD', due, unpack(A, i, min(i + 4999, scheduled))) end
+for i = scheduled + 1, #A, 5000 do call('HSET', s, unpack(A, i, min(i + 4999, #A))) end
+call('ZADD', all, 0, A[2])
+finish(false, A[6] == '1')
 return {'OK'}
 `)
 
-	// ARGV behind the first three: key, data, greatest inbox, key window.
+	// ARGV behind the first three: key, entry, greatest inbox, key window.
 	scriptAppend = script(header + common + `
 local key, max = A[4], tonumber(A[6])
 local head = call('HMGET', s, 'a', 'n', 'o')
@@ -157,64 +130,52 @@ end
 if max > 0 and tail - acked >= max then return {'FULL', tostring(tail - acked)} end
 local ready = tail > acked or head[3] ~= '0'
 tail = tail + 1
-call('RPUSH', inbox, key .. '\0' .. A[5])
+call('RPUSH', inbox, A[5])
 call('HSET', s, 'n', tail)
 if key ~= '' then
   call('ZADD', keys, tail, key)
-  call('ZREMRANGEBYSCORE', keys, '-inf', math.min(acked, tail - tonumber(A[7]) - 1))
+  call('ZREMRANGEBYSCORE', keys, '-inf', min(acked, tail - tonumber(A[7]) - 1))
 end
 finish(ready, true)
 return {'OK', string.format('%.0f', tail)}
 `)
 
-	// ARGV behind the first three: revision, handled, whether there is a snapshot, snapshot,
-	// confirmed, cleared timers, timers, effects.
-	scriptCommit = script(header + fence + common + `
-local rev, ack, at = A[4], tonumber(A[5]), 8
-local gone, isGone = {}, {}
-for i = at + 1, at + tonumber(A[at]) do gone[#gone + 1] = '>' .. A[i] isGone[A[i]] = true end
-local confirmed = #gone
-at = at + 1 + confirmed
-local cleared, unscheduled = {}, {}
-for i = at + 1, at + tonumber(A[at]) do
-  cleared[#cleared + 1] = '@' .. A[i]
-  unscheduled[#unscheduled + 1] = sid .. '\0' .. A[i]
-end
-at = at + 1 + #unscheduled
-local effectsAt = at + 1 + 3 * tonumber(A[at])
-
-local ask = {'r', 'a', 'n', 'q', 'o'}
-for i = effectsAt + 1, effectsAt + 2 * tonumber(A[effectsAt]), 2 do
-  if not isGone[A[i]] then ask[#ask + 1] = '>' .. A[i] end
-end
-local head = call('HMGET', s, unpack(ask, 1, math.min(#ask, 5000)))
+	// KEYS: own, session, due, ready, inbox, and keys where there is a time to live. ARGV: epoch, revision, numbers
+	// (handled, time to live, new effects, and where each of the lists ends but the last). From 4: fields of new effects;
+	// fields of confirmed effects; fields of timers to be cleared; their members; times of timers (time, member); further
+	// fields to be written. The numbers come as one argument, as each one costs. The bucket's own key is as long as what
+	// the session's begins with, and a letter.
+	scriptCommit = script(header + fence + `
+local A, call, min, unpack = ARGV, redis.call, math.min, unpack
+local s, due = KEYS[2], KEYS[3]
+local ack, ttl, added, asked, confirmed, cleared, unscheduled, scheduled = struct.unpack('<dddddddd', A[3])
+local head = call('HMGET', s, 'r', 'a', 'n', 'o', unpack(A, 4, min(asked, 5003)))
 if not head[1] then return {'NOTFOUND'} end
-if head[1] ~= rev then ` + touch + ` return {'CONFLICT', head[1]} end
-local acked, tail, seq, effects = tonumber(head[2]), tonumber(head[3]), tonumber(head[4]), tonumber(head[5])
+if head[1] ~= A[2] then ` + touch + ` return {'CONFLICT', head[1]} end
+local acked, tail, effects = head[2] + 0, head[3] + 0, head[4] + 0
 if ack < acked or ack > tail then return {'POSITION', head[2], head[3]} end
-for from = 1, #ask, 5000 do
-  if from > 1 then head = call('HMGET', s, unpack(ask, from, math.min(from + 4999, #ask))) end
-  for i = from == 1 and 6 or 1, #head do
-    if head[i] then return {'EFFECT', string.sub(ask[from + i - 1], 2)} end
+for from = 4, asked, 5000 do
+  if from > 4 then head = call('HMGET', s, 'r', 'a', 'n', 'o', unpack(A, from, min(from + 4999, asked))) end
+  for i = 5, #head do
+    if head[i] then return {'EFFECT', string.sub(A[from + i - 5], 2)} end
   end
 end
 
 local before = tail > acked or effects > 0
-if ack > acked then call('LTRIM', inbox, ack - acked, -1) end
-if unscheduled[1] then
-  many('ZREM', due, unscheduled)
-  many('HDEL', s, cleared)
-end
-if confirmed > 0 and effects > 0 then effects = effects - many('HDEL', s, gone) end
-local fields = {'r', tonumber(rev) + 1, 'a', ack}
-if A[6] == '1' then fields[5] = 'b' fields[6] = A[7] end
-local added = add(fields, at, seq)
+if ack > acked then call('LTRIM', KEYS[5], ack - acked, -1) end
+for i = asked + 1, confirmed, 5000 do effects = effects - call('HDEL', s, unpack(A, i, min(i + 4999, confirmed))) end
+for i = confirmed + 1, cleared, 5000 do call('HDEL', s, unpack(A, i, min(i + 4999, cleared))) end
+for i = cleared + 1, unscheduled, 5000 do call('ZREM', due, unpack(A, i, min(i + 4999, unscheduled))) end
+for i = unscheduled + 1, scheduled, 5000 do call('ZADD', due, unpack(A, i, min(i + 4999, scheduled))) end
 effects = effects + added
-local n = #fields
-fields[n + 1] = 'q' fields[n + 2] = seq + added
-fields[n + 3] = 'o' fields[n + 4] = effects
-many('HSET', s, fields)
-finish(before, tail > ack or effects > 0)
+call('HSET', s, 'r', A[2] + 1, 'a', ack, 'o', effects, unpack(A, scheduled + 1, min(scheduled + 5000, #A)))
+for i = scheduled + 5001, #A, 5000 do call('HSET', s, unpack(A, i, min(i + 4999, #A))) end
+local now = tail > ack or effects > 0
+if now and not before then call('ZADD', KEYS[4], 0, string.sub(s, #KEYS[1])) end
+if before and not now then call('ZREM', KEYS[4], string.sub(s, #KEYS[1])) end
+if ttl > 0 then
+  for _, i in ipairs({2, 5, 6}) do call('PEXPIRE', KEYS[i], ttl) end
+end
 return {'OK'}
 `)
 
@@ -224,22 +185,22 @@ local head = call('HMGET', s, 'a', 'n', 'o')
 if not head[2] then return {'NOTFOUND'} end
 local waiting, effects = tonumber(head[2]) > tonumber(head[1]), tonumber(head[3])
 local gone = 0
-for i = 5, 4 + tonumber(A[4]) do gone = gone + call('HDEL', s, '>' .. A[i]) end
+for i = 4, #A, 5000 do gone = gone + call('HDEL', s, unpack(A, i, min(i + 4999, #A))) end
 if gone > 0 then call('HSET', s, 'o', effects - gone) end
 finish(waiting or effects > 0, waiting or effects > gone)
 return {'OK'}
 `)
 
 	scriptDelete = script(headerRoom + fence + common + `
-if redis.call('EXISTS', s) == 0 then ` + touch + ` return {'NOTFOUND'} end
-local claim = redis.call('HGET', s, 'c')
-if claim ~= '' and redis.call('HGET', claims, claim) == sid then redis.call('HDEL', claims, claim) end
-for _, field in ipairs(redis.call('HKEYS', s)) do
-  if string.sub(field, 1, 1) == '@' then redis.call('ZREM', due, sid .. '\0' .. string.sub(field, 2)) end
+if call('EXISTS', s) == 0 then ` + touch + ` return {'NOTFOUND'} end
+local claim = call('HGET', s, 'c')
+if claim ~= '' and call('HGET', claims, claim) == A[2] then call('HDEL', claims, claim) end
+for _, field in ipairs(call('HKEYS', s)) do
+  if string.sub(field, 1, 1) == '@' then call('ZREM', due, A[2] .. '\0' .. string.sub(field, 2)) end
 end
-redis.call('DEL', s, inbox, keys)
-redis.call('ZREM', ready, sid)
-redis.call('ZREM', all, sid)
+call('DEL', s, inbox, keys)
+call('ZREM', ready, A[2])
+call('ZREM', all, A[2])
 return {'OK'}
 `)
 

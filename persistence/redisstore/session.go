@@ -3,8 +3,10 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,26 +26,44 @@ func (a *args) bytes(b []byte) { *a = append(*a, rueidis.BinaryString(b)) }
 
 func (a *args) number(n uint64) { *a = append(*a, strconv.FormatUint(n, 10)) }
 
-func (a *args) names(names []string) {
-	a.number(uint64(len(names)))
-	a.text(names...)
+// mark writes where the arguments end into argument i, as Lua counts, which is from 1.
+func (a args) mark(i int) { a[i-1] = strconv.Itoa(len(a)) }
+
+// schedule adds the times of timers and the members that stand for them.
+func (a *args) schedule(session string, timers []persistence.Timer) {
+	for i := range timers {
+		a.number(uint64(timers[i].At.UnixMilli()))
+		a.text(member(session, timers[i].ID))
+	}
 }
 
+// member is what stands for a timer in the order of times.
+func member(session, timer string) string { return session + "\x00" + timer }
+
+// timers adds fields and values of timers.
 func (a *args) timers(timers []persistence.Timer) {
-	a.number(uint64(len(timers)))
-	for _, t := range timers {
-		a.text(t.ID)
-		a.number(uint64(t.At.UnixMilli()))
-		a.bytes(t.Data)
+	for i := range timers {
+		t := &timers[i]
+		v := append(strconv.AppendInt(make([]byte, 0, 20+len(t.Data)), t.At.UnixMilli(), 10), ':')
+		a.text("@" + t.ID)
+		a.bytes(append(v, t.Data...))
 	}
 }
 
-func (a *args) effects(effects []persistence.Effect) {
-	a.number(uint64(len(effects)))
-	for _, e := range effects {
-		a.text(e.ID)
-		a.bytes(e.Data)
+// effects adds fields and values of the effects that come with a revision.
+func (a *args) effects(rev uint64, effects []persistence.Effect) {
+	for i := range effects {
+		e := &effects[i]
+		v := append(strconv.AppendUint(make([]byte, 0, 28+len(e.Data)), rev, 10), ':')
+		v = append(strconv.AppendInt(v, int64(i), 10), ':')
+		a.text(">" + e.ID)
+		a.bytes(append(v, e.Data...))
 	}
+}
+
+// entry is an event in the inbox.
+func entry(e *persistence.Event) string {
+	return rueidis.BinaryString(append(append(append(make([]byte, 0, len(e.Key)+1+len(e.Data)), e.Key...), 0), e.Data...))
 }
 
 // argsOf begins the arguments of a write to a session.
@@ -92,18 +112,31 @@ func (s *Store) create(ctx context.Context, epoch uint64, p *persistence.Session
 	if n := s.opts.MaxInbox; n > 0 && len(p.Inbox) > n {
 		return fmt.Errorf("%w: an inbox of %d events, Options.MaxInbox is %d", persistence.ErrFull, len(p.Inbox), n)
 	}
-	a := s.argsOf(epoch, p.ID)
-	a.number(max(p.Rev, 1))
-	a.number(p.Acked)
-	a.text(p.Document.String(), p.Claim)
-	a.bytes(p.Snapshot)
-	a.number(uint64(len(p.Inbox)))
-	for _, e := range p.Inbox {
-		a.text(e.Key)
-		a.bytes(e.Data)
+	rev, ready := max(p.Rev, 1), "0"
+	if len(p.Inbox)+len(p.Outbox) > 0 {
+		ready = "1"
 	}
+	a := s.argsOf(epoch, p.ID)
+	a.number(p.Acked)
+	a.text(p.Claim, ready, "", "")
+	for i := range p.Inbox {
+		a.text(p.Inbox[i].Key, entry(&p.Inbox[i]))
+	}
+	a.mark(7)
+	a.schedule(p.ID, p.Timers)
+	a.mark(8)
+	a.text("d", p.Document.String(), "c", p.Claim, "r")
+	a.number(rev)
+	a.text("a")
+	a.number(p.Acked)
+	a.text("n")
+	a.number(p.Acked + uint64(len(p.Inbox)))
+	a.text("o")
+	a.number(uint64(len(p.Outbox)))
+	a.text("b")
+	a.bytes(p.Snapshot)
 	a.timers(p.Timers)
-	a.effects(p.Outbox)
+	a.effects(rev, p.Outbox)
 	_, err := s.write(ctx, scriptCreate, s.keysOf(p.ID), a)
 	return s.refused(err, p.ID, epoch, 0, p.Claim)
 }
@@ -122,9 +155,7 @@ func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uin
 		return 0, err
 	}
 	a := s.argsOf(0, id)
-	a.text(e.Key)
-	a.bytes(e.Data)
-	a.text(strconv.Itoa(max(s.opts.MaxInbox, 0)))
+	a.text(e.Key, entry(&e), strconv.Itoa(max(s.opts.MaxInbox, 0)))
 	a.number(persistence.KeyWindow)
 	r, err := s.write(ctx, scriptAppend, s.keysOf(id), a)
 	if err != nil {
@@ -145,27 +176,59 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	if err := c.Validate(); err != nil {
 		return err
 	}
-	a := s.argsOf(epoch, c.ID)
-	a.number(c.Rev)
-	a.number(c.Acked)
-	if len(c.Snapshot) > 0 {
-		a.text("1")
-	} else {
-		a.text("0")
+	const head = 3
+	a := make(args, head, head+3*len(c.Effects)+len(c.Confirmed)+2*len(c.ClearTimers)+4*len(c.SetTimers)+2)
+	ends := make([]int, 0, 5)
+	for i := range c.Effects {
+		if id := c.Effects[i].ID; !slices.Contains(c.Confirmed, id) {
+			a.text(">" + id)
+		}
 	}
-	a.bytes(c.Snapshot)
-	a.names(c.Confirmed)
-	a.names(c.ClearTimers)
+	ends = append(ends, len(a))
+	for _, id := range c.Confirmed {
+		a.text(">" + id)
+	}
+	ends = append(ends, len(a))
+	for _, id := range c.ClearTimers {
+		a.text("@" + id)
+	}
+	ends = append(ends, len(a))
+	for _, id := range c.ClearTimers {
+		a.text(member(c.ID, id))
+	}
+	ends = append(ends, len(a))
+	a.schedule(c.ID, c.SetTimers)
+	ends = append(ends, len(a))
+	if len(c.Snapshot) > 0 {
+		a.text("b")
+		a.bytes(c.Snapshot)
+	}
 	a.timers(c.SetTimers)
-	a.effects(c.Effects)
-	_, err := s.write(ctx, scriptCommit, s.keysOf(c.ID), a)
+	a.effects(c.Rev+1, c.Effects)
+	a[0], a[1] = strconv.FormatUint(epoch, 10), strconv.FormatUint(c.Rev, 10)
+	a[2] = packed(c.Acked, uint64(s.opts.TTL.Milliseconds()), uint64(len(c.Effects)), ends)
+	_, err := s.write(ctx, scriptCommit, s.commitKeys(c.ID), a)
 	return s.refused(err, c.ID, epoch, c.Rev, "")
+}
+
+// packed are numbers as scriptCommit reads them, exact up to 2^53.
+func packed(acked, ttl, effects uint64, ends []int) string {
+	b := make([]byte, 0, 8*8)
+	for _, n := range [...]uint64{acked, ttl, effects} {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
+	}
+	for _, n := range ends {
+		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(float64(n)))
+	}
+	return rueidis.BinaryString(b)
 }
 
 // Confirm removes effects from a session's outbox.
 func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ...string) error {
 	a := s.argsOf(epoch, id)
-	a.names(effects)
+	for _, effect := range effects {
+		a.text(">" + effect)
+	}
 	_, err := s.write(ctx, scriptConfirm, s.keysOf(id), a)
 	if err = s.refused(err, id, epoch, 0, ""); err != nil {
 		return fmt.Errorf("redisstore: confirm effects of session %q: %w", id, err)
@@ -230,9 +293,9 @@ func readSession(id string, r reply) (*persistence.Session, error) {
 				err = p.Document.UnmarshalText([]byte(digest))
 			}
 		case '>':
-			outbox, err = fields.appendPair(outbox, name[1:], i+1)
+			outbox, err = fields.appendPair(outbox, name[1:], i+1, 2)
 		case '@':
-			timers, err = fields.appendPair(timers, name[1:], i+1)
+			timers, err = fields.appendPair(timers, name[1:], i+1, 1)
 		}
 		if err != nil {
 			return nil, err
@@ -242,32 +305,41 @@ func readSession(id string, r reply) (*persistence.Session, error) {
 	if p.Inbox, err = readEvents(inbox, p.Acked); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(outbox, func(x, y pair) int { return cmp.Compare(x.number, y.number) })
+	slices.SortFunc(outbox, func(x, y pair) int { return slices.Compare(x.numbers[:], y.numbers[:]) })
 	for _, e := range outbox {
 		p.Outbox = append(p.Outbox, persistence.Effect{ID: e.name, Data: e.data})
 	}
-	slices.SortFunc(timers, func(x, y pair) int { return cmp.Or(cmp.Compare(x.number, y.number), cmp.Compare(x.name, y.name)) })
+	slices.SortFunc(timers, func(x, y pair) int {
+		return cmp.Or(cmp.Compare(x.numbers[0], y.numbers[0]), cmp.Compare(x.name, y.name))
+	})
 	for _, t := range timers {
-		p.Timers = append(p.Timers, persistence.Timer{ID: t.name, At: time.UnixMilli(t.number).UTC(), Data: t.data})
+		p.Timers = append(p.Timers, persistence.Timer{ID: t.name, At: time.UnixMilli(t.numbers[0]).UTC(), Data: t.data})
 	}
 	return p, nil
 }
 
-// pair is an effect or a timer: a field whose value is "number:data".
+// pair is an effect or a timer: a field whose value are one or two numbers and data, with colons between them.
 type pair struct {
-	name   string
-	number int64
-	data   []byte
+	name    string
+	numbers [2]int64
+	data    []byte
 }
 
-func (r reply) appendPair(pairs []pair, name string, i int) ([]pair, error) {
-	value, err1 := r.text(i)
-	digits, data, ok := strings.Cut(value, ":")
-	number, err2 := strconv.ParseInt(digits, 10, 64)
-	if err1 != nil || err2 != nil || !ok {
-		return nil, errUnexpected
+func (r reply) appendPair(pairs []pair, name string, i, numbers int) ([]pair, error) {
+	p := pair{name: name}
+	value, err := r.text(i)
+	if err != nil {
+		return nil, err
 	}
-	return append(pairs, pair{name, number, content(data)}), nil
+	for n := range numbers {
+		digits, rest, ok := strings.Cut(value, ":")
+		if p.numbers[n], err = strconv.ParseInt(digits, 10, 64); err != nil || !ok {
+			return nil, errUnexpected
+		}
+		value = rest
+	}
+	p.data = content(value)
+	return append(pairs, p), nil
 }
 
 // readEvents reads an inbox whose first event has the number after acked.

@@ -88,13 +88,16 @@ type caller struct {
 }
 
 func newCaller(f *fixture, i int) *caller {
-	c := &caller{fixture: f, rev: 1, snapshot: make([]byte, 4096), small: make([]byte, 200)}
+	c := prepareCaller(f, f.name(i%f.s.Buckets()), i)
+	f.put(&persistence.Session{ID: c.id, Snapshot: c.snapshot})
+	return c
+}
+
+func prepareCaller(f *fixture, id string, i int) *caller {
+	c := &caller{fixture: f, id: id, owner: f.epoch(id), rev: 1, snapshot: make([]byte, 4096), small: make([]byte, 200)}
 	for j := range c.snapshot {
 		c.snapshot[j] = byte(j * (i + 7) >> 2)
 	}
-	c.id = f.name(i % f.s.Buckets())
-	c.owner = f.epoch(c.id)
-	f.put(&persistence.Session{ID: c.id, Snapshot: c.snapshot})
 	return c
 }
 

@@ -1,7 +1,9 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,19 +24,58 @@ type Contender struct {
 	Steps func(b *testing.B, round int) (step func(caller int) error)
 }
 
-// Commits is a contender: commits of 4 KB to as many sessions as there are callers, which replace an
-// effect of 200 bytes and set or clear a timer.
-func Commits(name string, s persistence.Store, callers, calls int) Contender {
-	rounds := 0
+// Commits is a contender: commits of 4 KB, which replace an effect of 200 bytes and set or clear a timer, each
+// caller's to a session of its own. The store, which has to be empty, holds idle more sessions of that kind for
+// each of these, among which they lie.
+func Commits(name string, s persistence.Store, callers, idle, calls int) Contender {
+	var sessions []*caller
 	return Contender{Name: name, Callers: callers, Calls: calls, Steps: func(b *testing.B, _ int) func(int) error {
-		rounds++
-		f := &fixture{TB: b, s: s, ctx: b.Context(), epochs: make(map[int]uint64), names: rounds * 1_000_000}
-		sessions := make([]*caller, callers)
-		for i := range sessions {
-			sessions[i] = newCaller(f, i)
+		if sessions == nil {
+			sessions = newCallers(b, s, callers, idle)
 		}
 		return func(i int) error { return sessions[i].step() }
 	}}
+}
+
+// newCallers makes the sessions, in an order that has nothing to do with that of their ids.
+func newCallers(b *testing.B, s persistence.Store, callers, idle int) []*caller {
+	f := &fixture{TB: b, s: s, ctx: b.Context(), epochs: make(map[int]uint64)}
+	buckets := make([]int, min(callers, s.Buckets()))
+	for i := range buckets {
+		buckets[i] = i
+	}
+	leases, err := s.Acquire(f.ctx, "owner", lease, buckets...)
+	f.check(err)
+	for _, l := range leases {
+		f.epochs[l.Bucket] = l.Epoch
+	}
+	all := make([]*caller, callers*(1+idle))
+	var wg sync.WaitGroup
+	for _, i := range rand.Perm(len(all)) {
+		id := SessionID(i, len(buckets))
+		c := prepareCaller(f, id, i)
+		all[i] = c
+		wg.Go(func() {
+			err := s.Create(f.ctx, c.owner, &persistence.Session{ID: c.id, Snapshot: c.snapshot})
+			for range 2 {
+				err = errors.Join(err, c.step())
+			}
+			if err != nil {
+				b.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	active := make([]*caller, callers)
+	for i := range active {
+		active[i] = all[i*(1+idle)]
+	}
+	return active
+}
+
+// SessionID is the id of session i of those that Commits makes, in one of the first buckets of a store.
+func SessionID(i, buckets int) string {
+	return string(persistence.AppendBucket(fmt.Appendf(nil, "~17~%029d", i), i%buckets))
 }
 
 // Compare lets the contenders run in turn, in five rounds after one to warm up, and reports the

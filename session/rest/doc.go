@@ -67,7 +67,7 @@
 //	GET  /ors/v1/metrics             role query   for Prometheus
 //	GET  /ors/v1/openapi.json        any role     the description of all of this
 //	GET  /ors/v1/health              nobody asks  200 while the process serves
-//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on
+//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on, or as Options.Ready says
 //
 // # Errors
 //

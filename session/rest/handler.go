@@ -24,9 +24,13 @@ import (
 type Handler struct {
 	engine  *session.Engine
 	opts    Options
-	sources []source
+	sources atomic.Pointer[[]source]
 	origins map[string]bool
 	mux     *http.ServeMux
+
+	cookieText atomic.Pointer[string] // Options.Cookie
+	readParams atomic.Bool            // Options.ReadParams
+	holdTime   atomic.Int64           // Options.HoldTime
 
 	work, held, streams    gate
 	lists                  gate // each goes through all sessions
@@ -58,10 +62,14 @@ func NewHandler(engine *session.Engine, opts *Options) (*Handler, error) {
 	}
 	live := engine.Len
 	h.opts.Monitor.active.Store(&live)
-	var err error
-	if h.sources, err = parseSources(h.opts.Sources); err != nil {
+	if err := h.SetSources(h.opts.Sources); err != nil {
 		return nil, err
 	}
+	if err := h.SetCookie(h.opts.Cookie); err != nil {
+		return nil, err
+	}
+	h.SetReadParams(h.opts.ReadParams)
+	h.SetHoldTime(h.opts.HoldTime)
 	for _, o := range h.opts.Origins {
 		h.origins[o] = true
 	}
@@ -487,6 +495,9 @@ func (h *Handler) headers(w *answer, r *http.Request) {
 	}
 	for name, value := range h.opts.Headers {
 		header.Set(name, value)
+	}
+	if cookie := *h.cookieText.Load(); cookie != "" {
+		header.Add("Set-Cookie", cookie)
 	}
 	if len(h.origins) > 0 {
 		header.Add("Vary", "Origin")

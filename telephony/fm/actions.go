@@ -3,9 +3,11 @@ package fm
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
@@ -17,7 +19,9 @@ type pending struct {
 	origin    string
 	numeric   bool // the module's request ids are numbers
 
-	routed func() // tells of the time that routing took; nil: it is not routed
+	effect session.EffectID // zero: it is not tracked
+	on     *call            // the interaction that it is about; nil: none, or not known yet
+	routed func()           // tells of the time that routing took; nil: it is not routed
 }
 
 // id is the request id as scripts see it.
@@ -43,6 +47,7 @@ const (
 // c.mu is held.
 func (c *Connector) onCall(p *pending, args *datamodel.Object, perform func(*call, *pending, *datamodel.Object)) {
 	k := c.callOf(p.session, text(args, "interactionid"))
+	p.on = k
 	switch {
 	case c.closed:
 		c.fail(k, p, codeUnknown, "there is no link to a switch")
@@ -179,6 +184,10 @@ func (c *Connector) answer(k *call, p *pending, name string, data ...datamodel.M
 		Data: datamodel.NewObject(append([]datamodel.Member{{Name: "requestid", Value: p.id()}}, data...)...)}
 	if k != nil && k.session == p.session && c.ids[k.id] == k {
 		ev.Context = k.context()
+	}
+	if p.effect.Session != "" && !strings.HasSuffix(name, ".requestid") {
+		c.answered(p)
+		c.answers[ev] = p.effect
 	}
 	return ev
 }

@@ -46,6 +46,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	}
 	if interaction != "" {
 		s.k = c.callOf(p.session, interaction)
+		p.on = s.k
 	}
 	c.emit(p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
 	if interaction != "" && s.k == nil {
