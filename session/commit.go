@@ -286,6 +286,23 @@ func (s *session) settle(q *queuedEvent) {
 	}
 }
 
+// flush tells the store of what no commit has told it at the end of a turn: effects that have been
+// confirmed, and void entries of the inbox.
+func (e *Engine) flush(s *session) {
+	d := e.durable
+	if !s.saved.voided {
+		d.flush(s)
+		return
+	}
+	s.saved.voided = false
+	if d.strays(s) {
+		return // all is written when it catches up
+	}
+	if err := d.strayed(s, d.write(s, d.newCommit(s))); err != nil {
+		e.uncommitted(s, err)
+	}
+}
+
 // flush confirms effects for which no commit follows at once.
 func (d *durable) flush(s *session) {
 	s.mu.Lock()

@@ -123,6 +123,10 @@
 //     when it returns, unless that says [ErrPending];
 //   - a caller that may repeat an event names it with [Engine.SendOnce].
 //
+// A <send> that is repeated after a crash and whose target has ended meanwhile is taken to have
+// been delivered: the target was alive when the send was executed. For a delayed send that
+// cannot be known, and its sender may get an error.communication too many.
+//
 // A document with _persist="false" (ORS dialect) keeps its sessions out of the store:
 // they live in memory beside the others, and end with the process. An invoked session
 // is where the one is that invoked it; one that was scheduled by URL is stored.

@@ -55,6 +55,7 @@ type saved struct {
 	revision []byte    // the snapshot's memory, used again
 	alarm    time.Time // as alarmMark has it; zero: without
 	resident bool      // residentMark is set
+	voided   bool      // the entries handled last were void, and the store has yet to be told
 	backlog  bool      // it was one of durable.backlog, and has yet to be loaded
 
 	// Guarded by session.mu.

@@ -479,25 +479,38 @@ func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {
 	if timeout > 0 {
 		ctx, cancel = context.WithTimeout(context.Background(), timeout)
 	}
+	end := e.note(cancel)
+	go func() {
+		defer end()
+		f(ctx)
+	}()
+}
+
+// attendTo makes something that a caller of the engine does an operation, for which Shutdown waits,
+// and which it cancels when it does not wait any longer.
+func (e *Engine) attendTo(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, e.note(cancel)
+}
+
+// note begins an operation; what it returns ends it.
+func (e *Engine) note(cancel context.CancelFunc) (end func()) {
 	op := &operation{cancel: cancel}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.aborted {
 		cancel()
 	}
 	e.ops[op] = struct{}{}
 	e.rounds++
-	e.mu.Unlock()
-	go func() {
-		defer func() {
-			cancel()
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			delete(e.ops, op)
-			e.rounds++
-			e.rest()
-		}()
-		f(ctx)
-	}()
+	return func() {
+		cancel()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.ops, op)
+		e.rounds++
+		e.rest()
+	}
 }
 
 // resting reports whether nothing is being done. e.mu is held.

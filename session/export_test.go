@@ -45,6 +45,9 @@ func Spoil(record []byte, kind string) ([]byte, error) {
 // RecordVersion is the version in which sessions are stored.
 const RecordVersion = recordVersion
 
+// Back tells the engine that the store answers again.
+func Back(e *Engine) { e.durable.back() }
+
 // Wake brings a session back into memory.
 func Wake(e *Engine, id string) { e.wake(id) }
 

@@ -34,6 +34,8 @@ import (
 //
 // A session that cannot be brought back, as when its record is damaged, is logged, listed
 // by Sessions with Info.Err, and stays in the store; see UnreadableError.
+//
+// Shutdown ends it, with ErrClosed, and gives back the buckets that it has taken.
 func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
 	if d == nil {
@@ -41,6 +43,8 @@ func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	}
 	d.recovery.Lock()
 	defer d.recovery.Unlock()
+	ctx, done := e.attendTo(ctx)
+	defer done()
 	if e.closed.Load() {
 		return 0, ErrClosed
 	}
@@ -124,6 +128,9 @@ func (d *durable) list(ctx context.Context, bucket int) (n int, pressing []strin
 	e := d.engine
 	timed := make(map[string]*sleeper) // without a time so far
 	for info, err := range d.store.List(ctx, bucket, "") {
+		if err == nil && e.closed.Load() {
+			err = ErrClosed
+		}
 		if err != nil {
 			return 0, nil, err
 		}
@@ -189,16 +196,19 @@ func (d *durable) next() {
 func (d *durable) acquire(ctx context.Context, buckets []int) error {
 	d.leasing.Lock()
 	defer d.leasing.Unlock()
-	var leases []persistence.Lease
+	var acquired []persistence.Lease
 	var err error
 	if len(buckets) > 0 {
-		leases, err = d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
+		acquired, err = d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
 	}
 	d.mu.Lock()
-	leases = append(slices.Clip(d.leases), leases...)
-	renewing := d.stopRenew != nil
+	leases := append(slices.Clip(d.leases), acquired...)
+	renewing, released := d.stopRenew != nil, d.released
 	d.recovered = d.recovered || err == nil
 	d.mu.Unlock()
+	if released { // Shutdown did not wait for it
+		return errors.Join(ErrClosed, d.giveBack(acquired))
+	}
 	d.hold(leases)
 	if !renewing {
 		d.scheduleRenewal()
@@ -213,6 +223,10 @@ func (d *durable) acquire(ctx context.Context, buckets []int) error {
 // taken out of memory.
 func (d *durable) hold(leases []persistence.Lease) {
 	d.mu.Lock()
+	if d.released {
+		d.mu.Unlock()
+		return
+	}
 	d.leases = leases
 	d.mu.Unlock()
 	held := make([]bool, len(d.epochs))
@@ -379,6 +393,10 @@ func (d *durable) release() error {
 	leases := d.leases
 	d.leases = nil
 	d.mu.Unlock()
+	return d.giveBack(leases)
+}
+
+func (d *durable) giveBack(leases []persistence.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}

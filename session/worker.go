@@ -93,7 +93,7 @@ func (e *Engine) turn(s *session) {
 				s.mu.Unlock()
 				return
 			}
-			if len(s.saved.confirmed) == 0 {
+			if len(s.saved.confirmed) == 0 && !s.saved.voided {
 				e.endStoredTurn(s)
 				return
 			}
@@ -144,7 +144,7 @@ func (e *Engine) passivateNow(s *session) {
 	if s.saved == nil || s.ended.Load() {
 		return
 	}
-	e.durable.flush(s)
+	e.flush(s)
 	s.mu.Lock()
 	if !s.canLeave() {
 		s.mu.Unlock()
@@ -212,7 +212,7 @@ func (e *Engine) do(s *session, t task) (left bool) {
 	case t.catchUp:
 		e.catchUp(s)
 	case t.flush:
-		e.durable.flush(s)
+		e.flush(s)
 	default:
 		// What is left when the session ends, or is to end, is dropped.
 		for q := t.entries; q != nil && !s.ended.Load() && !s.urgent.Load() && !s.drained; {
@@ -255,8 +255,8 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 	}
 	if q.number != 0 {
 		s.saved.handled = q.number
-		if q.void {
-			return
+		if s.saved.voided = q.void; q.void {
+			return // the place in the inbox is given back at the end of the turn
 		}
 	} else if s.saved != nil {
 		if q.owed.Session != "" {
@@ -568,11 +568,15 @@ func (s *session) halt(reason EndReason) {
 // stand in the queue already are handled (section 6.4.3). s.mu is held.
 func (s *session) insert(q *queuedEvent) {
 	if q.from != "" {
-		if !s.hears(q) {
+		switch {
+		case s.hears(q):
+			if q.last {
+				s.removeChild(q.from)
+			}
+		case q.number == 0:
 			return
-		}
-		if q.last {
-			s.removeChild(q.from)
+		default:
+			q.void = true
 		}
 	}
 	if s.drained {
