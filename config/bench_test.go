@@ -141,8 +141,31 @@ func BenchmarkApplication(b *testing.B) {
 	call := &telephony.CallAttributes{ANI: "+49 30 1"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if urls, _, err := l.Application("29999", call); err != nil || len(urls) != 1 {
-			b.Fatal(urls, err)
+		if app, err := l.Application("29999", call); err != nil || len(app.URLs) != 1 {
+			b.Fatal(app, err)
 		}
 	}
+}
+
+// BenchmarkExport loads an export of 5,000 agents and 20,000 DNs.
+func BenchmarkExport(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "export.json")
+	if err := os.WriteFile(path, largeExport(), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	used := cpu(b)
+	for b.Loop() {
+		l, err := config.Open(context.Background(), config.NewFiles(path, nil), &config.LiveOptions{Interval: -1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if o := l.Site().Objects(); len(o.DNs) != 20_000 || len(o.Persons) != 5_000 {
+			b.Fatal(len(o.DNs), len(o.Persons))
+		}
+		if err := l.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64((cpu(b)-used).Microseconds())/1000/float64(b.N), "cpu-ms/op")
 }

@@ -67,6 +67,10 @@ type Spec struct {
 
 	Effect  Effect
 	Meaning string
+
+	// By is what honours the option in the server that package config/server builds.
+	// NoEffect says why it has no effect there. One of the two is given.
+	By, NoEffect string
 }
 
 // Catalogue returns the descriptions of all options, section by section.
@@ -169,6 +173,9 @@ func (s *Spec) Check(value string) string {
 			}
 		}
 	}
+	if form, ok := s.form(); ok {
+		return form.check(value)
+	}
 	if strings.HasPrefix(s.Name, regexPrefix) {
 		if _, err := regexp.Compile(value); err != nil {
 			return "is not a regular expression: " + err.Error()
@@ -195,6 +202,9 @@ func checkNode(node string) string {
 
 // Range tells the values of the option in words.
 func (s *Spec) Range() string {
+	if form, ok := s.form(); ok {
+		return form.words
+	}
 	switch s.Type {
 	case Integer:
 		text := fmt.Sprintf("an integer from %d", s.Min)
@@ -215,6 +225,17 @@ func (s *Spec) Range() string {
 		return "comma list of stdout, stderr, network, memory, file names"
 	}
 	return string(s.Type)
+}
+
+// isDefault reports whether a value makes no difference.
+func (s *Spec) isDefault(value string) bool {
+	value = strings.TrimSpace(value)
+	if s.Type == Boolean && value != "" && s.Default != "" {
+		set, _ := readBool(value)
+		deflt, _ := readBool(s.Default)
+		return set == deflt
+	}
+	return value == "" || value == s.Default
 }
 
 func readBool(s string) (value, ok bool) {

@@ -33,7 +33,8 @@ func TestOptionsFile(t *testing.T) {
 	b.WriteString(`# Options
 
 Made of the catalogue by ` + "`go test ./config -update`" + `. Values are checked when a configuration is read;
-` + "`Settings`" + ` gives them, with the default where none is set. What a server does with one is up to the program that builds it.
+` + "`Settings`" + ` gives them, with the default where none is set. The column "honoured" is about the server that package ` + "`config/server`" + ` builds: by
+what an option is, or why it has no effect.
 
 Evidence: S, D the vendor's guides; W a draft of one; L real logs; T other public code; K what all products of the vendor
 have in common; M memory alone. Values marked * are ours: no document gives them.
@@ -48,10 +49,14 @@ have in common; M memory alone. Values marked * are ours: no document gives them
 	for _, s := range config.Catalogue() {
 		if title := fmt.Sprintf("%s, section `%s`", s.Where, s.Section); title != last {
 			last = title
-			fmt.Fprintf(&b, "\n## %s\n\n| option | values | default | a change counts | evidence | meaning |\n| --- | --- | --- | --- | --- | --- |\n", title)
+			fmt.Fprintf(&b, "\n## %s\n\n| option | values | default | a change counts | evidence | meaning | honoured |\n| --- | --- | --- | --- | --- | --- | --- |\n", title)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", s.Name, mark(s.Range(), s.OurRange && s.Type != config.Text && s.Type != config.Boolean),
-			mark(s.Default, s.OurDefault), mark(string(s.Effect), s.OurEffect), s.Evidence, s.Meaning)
+		honoured := s.By
+		if s.NoEffect != "" {
+			honoured = "**no effect**: " + s.NoEffect
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s | %s |\n", s.Name, mark(s.Range(), s.OurRange && s.Type != config.Text && s.Type != config.Boolean),
+			mark(s.Default, s.OurDefault), mark(string(s.Effect), s.OurEffect), s.Evidence, s.Meaning, honoured)
 	}
 	same(t, "OPTIONS.md", b.String())
 }
@@ -65,6 +70,7 @@ func TestCatalogue(t *testing.T) {
 		assert.NotEmpty(t, s.Meaning, name)
 		assert.NotEmpty(t, s.Evidence, name)
 		assert.NotEmpty(t, s.Effect, name)
+		assert.NotEqual(t, s.By == "", s.NoEffect == "", "%s is either honoured or has no effect", name)
 		assert.Empty(t, s.Check(s.Default), "the default of %s", name)
 		if s.Evidence == "M" {
 			assert.True(t, s.OurDefault, "%s is remembered only: its default is ours", name)
@@ -94,9 +100,31 @@ func TestCheckedValues(t *testing.T) {
 		{"persistence", "redis-nodes", "a b:1", "is not a host"},
 		{"persistence", "cassandra-strategy-class", "SimpelStrategy", "did you mean SimpleStrategy?"},
 		{"persistence", "tls-cert", "a.pem", "needs tls-key beside it"},
+		{"log", "segment", "10 GB", `"10 GB" is not false, or a size or an age such as 100 KB, 10 MB, 24 hr`},
+		{"log", "segment", "24 hr", ""},
+		{"log", "segment", "10", ""},
+		{"log", "expire", "7 hr", `"7 hr" is not false, a number of files`},
+		{"log", "expire", "7 day", ""},
+		{"log", "keep-startup-file", "1 hr", "is not true, false, or a size"},
+		{"log-filter", "default-filter-type", "hide-first", `"hide-first" is not copy, hide, skip, or hide-first,n`},
+		{"log-filter-data", "Pin", "mask", "is not copy, hide, skip"},
+		{"log-filter-data", "Pin", "unhide-last, 4", ""},
+		{"orchestration", "cookie", "no cookie", "is not name=value"},
+		{"orchestration", "cookie", "BALANCER=node1; Path=/; HttpOnly", ""},
+		{"scxml", "http-client-side-port-range", "20000-10000", "is not a range of ports such as 10000-20000"},
+		{"scxml", "http-proxy", "ftp://user:pass@proxy", `"****@proxy" is not a proxy such as`},
+		{"scxml", "https-proxy", "proxy.example:3128", ""},
+		{"scxml", "http-ssl-cipher-list", "HIGH:!aNULL", `"HIGH" is no cipher that is known and safe`},
+		{"scxml", "http-ssl-cipher-list", "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305", ""},
+		{"scxml", "http-ssl-version", "TLSv1_0", "is none of TLSv1_2, TLSv1_3"},
+		{"scxml", "http-no-cache-urls", "apps.example", "is not comma list of URLs"},
+		{"scxml", "js-preload-files", "lib.js", "is not semicolon list of URLs"},
+		{"scxml", "default-encoding", "klingon", "is not a name such as UTF-8"},
+		{"scxml", "default-encoding", "iso-8859-1", ""},
 		{"log", "standard", "stdout,,network", "has an empty output"},
 		{"log-filter", "ors-regex-card;hide", `(\d`, "is not a regular expression"},
 		{"performance-alarms", "state-time", "5000", ""},
+		{"performance-alarms", "state-time", "5 s", `"5 s" is not a number from 0 on`},
 	} {
 		s, err := config.NewSite(server(c.section, c.option, c.value), nil)
 		if c.want != "" {
@@ -113,6 +141,7 @@ func TestCheckedValues(t *testing.T) {
 func TestDoubtfulOptions(t *testing.T) {
 	for _, c := range []struct{ section, option, want string }{
 		{"orchestration", "cal-watching-timeout", "has no effect; did you mean call-watching-timeout?"},
+		{"performance-alarms", "sate-time", "did you mean state-time?"},
 		{"orchestration", "something-else", "config: Application ORS_1, section orchestration, option something-else: is not in the catalogue and has no effect"},
 		{"orchestratoin", "cookie", "config: Application ORS_1, section orchestratoin: is not in the catalogue and has no effect; did you mean orchestration?"},
 	} {

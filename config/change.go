@@ -47,6 +47,7 @@ func diff(a, b *Site) []Change {
 	differ(d, o.Skills, p.Skills)
 	differ(d, o.StatDays, p.StatDays)
 	differ(d, o.StatTables, p.StatTables)
+	differ(d, o.TimeZones, p.TimeZones)
 	differ(d, o.Enumerators, p.Enumerators)
 	differ(d, o.EnumeratorValues, p.EnumeratorValues)
 	return d.changes

@@ -33,8 +33,10 @@ func (c *check) warn(e *Error) {
 
 func (c *check) twice(o, first Object) {
 	e := at(o, "is there twice")
-	if w := first.where(); w.file != "" {
+	if w := first.where(); w.line > 0 {
 		e.Problem = fmt.Sprintf("is there twice, first at %s:%d", w.file, w.line)
+	} else if w.file != "" {
+		e.Problem = "is there twice, first at " + w.file
 	}
 	c.fail(e)
 }

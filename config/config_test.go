@@ -115,26 +115,26 @@ func TestRefusedApplications(t *testing.T) {
 func TestExpand(t *testing.T) {
 	call := &telephony.CallAttributes{ThisDN: "5002", DNIS: "800", ANI: "../x&y=1 +2", CollectedDigits: "42",
 		UserData: telephony.KVList{{Key: "key", Value: telephony.String("a/b")}, {Key: "n", Value: telephony.Int(3)}}}
-	urls, params, err := site(t, "").Application("5002", call)
+	app, err := site(t, "").Application("5002", call)
 	require.NoError(t, err)
 	assert.Equal(t, []string{
 		"http://a/sales.scxml?ani=..%2Fx%26y%3D1%20%2B2&k=a%2Fb&all=key=a%2Fb&n=3",
 		"file:/apps/5002.scxml",
-	}, urls)
-	assert.Equal(t, map[string]string{"skill": "sales", "data": "key:a/b,n:3", "odd": "a[b]c[", "digits": "42/800"}, params)
+	}, app.URLs)
+	assert.Equal(t, map[string]string{"skill": "sales", "data": "key:a/b,n:3", "odd": "a[b]c[", "digits": "42/800"}, app.Params)
 
 	call.ThisDN = ".."
-	urls, _, err = site(t, "").Application("5002", call)
+	app, err = site(t, "").Application("5002", call)
 	require.NoError(t, err)
-	assert.Equal(t, "file:/apps/%2E%2E.scxml", urls[1])
+	assert.Equal(t, "file:/apps/%2E%2E.scxml", app.URLs[1])
 }
 
 func TestApplicationOfOtherDNs(t *testing.T) {
 	for _, dn := range []string{"1", "5004", "7001"} {
-		urls, params, err := site(t, "").Application(dn, &telephony.CallAttributes{})
+		app, err := site(t, "").Application(dn, &telephony.CallAttributes{})
 		assert.NoError(t, err)
-		assert.Empty(t, urls)
-		assert.Empty(t, params)
+		assert.Empty(t, app.URLs)
+		assert.Empty(t, app.Params)
 	}
 }
 

@@ -50,6 +50,26 @@
 // A value {env: NAME} or {file: name} is a secret: it is not written into errors, logs or
 // changes, and scripts do not get it. Names of files are relative to the directory.
 //
+// # Exports of mutagen
+//
+// A JSON file with the member "__metadata__" is what the tool mutagen (github.com/nuecho/mutagen) exports from a
+// Configuration Server, in its format JSON or COMPACT_JSON; RAW is refused. Files reads it as it is, beside
+// files of one's own, and follows it like them. It has applications, tenants, hosts, switches, DNs, scripts, transactions,
+// persons, places, groups, skills, enumerators and their values. The type of an application is that of its prototype, and an
+// interaction queue, a script there, is a DN of the tenant's multimedia switch here. Special days, time zones and DBIDs are not in an export;
+// files beside it add the first two.
+//
+// Members that are not known do no harm. What has no counterpart, such as access groups, binary properties, or
+// lists inside of sections, is counted in a warning, and so is an Enhanced Routing script without a url. Passwords
+// of persons, tenants and applications are not read; options whose name contains "password" are secrets.
+//
+// # Other sources
+//
+// The package config/gws reads persons, DNs, skills and groups over HTTP. [Join] makes one source of several, such
+// as files for applications and scripts, and that interface for the rest. A source of one's own implements
+// [Source], and [Notifier] when it learns of changes: Live looks at all sources in each LiveOptions.Interval, and at once
+// when a Notifier tells it to. [Locate] says in errors where an object comes from.
+//
 // # Checks
 //
 // [NewSite] refuses a configuration with everything that is wrong with it, each with file,
@@ -74,6 +94,15 @@
 // (see [Strategy.Expand]); in a URL they stand behind the host:
 //
 //	[DNIS]  [ANI]  [DN]  [CED]  [EMAILFROM]  [EMAILTO]  [EMAILSUBJECT]  [UDATA]  [UDATA.*]  [UDATA.<key>]
+//
+// # Time zones
+//
+// Functions such as _genesys.session.timeInZone take a name of the IANA database, Europe/Paris, one of the usual
+// abbreviations, CET or PST, or that of a [TimeZone] of the configuration:
+//
+//	timeZones:
+//	  - {name: Headquarters, location: Europe/Paris}
+//	  - {name: Plant, offset: "+05:30"}
 //
 // # Clusters
 //

@@ -233,6 +233,46 @@ func (s *Site) SpecialDay(tenant, table, day string, at time.Time, useTime bool)
 	return false, nil
 }
 
-// Zone returns nil: the configuration has no time zones of its own, and the names
-// of the IANA database and the usual abbreviations count.
-func (s *Site) Zone(string) *time.Location { return nil }
+// timeZones reads the time zones.
+func (c *check) timeZones() {
+	c.site.zones = make(map[*TimeZone]*time.Location, len(c.site.objects.TimeZones))
+	for _, z := range c.site.objects.TimeZones {
+		l, err := z.read()
+		if err != nil {
+			c.fail(err)
+			continue
+		}
+		c.site.zones[z] = l
+	}
+}
+
+func (z *TimeZone) read() (*time.Location, *Error) {
+	if (z.Location == "") == (z.Offset == "") {
+		return nil, at(z, "has either a location or an offset")
+	}
+	if z.Offset == "" {
+		// LoadLocation reads Local as the zone of this machine.
+		l, err := time.LoadLocation(z.Location)
+		if err != nil || z.Location == "Local" {
+			return nil, at(z, "location: the IANA database of this machine has no %q, such as Europe/Paris", z.Location)
+		}
+		return l, nil
+	}
+	t, err := time.Parse("-07:00", z.Offset)
+	if err != nil {
+		return nil, at(z, "offset: %q is no distance from GMT such as +05:30", z.Offset)
+	}
+	_, seconds := t.Zone()
+	return time.FixedZone(z.Name, seconds), nil
+}
+
+// Zone returns a time zone of the configuration that belongs to no tenant or to the default
+// one; nil when there is none of the name or it is disabled: then the names of the IANA database
+// and the usual abbreviations count.
+func (s *Site) Zone(name string) *time.Location {
+	z, ok := find[*TimeZone](s, KindTimeZone, "", name)
+	if !ok || z.Disabled {
+		return nil
+	}
+	return s.zones[z]
+}

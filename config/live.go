@@ -18,7 +18,8 @@ type LiveOptions struct {
 	Site SiteOptions
 
 	// Interval is the time between two looks at the source; default 2 s, negative:
-	// only Reload looks.
+	// only Reload looks, and what a Notifier tells is not waited for. A source that is
+	// costly to read says ErrUnchanged until it is time for it.
 	Interval time.Duration
 
 	// Clock measures it; default session.SystemClock.
@@ -63,6 +64,8 @@ type Live struct {
 	queue       []Update
 	telling     bool
 	refused     error
+
+	waiting sync.WaitGroup // for a Notifier
 }
 
 // Open reads a configuration and follows its source. ctx counts for the first
@@ -95,7 +98,17 @@ func Open(ctx context.Context, source Source, opts *LiveOptions) (*Live, error) 
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l.cancel = cancel
 	l.schedule(background)
+	if n, ok := source.(Notifier); ok && l.opts.Interval > 0 {
+		l.waiting.Go(func() { l.wait(background, n) })
+	}
 	return l, nil
+}
+
+// wait looks at a source whenever it says that there is something.
+func (l *Live) wait(ctx context.Context, n Notifier) {
+	for n.Wait(ctx) == nil && ctx.Err() == nil {
+		_, _ = l.Reload(ctx) // subscribers and the log are told
+	}
 }
 
 // warn logs the warnings of a configuration that the one before did not have.
@@ -138,6 +151,7 @@ func (l *Live) Close() error {
 	}
 	l.mu.Unlock()
 	l.cancel()
+	l.waiting.Wait()
 	l.reload.Lock() // a look that is under way ends
 	defer l.reload.Unlock()
 	return nil
@@ -273,7 +287,7 @@ func (l *Live) Settings(application string) (*Settings, bool) {
 }
 
 // Application is Site.Application of the configuration that counts now.
-func (l *Live) Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error) {
+func (l *Live) Application(dn string, call *telephony.CallAttributes) (session.Application, error) {
 	return l.Site().Application(dn, call)
 }
 
@@ -295,5 +309,5 @@ func (l *Live) SpecialDay(tenant, table, day string, at time.Time, useTime bool)
 	return l.Site().SpecialDay(tenant, table, day, at, useTime)
 }
 
-// Zone is Site.Zone.
+// Zone is Site.Zone of the configuration that counts now.
 func (l *Live) Zone(name string) *time.Location { return l.Site().Zone(name) }

@@ -44,10 +44,10 @@ func follow(t *testing.T, text string) (l *config.Live, dir string, clock *sessi
 
 func application(t *testing.T, l *config.Live) string {
 	t.Helper()
-	urls, _, err := l.Application("5000", &telephony.CallAttributes{})
+	app, err := l.Application("5000", &telephony.CallAttributes{})
 	require.NoError(t, err)
-	require.Len(t, urls, 1)
-	return urls[0]
+	require.Len(t, app.URLs, 1)
+	return app.URLs[0]
 }
 
 func TestLiveFollowsItsSource(t *testing.T) {
@@ -181,9 +181,9 @@ func TestLiveIsSafeForConcurrentUse(t *testing.T) {
 	for range 4 {
 		users.Go(func() {
 			for range 200 {
-				urls, _, err := l.Application("5000", &telephony.CallAttributes{})
+				app, err := l.Application("5000", &telephony.CallAttributes{})
 				if assert.NoError(t, err) {
-					assert.Contains(t, []string{"file:/a.scxml", "file:/b.scxml"}, urls[0])
+					assert.Contains(t, []string{"file:/a.scxml", "file:/b.scxml"}, app.URLs[0])
 				}
 				st, ok := l.Settings("ORS")
 				assert.True(t, ok)

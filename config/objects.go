@@ -22,6 +22,7 @@ const (
 	KindSkill           Kind = "Skill"
 	KindStatDay         Kind = "StatDay"
 	KindStatTable       Kind = "StatTable"
+	KindTimeZone        Kind = "TimeZone"
 	KindEnumerator      Kind = "Enumerator"
 	KindEnumeratorValue Kind = "EnumeratorValue"
 )
@@ -62,6 +63,14 @@ func (o origin) where() origin { return o }
 
 func (o *origin) setOrigin(from origin) { *o = from }
 
+// Locate says where an object was read, for errors about it: a file, or the URL of an interface
+// without its query, and a line, 0 for none. A Source calls it for what it makes.
+func Locate(o Object, file string, line int) {
+	if at, ok := o.(interface{ setOrigin(origin) }); ok {
+		at.setOrigin(origin{file, line})
+	}
+}
+
 // optionList is a two-level list of an object, called by the name that files give it.
 type optionList struct {
 	name    string
@@ -93,8 +102,12 @@ type Objects struct {
 	Skills           []*Skill           `json:"skills"`
 	StatDays         []*StatDay         `json:"statDays"`
 	StatTables       []*StatTable       `json:"statTables"`
+	TimeZones        []*TimeZone        `json:"timeZones"`
 	Enumerators      []*Enumerator      `json:"enumerators"`
 	EnumeratorValues []*EnumeratorValue `json:"enumeratorValues"`
+
+	// Warnings are what the source finds doubtful; they become Site.Warnings.
+	Warnings []*Error
 }
 
 // each calls f for every object, kind by kind, in the order of the source.
@@ -114,6 +127,7 @@ func (o *Objects) each(f func(Object)) {
 	list(o.Skills, f)
 	list(o.StatDays, f)
 	list(o.StatTables, f)
+	list(o.TimeZones, f)
 	list(o.Enumerators, f)
 	list(o.EnumeratorValues, f)
 }
@@ -141,8 +155,10 @@ func (o *Objects) add(p *Objects) {
 	o.Skills = append(o.Skills, p.Skills...)
 	o.StatDays = append(o.StatDays, p.StatDays...)
 	o.StatTables = append(o.StatTables, p.StatTables...)
+	o.TimeZones = append(o.TimeZones, p.TimeZones...)
 	o.Enumerators = append(o.Enumerators, p.Enumerators...)
 	o.EnumeratorValues = append(o.EnumeratorValues, p.EnumeratorValues...)
+	o.Warnings = append(o.Warnings, p.Warnings...)
 }
 
 // Tenant is a business that shares the site with others. A site with a single
@@ -414,6 +430,22 @@ type StatTable struct {
 // ID implements Object.
 func (s *StatTable) ID() ID              { return ID{KindStatTable, s.Tenant, s.Name} }
 func (s *StatTable) lists() []optionList { return annexOf(s.Annex) }
+
+// TimeZone is a time zone by the name that strategies call it. Those of the IANA database
+// and the usual abbreviations, such as CET and PST, need no object.
+type TimeZone struct {
+	origin
+	Name     string  `json:"name" cfg:"required"`
+	Tenant   string  `json:"tenant"`
+	Location string  `json:"location"` // a place of the IANA database: Europe/Paris
+	Offset   string  `json:"offset"`   // or the distance from GMT, the whole year: +05:30
+	Disabled bool    `json:"disabled"`
+	Annex    Options `json:"annex"`
+}
+
+// ID implements Object.
+func (z *TimeZone) ID() ID              { return ID{KindTimeZone, z.Tenant, z.Name} }
+func (z *TimeZone) lists() []optionList { return annexOf(z.Annex) }
 
 // Enumerator is a business attribute, such as MediaType or Service.
 type Enumerator struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/config"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
@@ -98,8 +99,9 @@ func TestSeedSite(t *testing.T) {
 	assert.False(t, ok)
 
 	for dn, want := range map[string]config.Strategy{
-		"5000":  {URL: "http://apps.example/inbound.scxml?dnis=[DNIS]", AlternateURL: "file:///opt/apps/inbound.scxml"},
-		"5001":  {URL: "https://apps.example/sales.scxml?ani=[ANI]", AlternateURL: "file:///opt/apps/sales.scxml", Script: "Sales", Params: map[string]string{"skill": "sales", "segment": "[UDATA.Segment]"}},
+		"5000": {URL: "http://apps.example/inbound.scxml?dnis=[DNIS]", AlternateURL: "file:///opt/apps/inbound.scxml"},
+		"5001": {URL: "https://apps.example/sales.scxml?ani=[ANI]", AlternateURL: "file:///opt/apps/sales.scxml", Script: "Sales", Params: map[string]string{"skill": "sales", "segment": "[UDATA.Segment]"},
+			Fetch: session.FetchPolicy{Timeout: 5 * time.Second}},
 		"5002":  {URL: "http://apps.example/new.scxml"},
 		"inbox": {URL: "https://apps.example/mail.scxml", Script: "Mail"},
 	} {
@@ -107,10 +109,10 @@ func TestSeedSite(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, got)
 	}
-	urls, params, err := s.Application("5001", &telephony.CallAttributes{ANI: "+49 1", UserData: telephony.KVList{{Key: "Segment", Value: telephony.String("gold")}}})
+	runs, err := s.Application("5001", &telephony.CallAttributes{ANI: "+49 1", UserData: telephony.KVList{{Key: "Segment", Value: telephony.String("gold")}}})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"https://apps.example/sales.scxml?ani=%2B49%201", "file:///opt/apps/sales.scxml"}, urls)
-	assert.Equal(t, map[string]string{"skill": "sales", "segment": "gold"}, params)
+	assert.Equal(t, []string{"https://apps.example/sales.scxml?ani=%2B49%201", "file:///opt/apps/sales.scxml"}, runs.URLs)
+	assert.Equal(t, map[string]string{"skill": "sales", "segment": "gold"}, runs.Params)
 
 	anna := s.PersonByUserName("anna")
 	require.NotNil(t, anna)

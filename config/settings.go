@@ -12,6 +12,15 @@ type Settings struct {
 	app     Options
 	shared  Options
 	started *Settings // has the options that only a start changes; nil: these here do
+	looked  func(section, option string)
+}
+
+// Observed returns the same settings, which tell f of each option that somebody looks up, and of each section
+// that is read as a whole with the option "*". What a program does not look up it does not honour.
+func (s *Settings) Observed(f func(section, option string)) *Settings {
+	o := *s
+	o.looked = f
+	return &o
 }
 
 // Settings returns the options of an orchestration server; false when there is no
@@ -30,6 +39,9 @@ func (s *Site) Settings(application string) (*Settings, bool) {
 
 // Lookup returns a value and whether it is set, as opposed to being the default.
 func (s *Settings) Lookup(section, option string) (value string, set bool) {
+	if s.looked != nil {
+		s.looked(section, option)
+	}
 	spec := findSpec(InApplication, section, option)
 	if s.started != nil && spec != nil && spec.Effect == AtStart {
 		s = s.started
@@ -90,9 +102,36 @@ func (s *Settings) Duration(section, option string) time.Duration {
 // Section returns all options that are set in a section: those that the cluster
 // shares and the server's own in their place or behind them.
 func (s *Settings) Section(section string) []Option {
+	if s.looked != nil {
+		s.looked(section, "*")
+	}
 	merged := Options{{Name: section, Options: s.shared.Section(section)}}
 	for _, o := range s.app.Section(section) {
 		merged = merged.put(section, o)
 	}
 	return merged.Section(section)
+}
+
+// NoEffect is an option that is set, and has no effect in the server of package config/server.
+type NoEffect struct {
+	Section, Option string
+	Reason          string // Spec.NoEffect
+}
+
+// NoEffects returns the options that are set to something else than their default and have no
+// effect, in the order of the catalogue; those of a section with free names in their own.
+func (s *Settings) NoEffects() []NoEffect {
+	var list []NoEffect
+	for i := range catalogue {
+		spec := &catalogue[i]
+		if spec.Where != InApplication || spec.NoEffect == "" {
+			continue
+		}
+		for _, o := range s.Section(spec.Section) {
+			if findSpec(InApplication, spec.Section, o.Name) == spec && !spec.isDefault(o.Value) {
+				list = append(list, NoEffect{spec.Section, o.Name, spec.NoEffect})
+			}
+		}
+	}
+	return list
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // SiteOptions say who looks at a configuration. nil options and zero fields are
@@ -32,6 +33,7 @@ type Site struct {
 	switches map[string]*Switch
 	persons  map[string]*Person // by user name
 	tables   map[*StatTable][]specialDay
+	zones    map[*TimeZone]*time.Location
 	scripts  map[*Script]Strategy // what those of the type EnhancedRouting say
 	clusters []Cluster
 	cluster  string
@@ -53,6 +55,9 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 		s.opts = *opts
 	}
 	c := &check{site: s}
+	for _, w := range objects.Warnings {
+		c.warn(w)
+	}
 	s.index(c)
 	c.references()
 	c.options()
@@ -67,6 +72,7 @@ func NewSite(objects *Objects, opts *SiteOptions) (*Site, error) {
 	s.chooseCluster(c)
 	c.strategies()
 	c.statTables()
+	c.timeZones()
 	if err := c.result(); err != nil {
 		return nil, err
 	}
@@ -192,6 +198,15 @@ func (s *Site) ApplicationObject(name string) *Application {
 	return a
 }
 
+// OwnApplication returns the application object of the server that asks
+// (SiteOptions.Application); nil when none does.
+func (s *Site) OwnApplication() *Application {
+	if s.opts.Application == "" {
+		return nil
+	}
+	return s.ApplicationObject(s.opts.Application)
+}
+
 // Tenants returns the tenants in the order of the server that asks, its default tenant
 // first; without such a server, all in the order of the configuration.
 func (s *Site) Tenants() []*Tenant {
@@ -234,6 +249,12 @@ func (s *Site) Transaction(tenant, name string) *Transaction {
 // Person returns a person, by the employee id.
 func (s *Site) Person(tenant, employeeID string) *Person {
 	p, _ := find[*Person](s, KindPerson, tenant, employeeID)
+	return p
+}
+
+// Place returns a place.
+func (s *Site) Place(tenant, name string) *Place {
+	p, _ := find[*Place](s, KindPlace, tenant, name)
 	return p
 }
 

@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// Source reads the objects of a configuration. *Files is one. An implementation need
-// not be safe for concurrent use: Live calls it from one goroutine at a time.
+// Source reads the objects of a configuration. *Files is one, and so is gws.Source in the package config/gws; Join makes
+// one of several. An implementation need not be safe for concurrent use: Live calls it from one goroutine at a time. One
+// that learns of changes is a Notifier too.
 type Source interface {
 	// Read returns all objects. What has not changed since the last call may be the same
 	// pointers; nothing of it is changed afterwards. The error is ErrUnchanged when nothing
@@ -49,7 +50,8 @@ const (
 // Files is a Source of files: one, or all of a directory and of those below it whose
 // names end in .yaml, .yml or .json; not those whose names, or whose directories' names, begin
 // with a dot, nor *.schema.json. The objects of all files together make the
-// configuration. A file is parsed again only when it has changed.
+// configuration. A file is parsed again only when it has changed. An export of the tool mutagen is such
+// a file too: see the package's documentation.
 //
 // Replace files by renaming, as editors and deployment tools do: a file that is
 // half written can be read as it is.
@@ -229,6 +231,9 @@ func parse(name string, content []byte, s *secrets) (*Objects, Errors) {
 	if wrong != nil {
 		wrong.File = name
 		return &Objects{}, Errors{wrong}
+	}
+	if root != nil && root.get(exportKey) != nil {
+		return readExport(name, root)
 	}
 	d := &decoder{file: name, secrets: s}
 	o := d.objects(root)

@@ -4,8 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
@@ -36,6 +40,52 @@ type Strategy struct {
 	// Params are the parameters of the application; they override <data> items of
 	// the same name. The map must not be changed.
 	Params map[string]string
+
+	// Fetch has the options fetch-timeout, max-age, max-stale, http-version and http-useragent of the
+	// script.
+	Fetch session.FetchPolicy
+
+	// Limits has max-duration and max-loop-count of the script; MaxAge and
+	// Machine.StateEntries alone.
+	Limits session.SessionLimits
+
+	value any // has Limits; nil for none
+}
+
+// The members of the value that stays with a session (session.Info.Value).
+const (
+	valueMedia    = "media"
+	valueDuration = "max-duration"
+	valueLoops    = "max-loop-count"
+)
+
+// LimitsOf returns the limits that the options max-duration and max-loop-count of a script gave to
+// a session that a call has started, and to those that came from it: of session.Info.Value. It is zero for others.
+func LimitsOf(value any) session.SessionLimits {
+	var l session.SessionLimits
+	if o, ok := value.(*datamodel.Object); ok {
+		age, _ := o.Get(valueDuration)
+		loops, _ := o.Get(valueLoops)
+		if n, ok := age.(float64); ok {
+			l.MaxAge = time.Duration(n) * time.Second
+		}
+		if n, ok := loops.(float64); ok {
+			l.Machine.StateEntries = int(n)
+		}
+	}
+	return l
+}
+
+// MediaOf returns the media type of the interaction that has started a session, of
+// session.Info.Value; empty for a call, and for other sessions.
+func MediaOf(value any) string {
+	o, ok := value.(*datamodel.Object)
+	if !ok {
+		return ""
+	}
+	media, _ := o.Get(valueMedia)
+	text, _ := media.(string)
+	return text
 }
 
 // Resolve returns the application of a DN, given by its number or as
@@ -104,6 +154,35 @@ func (sc *Script) strategy() Strategy {
 			st.Params[o.Name] = o.Value
 		}
 	}
+	// NewSite checks the values.
+	number := func(option string) (int64, bool) {
+		v, ok := sc.Annex.Value(sectionApplication, option)
+		n, err := strconv.ParseInt(v, 10, 64)
+		return n, ok && err == nil
+	}
+	seconds := func(option string) time.Duration {
+		n, ok := number(option)
+		if ok && n == 0 {
+			return -1
+		}
+		return time.Duration(n) * time.Second
+	}
+	st.Fetch.MaxAge, st.Fetch.MaxStale = seconds("max-age"), seconds("max-stale")
+	st.Fetch.HTTP, _ = sc.Annex.Value(sectionApplication, "http-version")
+	st.Fetch.UserAgent, _ = sc.Annex.Value(sectionApplication, "http-useragent")
+	if ms, ok := number("fetch-timeout"); ok {
+		st.Fetch.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	limits := datamodel.NewObject()
+	for _, option := range []string{valueDuration, valueLoops} {
+		if n, _ := number(option); n > 0 {
+			limits.Set(option, float64(n))
+		}
+	}
+	if limits.Len() > 0 {
+		st.value = limits
+		st.Limits = LimitsOf(limits)
+	}
 	return st
 }
 
@@ -129,22 +208,31 @@ var (
 	elementInHost = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*\[(DNIS|ANI|DN|CED|EMAIL|UDATA)`)
 )
 
-// Application returns the documents for a call that is at a DN, in the order in
-// which to try them, and their parameters, expanded. It returns no URL and no
-// error when the DN is not in the configuration or has no application: the call
+// Application returns what runs for a call that is at a DN: the documents in the order in
+// which to try them and their parameters, both expanded, and the options of the script. It has no URL, and
+// there is no error, when the DN is not in the configuration or has no application: the call
 // is not ours. Other errors are *Error.
-func (s *Site) Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error) {
+func (s *Site) Application(dn string, call *telephony.CallAttributes) (session.Application, error) {
 	st, err := s.Resolve(dn)
 	switch {
 	case errors.Is(err, ErrNoDN), errors.Is(err, ErrNoApplication):
-		return nil, nil, nil
+		return session.Application{}, nil
 	case err != nil:
-		return nil, nil, err
+		return session.Application{}, err
 	}
 	st = st.Expand(call)
-	urls = append(urls, st.URL)
-	if st.AlternateURL != "" {
-		urls = append(urls, st.AlternateURL)
+	if call.MediaType != "" {
+		o := datamodel.NewObject(datamodel.Member{Name: valueMedia, Value: call.MediaType})
+		if limits, ok := st.value.(*datamodel.Object); ok {
+			for _, m := range limits.Members() {
+				o.Set(m.Name, m.Value)
+			}
+		}
+		st.value = o
 	}
-	return urls, st.Params, nil
+	app := session.Application{URLs: []string{st.URL}, Params: st.Params, Fetch: st.Fetch, Value: st.value}
+	if st.AlternateURL != "" {
+		app.URLs = append(app.URLs, st.AlternateURL)
+	}
+	return app, nil
 }

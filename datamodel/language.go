@@ -129,6 +129,10 @@ type Host struct {
 	// costs nothing.
 	Called func(function string)
 
+	// Returned is told when such a call has returned, also with an exception. Calls of
+	// one session nest. nil costs nothing.
+	Returned func(function string)
+
 	// Legacy asks for what scripts found on Orchestration Server; nil: nothing of it.
 	Legacy *Legacy
 

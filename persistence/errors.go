@@ -23,6 +23,8 @@ var (
 	// ErrFull: a limit of the store (its options name them) is reached, or the disk
 	// or server is full.
 	ErrFull = errors.New("store full")
+	// ErrTooLarge: a single write is larger than the store takes, however much room it has.
+	ErrTooLarge = errors.New("too large for the store")
 	// ErrInvalid: the arguments break a rule of this package; the text says which.
 	ErrInvalid = errors.New("invalid argument")
 	// ErrOutcomeUnknown: the write may or may not have happened, or may happen

@@ -57,7 +57,8 @@ type Store interface {
 
 	// Commit writes a step of a session. It fails with ErrNotFound, with a
 	// *ConflictError where c.Rev is not the stored revision, with ErrInvalid (as where
-	// Acked lies outside the inbox) and ErrFull.
+	// Acked lies outside the inbox) and ErrFull. Like Create, Append and PutDocument it
+	// fails with ErrTooLarge where the store bounds the size of a write.
 	Commit(ctx context.Context, epoch uint64, c *Commit) error
 
 	// Confirm removes effects from a session's outbox. It leaves the revision alone.

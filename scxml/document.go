@@ -93,6 +93,15 @@ type ParseOptions struct {
 	// an error.
 	Fetch func(ctx context.Context, url string, limit int64) ([]byte, error)
 
+	// Preload lists absolute URLs of scripts that every document has, before its own. They are
+	// fetched like src of <script>, and belong to Document.Source: where Parse reads that, they are
+	// those of then. Documents of the null data model have none.
+	Preload []string
+
+	// Encoding is that of documents that are not in UTF-8 and name none, as an XML declaration
+	// would name it: "iso-8859-1". Default: such a document is an error.
+	Encoding string
+
 	Limits ParseLimits
 }
 

@@ -177,13 +177,9 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		}
 		maps.Copy(globals, doc.rules.globals(m))
 	}
-	var called func(string)
-	if t := opts.Trace; t != nil && t.Function != nil {
-		called = func(function string) {
-			if !strings.HasPrefix(function, "__") { // of the dialect, not of a module
-				t.Function(function)
-			}
-		}
+	var called, returned func(string)
+	if t := opts.Trace; t != nil {
+		called, returned = ofModules(t.Function), ofModules(t.FunctionDone)
 	}
 	model, err := doc.language.New(datamodel.Host{
 		SessionID:    opts.sessionID(),
@@ -195,6 +191,7 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 		X:            opts.X,
 		Globals:      globals,
 		Called:       called,
+		Returned:     returned,
 		Legacy:       doc.legacy,
 		Limits:       doc.evaluationLimits(opts.Limits.Limits),
 	})
@@ -203,6 +200,18 @@ func NewMachine(doc *Document, opts *MachineOptions) (*Machine, error) {
 	}
 	m.model = model
 	return m, nil
+}
+
+// ofModules leaves out the functions of the dialect, which are no module's.
+func ofModules(tell func(function string)) func(string) {
+	if tell == nil {
+		return nil
+	}
+	return func(function string) {
+		if !strings.HasPrefix(function, "__") {
+			tell(function)
+		}
+	}
 }
 
 // Document returns the machine's document.

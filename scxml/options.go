@@ -67,24 +67,25 @@ type Limits struct {
 // Trace is a set of optional callbacks, called in the order in which things
 // happen, on the goroutine that runs the Machine. They must not call the Machine.
 type Trace struct {
-	Document    func(DocumentTrace)           // the document was requested and is there; called by who loads it, before Start
-	Persist     func(PersistTrace)            // the session was saved or brought back; called by who does it
-	Started     func(doc *Document)           // Start begins
-	EventQueued func(ev *Event)               // an event enters the internal queue
-	EventTaken  func(ev *Event)               // an event is taken from a queue to be processed
-	EventDone   func(ev *Event, matched bool) // its transitions, if any, have been taken
-	Transition  func(TransitionTrace)         // a transition's executable content begins
-	Exit        func(state string)            // a state is left
-	Enter       func(state string)            // a state is entered
-	OnEntry     func(state string)            // the <onentry> handlers of a state begin
-	OnExit      func(state string)            // the <onexit> handlers of a state begin
-	Eval        func(EvalTrace)               // an expression has been evaluated
-	Effect      func(Effect)                  // an effect has been emitted
-	Log         func(LogEntry)                // a <log> has been executed
-	Extension   func(ExtensionTrace)          // an element of a module begins
-	Function    func(function string)         // a script calls a function of a module: "_genesys.session.timeInZone", or its name where the path is not known
-	Error       func(event *Event, err error) // an error event is about to be queued
-	Done        func(data datamodel.Value)    // a top-level final state was reached
+	Document     func(DocumentTrace)           // the document was requested and is there; called by who loads it, before Start
+	Persist      func(PersistTrace)            // the session was saved or brought back; called by who does it
+	Started      func(doc *Document)           // Start begins
+	EventQueued  func(ev *Event)               // an event enters the internal queue
+	EventTaken   func(ev *Event)               // an event is taken from a queue to be processed
+	EventDone    func(ev *Event, matched bool) // its transitions, if any, have been taken
+	Transition   func(TransitionTrace)         // a transition's executable content begins
+	Exit         func(state string)            // a state is left
+	Enter        func(state string)            // a state is entered
+	OnEntry      func(state string)            // the <onentry> handlers of a state begin
+	OnExit       func(state string)            // the <onexit> handlers of a state begin
+	Eval         func(EvalTrace)               // an expression has been evaluated
+	Effect       func(Effect)                  // an effect has been emitted
+	Log          func(LogEntry)                // a <log> has been executed
+	Extension    func(ExtensionTrace)          // an element of a module begins
+	Function     func(function string)         // a script calls a function of a module: "_genesys.session.timeInZone", or its name where the path is not known
+	FunctionDone func(function string)         // it has returned, also with an exception; calls nest
+	Error        func(event *Event, err error) // an error event is about to be queued
+	Done         func(data datamodel.Value)    // a top-level final state was reached
 }
 
 // DocumentTrace describes how a session got its document.

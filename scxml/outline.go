@@ -74,6 +74,7 @@ type SourceFile struct {
 func (d *Document) Files() []SourceFile {
 	text, resources := unbundle([]byte(d.source))
 	files := []SourceFile{{d.url, string(text)}}
+	delete(resources, preloadURL)
 	for _, url := range slices.Sorted(maps.Keys(resources)) {
 		files = append(files, SourceFile{url, string(resources[url])})
 	}

@@ -40,6 +40,10 @@ const (
 func Parse(ctx context.Context, source []byte, opts *ParseOptions) (*Document, error) {
 	p := newParser(opts)
 	source, p.bundled = unbundle(source)
+	source, err := p.inUTF8(source)
+	if err != nil {
+		return nil, err
+	}
 	if err := p.parse(ctx, source); err != nil {
 		return nil, err
 	}
@@ -188,6 +192,7 @@ func (p *parser) root(n *xmlquery.Node) {
 	d.draft = d.settings.TransitionStyle == legacyStyle
 	d.states = append(d.states, s)
 	p.nodes = append(p.nodes, n)
+	p.preload(n)
 	p.stateContent(n, s)
 	if len(s.children) == 0 && !p.found.full() {
 		p.report(Error, p.at(n), "3.2", "the document has no state", "add at least one <state>, <parallel> or <final> to <scxml>")

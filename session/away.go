@@ -27,7 +27,9 @@ const (
 	// the risk of what happens meanwhile: until the store is back it is gone when the
 	// process dies or another engine takes the buckets over, while its effects have left.
 	// Sessions that are in the store alone cannot be reached (ErrStoreLost). When the
-	// store answers again everything that has changed is written.
+	// store answers again everything that has changed is written. A session for which it has no
+	// room then goes on in memory, and takes nothing from outside (ErrInboxFull), until it has; the
+	// keys of SendOnce for which there is no room are forgotten.
 	ContinueInMemory
 )
 
@@ -41,6 +43,7 @@ type straying struct {
 	keys     map[*queuedEvent]string // of entries that wait
 	doubtful map[string]bool         // keys of entries that the store may have; true: handled
 	recent   []string                // keys of the last entries that were handled
+	full     bool                    // the store had no room; it is tried again in a while
 }
 
 // offline reports whether sessions go on without the store now.
@@ -146,6 +149,9 @@ func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string
 		return nil
 	}
 	a := s.astray()
+	if a.full && !must {
+		return fmt.Errorf("%w: so is the store, which has to catch up", ErrInboxFull)
+	}
 	if q.stop != 0 {
 		s.halt(q.stop)
 		return nil
@@ -197,22 +203,38 @@ func (d *durable) strayed(s *session, err error) error {
 
 // mayCatchUp reports whether s is to be written as a whole. s.mu is held.
 func (s *session) mayCatchUp() bool {
-	return s.saved != nil && s.saved.away != nil && s.machine != nil && s.out == nil && !s.engine.durable.offline()
+	return s.saved != nil && s.saved.away != nil && !s.saved.away.full && s.machine != nil && s.out == nil && !s.engine.durable.offline()
 }
 
 // catchUp writes everything about a session that has gone on without the store. The
-// effects that the store still has in its outbox have been carried out.
+// effects that the store still has in its outbox have been carried out. When the store
+// has no room the session goes on in memory, and takes nothing from outside, until it has.
 func (e *Engine) catchUp(s *session) {
 	d := e.durable
-	if err := d.catchUp(s); err != nil && !d.offline() {
-		e.lose(s, err)
+	switch err := d.catchUp(s); {
+	case err == nil, d.offline():
+	case errors.Is(err, persistence.ErrFull):
+		e.logger.Warn("the store has no room for a session that has to catch up", "session", s.id, "error", err)
+		s.mu.Lock()
+		s.saved.away.full = true
+		s.mu.Unlock()
+		e.clock.AfterFunc(reloadPause, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.saved.away != nil && !s.ended.Load() {
+				s.saved.away.full = false
+				e.schedule(s)
+			}
+		})
+	default:
+		e.uncommitted(s, err)
 	}
 }
 
 func (d *durable) catchUp(s *session) error {
 	machine, err := s.machine.Snapshot(nil)
 	if err != nil {
-		return err
+		return &snapshotError{err}
 	}
 	if s.saved.digest == (persistence.Digest{}) {
 		if err := d.keepDocument(s); err != nil {
@@ -226,7 +248,10 @@ func (d *durable) catchUp(s *session) error {
 	d.mark(s, c)
 	c.ClearTimers = nil
 	c.SetTimers = append(c.SetTimers, d.engine.timers.stored(s)...)
-	stored, ours, err := d.reconcile(s)
+	if err := d.createAbsent(s); err != nil {
+		return err
+	}
+	stored, err := d.loadStored(s.id)
 	if err != nil {
 		return err
 	}
@@ -240,48 +265,78 @@ func (d *durable) catchUp(s *session) error {
 			c.ClearTimers = append(c.ClearTimers, t.ID)
 		}
 	}
+	pending := d.pendingOf(s.id)
 	for _, x := range stored.Outbox {
-		c.Confirmed = append(c.Confirmed, x.ID)
+		if pending[x.ID] == nil {
+			c.Confirmed = append(c.Confirmed, x.ID)
+		}
+		delete(pending, x.ID)
+	}
+	for id, call := range pending {
+		c.Effects = append(c.Effects, persistence.Effect{ID: id, Data: appendErrand(nil, &errand{effect: call})})
 	}
 	s.saved.rev = c.Rev
+	// First the state: it makes room for what comes next.
 	if err := d.write(s, c); err != nil {
+		return err
+	}
+	stored, ours, err := d.reconcile(s)
+	if err != nil {
 		return err
 	}
 	return s.joinInbox(stored.Inbox, ours)
 }
 
-// reconcile brings a session, and the entries that it has accepted without the store,
-// into the store, and reads what that has now. ours are these entries by number.
+// createAbsent creates a session that the store has never had.
+func (d *durable) createAbsent(s *session) error {
+	s.mu.Lock()
+	absent := s.saved.away.absent
+	s.mu.Unlock()
+	if !absent {
+		return nil
+	}
+	first := &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: d.record(s).append(nil)}
+	err := d.try(func(ctx context.Context) error { return d.store.Create(ctx, d.epoch(s.id), first) })
+	if err != nil && !errors.Is(err, persistence.ErrExists) {
+		return err
+	}
+	s.mu.Lock()
+	s.saved.away.absent = false
+	s.mu.Unlock()
+	return nil
+}
+
+func (d *durable) loadStored(id string) (stored *persistence.Session, err error) {
+	err = d.try(func(ctx context.Context) (err error) {
+		stored, err = d.store.Load(ctx, id)
+		return err
+	})
+	return stored, err
+}
+
+// reconcile brings the entries that a session has accepted without the store into that, and
+// reads what it has now. ours are these entries by number.
 func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[uint64]*queuedEvent, err error) {
 	s.mu.Lock()
-	absent, recent := s.saved.away.absent, slices.Clone(s.saved.away.recent)
+	recent := slices.Clone(s.saved.away.recent)
 	keys := make(map[*queuedEvent]string)
 	var waiting []*queuedEvent
 	for q := s.inbox.head; q != nil; q = q.next {
 		if q.timer == nil {
 			waiting = append(waiting, q)
+			if q.number == 0 && s.saved.away.keys[q] == "" {
+				s.saved.away.keys[q] = randomID() // one of session.keep
+			}
 			keys[q] = s.saved.away.keys[q]
 		}
 	}
 	s.mu.Unlock()
-	if absent {
-		first := &persistence.Session{ID: s.id, Document: s.saved.digest, Snapshot: d.record(s).append(nil)}
-		err := d.try(func(ctx context.Context) error { return d.store.Create(ctx, d.epoch(s.id), first) })
-		if err != nil && !errors.Is(err, persistence.ErrExists) {
-			return nil, nil, err
-		}
-	}
 	put := func(key string, q *queuedEvent) (n uint64, err error) {
 		err = d.try(func(ctx context.Context) (err error) {
 			n, err = d.store.Append(ctx, s.id, persistence.Event{Key: key, Data: appendItem(nil, q)})
 			return err
 		})
 		return n, err
-	}
-	for _, key := range recent { // so that repeats are dropped from now on, too
-		if _, err := put(key, &queuedEvent{void: true}); err != nil {
-			return nil, nil, err
-		}
 	}
 	ours = make(map[uint64]*queuedEvent)
 	for _, q := range waiting {
@@ -290,14 +345,30 @@ func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[u
 			if n, err = put(keys[q], q); err != nil {
 				return nil, nil, err
 			}
+			s.mayBeStored(keys[q])
 		}
 		ours[n] = q
 	}
-	err = d.try(func(ctx context.Context) (err error) {
-		stored, err = d.store.Load(ctx, s.id)
-		return err
-	})
+	// So that repeats are dropped from now on, too: the latest, as many as there is room for.
+	for _, key := range slices.Backward(recent) {
+		if _, err := put(key, &queuedEvent{void: true}); errors.Is(err, persistence.ErrFull) {
+			break
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	stored, err = d.loadStored(s.id)
 	return stored, ours, err
+}
+
+// mayBeStored notes that the store has the entry with a key: handled before the session has
+// caught up, it is not to be handled again.
+func (s *session) mayBeStored(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.saved.away.doubtful[key]; !ok {
+		s.saved.away.doubtful[key] = false
+	}
 }
 
 // joinInbox makes the inbox that of the store, from which on the session has caught up,

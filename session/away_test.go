@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
 	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
@@ -207,4 +209,69 @@ func TestPassiveCannotContinue(t *testing.T) {
 		assert.Equal(t, []string{"b"}, b.active(other))
 		require.NoError(t, b.Shutdown(ctx))
 	})
+}
+
+// TestCatchUpWithoutRoom: what was done without the store is not lost when that has no room for it
+// when it is back: neither for the keys of what was handled, nor for what waits, nor for the
+// state.
+func TestCatchUpWithoutRoom(t *testing.T) {
+	for name, waiting := range map[string]bool{"what waits": true, "the state": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const events = 200
+				under := &broken{Store: newCrowded(t), err: fmt.Errorf("%w: disk", persistence.ErrFull)}
+				store := &cut{Store: under}
+				var b *bench
+				reached, ready := make(chan struct{}), make(chan struct{})
+				opts := session.Options{StoreLost: session.ContinueInMemory, Parse: scxml.ParseOptions{Modules: []scxml.Module{bells{}}},
+					Modules: map[string]session.ModuleHandler{"urn:bells": handler(func(context.Context, *session.ModuleCall) error {
+						close(reached)
+						<-ready
+						store.off.Store(false)
+						if waiting {
+							session.Back(b.Engine)
+						}
+						return nil
+					})}}
+				b = node(t, store, opts)
+				parse := scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}, Modules: []scxml.Module{bells{}}}
+				doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" xmlns:b="urn:bells" version="1.0" datamodel="ecmascript">
+					<datamodel><data id="n" expr="0"/></datamodel><state id="a"><transition event="add"><assign location="n" expr="n+1"/></transition>
+					<transition event="ring"><b:ring/></transition>
+					<transition event="end" target="f"/></state><final id="f"><donedata><content expr="n"/></donedata></final></scxml>`), &parse)
+				require.NoError(t, err)
+				ctx := context.Background()
+				id, err := b.Start(ctx, session.StartRequest{Document: doc})
+				require.NoError(t, err)
+				require.NoError(t, b.Settle(ctx))
+				store.off.Store(true)
+				b.send(id, "add")
+				require.NoError(t, b.Settle(ctx))
+				b.send(id, "ring")
+				<-reached
+				for i := range events {
+					require.NoError(t, b.SendOnce(ctx, id, fmt.Sprint("k", i), &scxml.Event{Name: "add"}))
+				}
+				under.off.Store(!waiting)
+				close(ready)
+				require.NoError(t, b.Settle(ctx))
+				if !waiting {
+					b.clock.Advance(2 * time.Second) // the store is back, and full
+					assert.ErrorIs(t, b.Send(ctx, id, &scxml.Event{Name: "add"}), session.ErrInboxFull)
+					under.off.Store(false)
+				}
+				b.clock.Advance(2 * time.Second)
+				b.clock.Advance(2 * time.Second)
+				require.NoError(t, b.Settle(ctx))
+				if !waiting { // then there was no room for keys
+					require.NoError(t, b.SendOnce(ctx, id, fmt.Sprint("k", events-1), &scxml.Event{Name: "add"}), "a repeat")
+				}
+				b = b.restart(store, 0, opts)
+				b.send(id, "add")
+				b.send(id, "end")
+				assert.EqualValues(t, events+2, b.result(id).Data)
+				require.NoError(t, b.Shutdown(ctx))
+			})
+		})
+	}
 }

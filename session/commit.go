@@ -39,18 +39,31 @@ func (d *durable) commit(s *session, effects []scxml.Effect) (to []string, err e
 		}
 	}
 	c := d.newCommit(s)
+	children := slices.Clone(s.children)
 	to = d.plan(s, c, effects)
 	d.mark(s, c)
 	rec := d.record(s)
 	rec.begun, rec.machine = true, machine
 	c.Snapshot = rec.append(nil)
-	return to, d.strayed(s, d.write(s, c))
+	return to, d.strayed(s, d.writeOrKeep(s, c, children))
+}
+
+// writeOrKeep is write for a step that has changed the list of invoked sessions. When it
+// is refused for good they are as before: they have to be stopped with the session.
+func (d *durable) writeOrKeep(s *session, c *persistence.Commit, children []child) error {
+	err := d.write(s, c)
+	if permanent(err) {
+		s.mu.Lock()
+		s.children = children
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // mark brings the marks of a session up to date.
 func (d *durable) mark(s *session, c *persistence.Commit) {
 	var end time.Time
-	if age := d.engine.maxAge(s.doc); age > 0 {
+	if age := s.maxAge(); age > 0 {
 		end = wholeMillisecond(time.Unix(0, s.born).Add(age))
 	}
 	if !end.Equal(s.saved.alarm) {
@@ -83,6 +96,7 @@ func wholeMillisecond(t time.Time) time.Time {
 // commitEnd writes the last macrostep of a session.
 func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to []string, errands []errand, err error) {
 	c := d.newCommit(s)
+	children := slices.Clone(s.children)
 	to = d.plan(s, c, effects)
 	errands = d.engine.endErrands(s, len(effects), r)
 	for i := range errands {
@@ -96,7 +110,7 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 		s.stray()
 		return to, errands, nil
 	}
-	return to, errands, d.strayed(s, d.write(s, c))
+	return to, errands, d.strayed(s, d.writeOrKeep(s, c, children))
 }
 
 // fireStored is the step that takes a delayed send, whose time has come, off
@@ -104,7 +118,7 @@ func (d *durable) commitEnd(s *session, effects []scxml.Effect, r *Result) (to [
 func (e *Engine) fireStored(s *session, t *delayedSend) {
 	d := e.durable
 	t.send.Delay = 0
-	x := errand{id: t.effect, effect: &t.send}
+	x := errand{id: t.effect, effect: &t.send, due: true}
 	if isSCXML(t.send.Type) {
 		x.to, _ = e.resolve(s, t.send.Target) // without a target it fails when it is carried out
 	}
@@ -114,10 +128,22 @@ func (e *Engine) fireStored(s *session, t *delayedSend) {
 	if d.strays(s) {
 		s.stray()
 	} else if err := d.strayed(s, d.write(s, c)); err != nil {
-		e.lose(s, err)
+		e.uncommitted(s, err)
 		return
 	}
 	e.carryOut(s, x)
+}
+
+// uncommitted deals with a step that could not be written. Where the store will never take
+// it the session fails: it would come to the same again and again. Otherwise it is
+// taken out of memory, and does it once more.
+func (e *Engine) uncommitted(s *session, err error) {
+	var unsavable *snapshotError
+	if errors.As(err, &unsavable) || permanent(err) {
+		e.fail(s, err)
+		return
+	}
+	e.lose(s, err)
 }
 
 func (d *durable) newCommit(s *session) *persistence.Commit {
@@ -171,7 +197,7 @@ func (d *durable) plan(s *session, c *persistence.Commit, effects []scxml.Effect
 			continue
 		case *scxml.Invoke:
 			if invokesSCXML(v.Type) {
-				x.to = e.opts.NewID()
+				x.to = e.newID(s.id)
 				s.addChild(v, x.to)
 			}
 		case *scxml.CancelInvoke:
@@ -220,7 +246,61 @@ func (s *session) confirm(id EffectID) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.saved.confirmed = append(s.saved.confirmed, id.local())
+	if s.saved.owed[id] == 0 {
+		s.saved.confirmed = append(s.saved.confirmed, id.local())
+	}
+}
+
+// keep puts an event that the engine has made, and for which the store has no room, into the
+// inbox of s in memory. The effect that brought it about stays in the outbox until the
+// step is written that handles the event, so that a crash before brings it about again.
+// A session that lets too many of them gather is ended. It reports false when s is
+// not in memory.
+func (s *session) keep(q *queuedEvent, effect EffectID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saved == nil || s.cold || s.ended.Load() {
+		return false
+	}
+	if len(s.saved.owed) >= s.engine.opts.Inbox+turnEvents {
+		s.halt(Failed)
+		return true
+	}
+	if s.saved.owed == nil {
+		s.saved.owed = make(map[EffectID]int)
+	}
+	s.saved.owed[effect]++
+	q.owed = effect
+	s.insert(q)
+	return true
+}
+
+// settle confirms the effect to which an event of keep belongs. The step that handles
+// it follows.
+func (s *session) settle(q *queuedEvent) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.saved.owed[q.owed]--; s.saved.owed[q.owed] <= 0 {
+		delete(s.saved.owed, q.owed)
+		s.saved.confirmed = append(s.saved.confirmed, q.owed.local())
+	}
+}
+
+// flush tells the store of what no commit has told it at the end of a turn: effects that have been
+// confirmed, and void entries of the inbox.
+func (e *Engine) flush(s *session) {
+	d := e.durable
+	if !s.saved.voided {
+		d.flush(s)
+		return
+	}
+	s.saved.voided = false
+	if d.strays(s) {
+		return // all is written when it catches up
+	}
+	if err := d.strayed(s, d.write(s, d.newCommit(s))); err != nil {
+		e.uncommitted(s, err)
+	}
 }
 
 // flush confirms effects for which no commit follows at once.
@@ -228,6 +308,10 @@ func (d *durable) flush(s *session) {
 	s.mu.Lock()
 	ids := s.saved.confirmed
 	s.saved.confirmed = nil
+	if len(ids) == 0 {
+		s.mu.Unlock()
+		return
+	}
 	if s.saved.away != nil || d.offline() {
 		s.astray()
 		s.mu.Unlock()

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -43,13 +44,18 @@ func TestData(t *testing.T) {
 	stored := newBench(t, &session.Options{Store: store, Resident: -1})
 	_, err = stored.Recover(ctx)
 	require.NoError(t, err)
-	plain, err := scxml.Parse(ctx, []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="s"/></scxml>`), nil)
+	id, err = stored.Start(ctx, session.StartRequest{Document: doc})
 	require.NoError(t, err)
-	id, err = stored.Start(ctx, session.StartRequest{Document: plain})
-	require.NoError(t, err)
+	require.NoError(t, stored.Send(ctx, id, &scxml.Event{Name: "next"}))
 	require.NoError(t, stored.Settle(deadline(t)))
 	require.True(t, stored.Sessions()[0].Passive)
 	o, err = stored.Data(ctx, id)
 	require.NoError(t, err)
-	require.Nil(t, o, "it stays where it is")
+	require.JSONEq(t, `{"a":2,"b":{"c":["x"]},"d":"inner"}`, string(datamodel.EncodeJSON(o)), "as it was in memory")
+	require.True(t, stored.Sessions()[0].Passive, "it stays where it is")
+	later, err := stored.Start(ctx, session.StartRequest{Document: doc, At: stored.clock.Now().Add(time.Hour)})
+	require.NoError(t, err)
+	o, err = stored.Data(ctx, later)
+	require.NoError(t, err)
+	require.Zero(t, o.Len(), "it has not begun")
 }

@@ -32,6 +32,9 @@ type errand struct {
 	// own is an event for the session that the errand comes from; nil: none.
 	own *scxml.Event
 
+	due    bool // a delayed send whose time has come
+	repeat bool // it was in the outbox of a session that was loaded from the store
+
 	chain chain     // of the macrostep that it comes from
 	now   time.Time // of that macrostep; for delayed sends
 }
@@ -78,19 +81,19 @@ func (e *Engine) carryOut(s *session, x errand) {
 	case *scxml.Invoke:
 		e.invoke(s, effect, x)
 	case *scxml.CancelInvoke:
-		e.cancelInvoke(s, effect, x)
+		done = e.cancelInvoke(s, effect, x)
 	case *scxml.Forward:
 		e.forward(s, effect, x)
 	case *scxml.ModuleCall:
-		e.callModule(s, effect, x)
+		done = e.callModule(s, effect, x)
 	default:
 		switch {
 		case x.own != nil:
 			e.report(s, &queuedEvent{event: *x.own}, x)
 		case x.last != nil:
 			e.tell(s, x)
-		default:
-			e.stopByID(s, x.to, Cancelled, x.id)
+		case !e.stopByID(s, x.to, Cancelled, x.id):
+			e.postpone(s, ErrInboxFull) // until the store says that it has ended
 		}
 	}
 	if done && !s.undone.Load() {
@@ -110,6 +113,14 @@ func (e *Engine) undo(s *session, err error) bool {
 	s.undone.Store(true)
 	e.stopSession(s, Lost)
 	return true
+}
+
+// postpone is undo also for an event that the inbox of another session has no room for.
+func (e *Engine) postpone(s *session, err error) bool {
+	if errors.Is(err, ErrInboxFull) {
+		err = &awayError{err}
+	}
+	return e.undo(s, err)
 }
 
 // cancelAnswer is the event that answers a <cancel> of the ORS dialect.
@@ -149,7 +160,7 @@ func (e *Engine) fire(due *timer) {
 	}
 	if s.saved == nil {
 		t.send.Delay = 0
-		e.transmit(s, &t.send, errand{id: t.effect})
+		e.transmit(s, &t.send, errand{id: t.effect, due: true})
 		return
 	}
 	// Taking it off the list of timers is a step of its own.
@@ -195,7 +206,11 @@ func (e *Engine) raise(s *session, f *scxml.Failure, x errand) {
 
 // report puts an event of the platform into the session's own inbox.
 func (e *Engine) report(s *session, q *queuedEvent, x errand) {
-	if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
+	err := e.post(s, s.id, q, true, x, "!")
+	switch {
+	case err == nil, errors.Is(err, ErrNotFound), e.undo(s, err):
+	case errors.Is(err, ErrInboxFull) && s.keep(q, x.id):
+	default:
 		e.logger.Warn("event lost", "session", s.id, "event", q.event.Name, "error", err)
 	}
 }
@@ -222,18 +237,27 @@ func (e *Engine) post(s *session, to string, q *queuedEvent, must bool, x errand
 	return t.push(q, must)
 }
 
-// callModule hands an effect to the handler of its namespace.
-func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
+// callModule hands an effect to the handler of its namespace. It reports whether the effect
+// is done with.
+func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) (done bool) {
+	if s.saved != nil {
+		e.durable.calling(x.id, call)
+	}
+	err := e.callHandler(s, call, x)
+	return s.saved == nil || e.durable.called(x.id, err)
+}
+
+func (e *Engine) callHandler(s *session, call *scxml.ModuleCall, x errand) error {
 	name, err := errorCommunication, error(nil)
 	if h := e.opts.Modules[call.Namespace]; h == nil {
 		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q: %w", call.Name, call.Namespace, scxml.ErrUnsupported)
 	} else {
 		err = contain("module "+call.Namespace, func() error {
-			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Session: s.info(), ModuleCall: call})
+			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Repeated: x.repeat, Session: s.info(), ModuleCall: call})
 		})
 	}
-	if err == nil {
-		return
+	if err == nil || errors.Is(err, ErrPending) {
+		return err
 	}
 	e.logPanic(s, err)
 	ev := s.doc.ErrorEvent(&scxml.Failure{Event: name, Element: call.Name, Pos: call.Pos, Err: err})
@@ -241,6 +265,7 @@ func (e *Engine) callModule(s *session, call *scxml.ModuleCall, x errand) {
 		data.Set("requestid", call.RequestID)
 	}
 	e.report(s, &queuedEvent{event: *ev}, x)
+	return err
 }
 
 // logPanic tells the operator of a panic that was contained. Every other failure of

@@ -35,6 +35,12 @@
 // out, in order: sends, delayed sends, cancellations, invocations, calls of
 // modules. Each effect has an [EffectID].
 //
+// # Session ids
+//
+// An id is what StartRequest.SessionID says, or one in the form of Orchestration Server:
+// 32 characters of 0-9 and A-V, with ~NODE~ before them where Options.NodeID is given,
+// as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138. [NodeOf] reads the node back.
+//
 // # Targets and processors
 //
 // A <send> without a type, or with [SCXMLProcessor], goes to a session of the
@@ -113,8 +119,13 @@
 //   - effects are carried out after that, at least once; a repeat after a crash has
 //     the same [EffectID]. Events between sessions carry it as a key by which the
 //     store drops repeats; the Basic HTTP processor sends it as Idempotency-Key,
-//     and drops the repeat of a request that has one;
+//     and drops the repeat of a request that has one. A call of a module's handler is done
+//     when it returns, unless that says [ErrPending];
 //   - a caller that may repeat an event names it with [Engine.SendOnce].
+//
+// A <send> that is repeated after a crash and whose target has ended meanwhile is taken to have
+// been delivered: the target was alive when the send was executed. For a delayed send that
+// cannot be known, and its sender may get an error.communication too many.
 //
 // A document with _persist="false" (ORS dialect) keeps its sessions out of the store:
 // they live in memory beside the others, and end with the process. An invoked session
@@ -122,7 +133,11 @@
 //
 // A session resumes on the text of the document with which it began, and of the
 // files that belong to it, unless Options.Migrate names another. Data that no snapshot can
-// hold ends the session with an error that names it.
+// hold (a function that uses local variables of another one, a running generator, a Promise,
+// a Proxy, see package datamodel/ecmascript) ends the session when it is to be stored with
+// it, with reason [Failed] and an error that names its place and matches
+// datamodel.ErrNotSerializable. A document of the ORS dialect that needs such data has
+// _persist="false".
 //
 // # Passivation
 //
@@ -151,11 +166,21 @@
 //     and Start return the store's errors. With [ContinueInMemory] those in memory go on
 //     and are written when the store is back.
 //   - The store is full: likewise, session by session.
+//   - An inbox is full in the store (MaxInbox of its options): what comes from outside is refused, and
+//     a <send> gives its sender error.communication. What the engine itself has to say is not lost:
+//     an error event, the answer to a <cancel> or a delayed send of the session's own waits in
+//     memory, and its effect in the outbox, until it has been handled; Options.Inbox of them at
+//     most, then the session fails. A session that has ended stays until its parent's
+//     inbox has room for done.invoke.
+//   - The store will never take a step (persistence.ErrTooLarge, persistence.ErrInvalid): the
+//     session ends with [Failed] and the error in Result.Err, its parent gets error.platform,
+//     and it is removed from the store, so that no restart comes to the same again.
 //   - Another engine has taken a bucket over: an engine owns buckets, by leases that it
 //     renews. The store refuses what the first owner still writes, nothing of it is
 //     visible, and it drops the session, with reason [Lost].
-//   - Another engine died: its buckets are free when their lease has run out;
-//     Engine.Recover, called again, takes them over.
+//   - Another engine died, or was shut down: its buckets are free when their lease has run
+//     out, or at once. An engine that has called Recover takes them over by itself when it
+//     next renews its own, and with them the sessions. Options.Claim says which it wants.
 //   - Another engine has put an event into an inbox: it is found at the latest when the
 //     leases are renewed, after a third of Options.Lease.
 //   - A session cannot be read (damaged, of a newer version, of another document): an

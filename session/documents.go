@@ -18,11 +18,15 @@ import (
 type CacheLimits struct {
 	Documents int   // number of documents; default 1,000
 	Bytes     int64 // of source text, over all documents; default 64 MiB
+	Largest   int64 // of source text of one document; a longer one is not kept. Default: Bytes
 
 	// TTL is how long a document is used before it is read again; default one
 	// minute, negative: for ever. When it cannot be read then, the old one stays in
 	// use and a warning is logged.
 	TTL time.Duration
+
+	// FileTTL is that of documents with a file: URL; default TTL.
+	FileTTL time.Duration
 }
 
 const (
@@ -76,6 +80,8 @@ type documentRequest struct {
 	documents *documents
 	key       documentKey
 	content   string // of inline content
+	policy    FetchPolicy
+	again     bool // it has been parsed before, and has all its files
 }
 
 func newDocuments(e *Engine) *documents {
@@ -94,8 +100,14 @@ func newDocuments(e *Engine) *documents {
 	if d.limits.Bytes <= 0 {
 		d.limits.Bytes = defaultCacheBytes
 	}
+	if d.limits.Largest <= 0 {
+		d.limits.Largest = d.limits.Bytes
+	}
 	if d.limits.TTL == 0 {
 		d.limits.TTL = defaultCacheTTL
+	}
+	if d.limits.FileTTL == 0 {
+		d.limits.FileTTL = d.limits.TTL
 	}
 	d.parse.Fetch = nil
 	if d.loader != nil {
@@ -113,6 +125,40 @@ func (d *documents) request(url, content string) documentRequest {
 		r.key.digest = sha256.Sum256([]byte(content))
 	}
 	return r
+}
+
+// fetch describes a document that is read by a policy.
+func (d *documents) fetch(url string, policy FetchPolicy) documentRequest {
+	r := d.request(url, "")
+	r.policy = policy
+	return r
+}
+
+// age is how long the document is used without reading it again; negative: for ever.
+func (r documentRequest) age() time.Duration {
+	d := r.documents
+	age := d.limits.TTL
+	if strings.HasPrefix(r.key.url, "file:") {
+		age = d.limits.FileTTL
+	}
+	switch m := r.policy.MaxAge; {
+	case m < 0:
+		return 0
+	case m > 0:
+		return m
+	}
+	return age
+}
+
+// usable reports whether a document that is too old is used since no other can be read.
+func (r documentRequest) usable(old *cachedDocument) bool {
+	switch stale := r.policy.MaxStale; {
+	case stale < 0:
+		return false
+	case stale > 0:
+		return r.documents.engine.clock.Now().Sub(old.read) < max(r.age(), 0)+stale
+	}
+	return true
 }
 
 func (d *documents) load(ctx context.Context, url string) (*scxml.Document, error) {
@@ -144,7 +190,7 @@ func (r documentRequest) cached() *scxml.Document {
 		return nil
 	}
 	entry := el.Value.(*cachedDocument)
-	if d.limits.TTL > 0 && d.engine.clock.Now().Sub(entry.read) >= d.limits.TTL {
+	if age := r.age(); age >= 0 && d.engine.clock.Now().Sub(entry.read) >= age {
 		return nil
 	}
 	d.recent.MoveToFront(el)
@@ -168,6 +214,7 @@ func (d *documents) stored(url string, digest [sha256.Size]byte) *scxml.Document
 // source.
 func (d *documents) compiled(url, source string) (*scxml.Document, error) {
 	r := d.request(url, source)
+	r.again = true
 	if doc := d.stored(url, r.key.digest); doc != nil {
 		return doc, nil
 	}
@@ -224,7 +271,7 @@ func (d *documents) fly(ctx context.Context, r documentRequest, f *flight) {
 	switch old := d.entries[r.key]; {
 	case err == nil:
 		d.keep(r.key, f.doc, int64(size))
-	case !fetched && old != nil && !errors.Is(err, ErrDenied):
+	case !fetched && old != nil && !errors.Is(err, ErrDenied) && r.usable(old.Value.(*cachedDocument)):
 		f.doc = old.Value.(*cachedDocument).doc
 		d.engine.logger.Warn("document could not be read again; the old one stays in use", "url", r.key.url, "error", err)
 	default:
@@ -244,12 +291,15 @@ func (d *documents) read(ctx context.Context, r documentRequest) (doc *scxml.Doc
 		if limit <= 0 {
 			limit = defaultDocumentBytes
 		}
-		if source, err = d.loader.Fetch(ctx, r.key.url, limit); err != nil {
+		if source, err = r.text(ctx, limit); err != nil {
 			return nil, 0, false, err
 		}
 	}
 	opts := d.parse
 	opts.URL = r.key.url
+	if r.again {
+		opts.Preload = nil // source has those of then
+	}
 	doc, err = scxml.Parse(ctx, source, &opts)
 	if err != nil {
 		return nil, 0, true, err
@@ -260,11 +310,27 @@ func (d *documents) read(ctx context.Context, r documentRequest) (doc *scxml.Doc
 	return doc, len(source), true, nil
 }
 
+// text reads the document by its policy.
+func (r documentRequest) text(ctx context.Context, limit int64) ([]byte, error) {
+	if r.policy.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.policy.Timeout)
+		defer cancel()
+	}
+	if f, ok := r.documents.loader.(PolicyFetcher); ok && r.policy != (FetchPolicy{}) {
+		return f.FetchWith(ctx, r.key.url, limit, &r.policy)
+	}
+	return r.documents.loader.Fetch(ctx, r.key.url, limit)
+}
+
 // keep puts a document into the cache and drops those used least recently when
 // that is too much. d.mu is held.
 func (d *documents) keep(key documentKey, doc *scxml.Document, size int64) {
 	if el := d.entries[key]; el != nil {
 		d.drop(el)
+	}
+	if size > d.limits.Largest {
+		return
 	}
 	entry := &cachedDocument{key: key, doc: doc, bytes: size, read: d.engine.clock.Now()}
 	d.entries[key] = d.recent.PushFront(entry)

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"math"
+	mathrand "math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,10 +20,13 @@ import (
 type durable struct {
 	engine *Engine
 	store  persistence.Store
-	epochs []atomic.Uint64 // of the buckets held; 0: not held
+	epochs []atomic.Uint64       // of the buckets held; 0: not held
+	held   atomic.Pointer[[]int] // the buckets held, for new ids; nil: none so far
 
 	recovery sync.Mutex // held by Recover, before all others
 	listed   []uint64   // epochs under which Recover has listed the buckets; guarded by recovery
+
+	sweepFrom int // the bucket with which the next sweep begins; of the one renewal that runs
 
 	leasing sync.Mutex // held while leases are acquired or renewed, before mu
 
@@ -28,10 +34,13 @@ type durable struct {
 	leases     []persistence.Lease
 	documents  map[persistence.Digest]bool // that the store has
 	stopRenew  func() bool
+	recovered  bool           // buckets have been asked for, and the store has answered
+	jitter     *mathrand.Rand // of renewals
 	released   bool
-	backlog    []string // sessions that Recover has yet to bring back
-	recovering int      // how many are being brought back at most
-	dead       []string // sessions that ended while the store did not answer
+	backlog    []string                             // sessions that Recover has yet to bring back
+	recovering int                                  // how many are being brought back at most
+	dead       []string                             // sessions that ended while the store did not answer
+	pending    map[string]map[EffectID]*pendingCall // effects with the handlers of modules, by session
 
 	lost atomic.Bool // the store does not answer
 }
@@ -46,6 +55,7 @@ type saved struct {
 	revision []byte    // the snapshot's memory, used again
 	alarm    time.Time // as alarmMark has it; zero: without
 	resident bool      // residentMark is set
+	voided   bool      // the entries handled last were void, and the store has yet to be told
 	backlog  bool      // it was one of durable.backlog, and has yet to be loaded
 
 	// Guarded by session.mu.
@@ -53,6 +63,7 @@ type saved struct {
 	away      *straying // it went on without the store, and has not caught up; nil: it did not
 	awaited   uint64    // number of an entry of which it was told while it was cold
 	confirmed []string
+	owed      map[EffectID]int // effects that are not confirmed before the events they brought about have been handled; see session.keep
 
 	rest rest // guarded by idlers.mu
 }
@@ -68,20 +79,16 @@ const (
 )
 
 func newDurable(e *Engine) *durable {
+	owner := fnv.New64a()
+	_, _ = owner.Write([]byte(e.opts.Owner))
 	return &durable{
+		jitter:    mathrand.New(mathrand.NewPCG(owner.Sum64(), 0)), // the same in every run of a test
 		engine:    e,
 		store:     e.opts.Store,
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
 		documents: make(map[persistence.Digest]bool),
-	}
-}
-
-// bucketID makes session ids that carry a bucket at random.
-func bucketID(buckets int) func() string {
-	return func() string {
-		id := append([]byte(randomID()), randomID()...)[:29]
-		return string(persistence.AppendBucket(id, int(randomFloat()*float64(buckets))))
+		pending:   make(map[string]map[EffectID]*pendingCall),
 	}
 }
 
@@ -89,6 +96,21 @@ func bucketID(buckets int) func() string {
 // not held.
 func (d *durable) epoch(id string) uint64 {
 	return d.epochs[persistence.BucketOf(id, len(d.epochs))].Load()
+}
+
+// notOwner says why the bucket of a session is not held.
+func (d *durable) notOwner(id string) error {
+	d.mu.Lock()
+	recovered := d.recovered
+	d.mu.Unlock()
+	if !recovered {
+		return fmt.Errorf("%w: it holds none yet; call Recover after New", ErrNotOwner)
+	}
+	bucket := persistence.BucketOf(id, len(d.epochs))
+	if !d.wants(bucket) {
+		return fmt.Errorf("%w: bucket %d is not one that Options.Claim wants", ErrNotOwner, bucket)
+	}
+	return fmt.Errorf("%w: bucket %d is held by another engine, or was until its lease ran out", ErrNotOwner, bucket)
 }
 
 // try carries out an operation that may be repeated.
@@ -124,12 +146,17 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 // final reports whether an error stays the same however often one tries.
 func final(err error) bool {
 	for _, e := range []error{persistence.ErrNotFound, persistence.ErrExists, persistence.ErrClaimed, persistence.ErrFenced,
-		persistence.ErrConflict, persistence.ErrFull, persistence.ErrInvalid, persistence.ErrClosed} {
+		persistence.ErrConflict, persistence.ErrFull, persistence.ErrTooLarge, persistence.ErrInvalid, persistence.ErrClosed} {
 		if errors.Is(err, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// permanent reports whether the store will never take what it has refused.
+func permanent(err error) bool {
+	return errors.Is(err, persistence.ErrInvalid) || errors.Is(err, persistence.ErrTooLarge)
 }
 
 // awayError says that the store could not do what it was asked to, and may later.
@@ -150,7 +177,7 @@ func markAway(err error) error {
 func (d *durable) create(ctx context.Context, s *session) error {
 	epoch := d.epoch(s.id)
 	if epoch == 0 {
-		return fmt.Errorf("%w: session %q; call Recover after New", ErrNotOwner, s.id)
+		return fmt.Errorf("%w: session %q", d.notOwner(s.id), s.id)
 	}
 	if d.offline() {
 		s.stray().absent = true
@@ -277,7 +304,7 @@ func (d *durable) record(s *session) *record {
 // append puts an entry into a session's stored inbox, and then into memory.
 func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bool, key string) error {
 	if d.epoch(id) == 0 {
-		return ErrNotOwner
+		return d.notOwner(id)
 	}
 	s, sl := d.engine.sessions.find(id)
 	switch {
@@ -303,6 +330,7 @@ func (d *durable) append(ctx context.Context, id string, q *queuedEvent, must bo
 	case errors.Is(err, persistence.ErrNotFound):
 		return ErrNotFound
 	case errors.Is(err, persistence.ErrFull):
+		d.attend(id, math.MaxUint64) // of entries of which it was not told, perhaps
 		return fmt.Errorf("%w: %w", ErrInboxFull, err)
 	case err != nil && !final(err) && ctx.Err() == nil && d.offline():
 		return d.acceptOffline(id, q, must, key, true)

@@ -544,3 +544,35 @@ func TestResumedTimersKeepTheirOrder(t *testing.T) {
 	second.clock.Advance(time.Hour)
 	assert.Equal(t, want, second.logged())
 }
+
+// TestRepeatedSendToTheDead: a send that is repeated after a crash is no error when its target
+// has handled it, and ended, before.
+func TestRepeatedSendToTheDead(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n, died := 1, true; died; n++ {
+			store := memory(t)
+			b := node(t, store, session.Options{})
+			ctx := deadline(t)
+			start := func(id, states string) {
+				_, err := b.Start(ctx, session.StartRequest{SessionID: id, Document: parse(t, chart(states))})
+				require.NoError(t, err)
+			}
+			start("aim", `<state id="a"><transition event="poke" target="f"/></state><final id="f"/>`)
+			start("sender", `<state id="a"><transition event="go" target="b"><send target="#_scxml_aim" event="poke"/></transition></state>
+				<state id="b"><transition event="error.*" target="c"/></state><state id="c"/>`)
+			require.NoError(t, b.Settle(ctx))
+			dying := newMortal(store, n, after)
+			b = b.restart(dying, 0, session.Options{})
+			accepted := b.SendOnce(ctx, "sender", "1", &scxml.Event{Name: "go"}) == nil
+			require.NoError(t, b.Settle(ctx))
+			died = dying.dead()
+			_ = b.Shutdown(ctx)
+			b = b.restart(store, 0, session.Options{})
+			if !accepted {
+				require.NoError(t, b.SendOnce(ctx, "sender", "1", &scxml.Event{Name: "go"}))
+			}
+			require.Equal(t, []string{"b"}, b.active("sender"), "after=%v, write %d", after, n)
+			require.Equal(t, []string{"sender"}, stored(t, store))
+		}
+	}
+}

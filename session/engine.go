@@ -57,6 +57,9 @@ type operation struct{ cancel context.CancelFunc }
 // New makes an Engine and opens its processors. nil options are fine.
 func New(opts *Options) (*Engine, error) {
 	o := opts.withDefaults()
+	if err := checkNodeID(o.NodeID); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		opts:       o,
 		clock:      o.Clock,
@@ -128,6 +131,13 @@ func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) 
 // be in the store and begin after all: repeat the call with the same SessionID, until
 // it returns nil or ErrExists.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err error) {
+	if f := e.opts.Observer.StartBegins; f != nil {
+		f()
+	}
+	if f := e.opts.Observer.StartEnds; f != nil {
+		began := e.clock.Now()
+		defer func() { f(e.clock.Now().Sub(began), err) }()
+	}
 	if e.closed.Load() {
 		return "", ErrClosed
 	}
@@ -145,14 +155,14 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 		}
 		begin.url = req.URL
 		if begin.at.IsZero() {
-			if doc, begin.document, err = e.documents.request(req.URL, "").traced(ctx); err != nil {
+			if doc, begin.document, err = e.documents.fetch(req.URL, req.Fetch).traced(ctx); err != nil {
 				return "", err
 			}
 		}
 	}
 	id = req.SessionID
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID("")
 	}
 	if err := persistence.CheckNames("session id", id); err != nil {
 		return "", fmt.Errorf("session: %w", err)
@@ -162,7 +172,7 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	if doc != nil {
 		s.setDocument(doc)
 	}
-	if e.durable != nil && (doc == nil || doc.Persist()) {
+	if e.durable != nil && (doc == nil || e.persists(s)) {
 		s.saved = &saved{url: req.URL, rev: 1}
 		if doc != nil {
 			s.saved.url = doc.URL()
@@ -197,6 +207,14 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (id string, err er
 	e.schedule(s)
 	s.mu.Unlock()
 	return s.id, nil
+}
+
+// persists reports whether a session that is being started is to be stored.
+func (e *Engine) persists(s *session) bool {
+	if f := e.opts.Persist; f != nil {
+		return f(s.info(), s.doc)
+	}
+	return s.doc.Persist()
 }
 
 func copyObject(o *datamodel.Object) (*datamodel.Object, error) {
@@ -236,7 +254,7 @@ const MaxEventName = 1 << 10
 // using them.
 //
 // The errors are ErrNotFound, ErrInboxFull, ErrClosed, ErrNotOwner, ErrTooLarge
-// for a name longer than MaxEventName, what datamodel.From has against the data,
+// for a name longer than MaxEventName and for what the store has no room for, what datamodel.From has against the data,
 // and those of the store; after persistence.ErrOutcomeUnknown the event may have
 // been accepted.
 func (e *Engine) Send(ctx context.Context, id string, ev *scxml.Event) error {
@@ -277,6 +295,9 @@ func (e *Engine) send(ctx context.Context, id string, ev *scxml.Event, key strin
 			key = randomID()
 		}
 		err = e.durable.append(ctx, id, q, false, key)
+	}
+	if errors.Is(err, persistence.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %q, event %q", err, id, ev.Name)
@@ -416,19 +437,30 @@ func (e *Engine) stopSession(s *session, reason EndReason) {
 	s.halt(reason)
 }
 
-// stopByID asks the session with the given id to end because of an effect of s.
-func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) {
+// stopByID asks the session with the given id to end because of an effect of s. done is
+// false when the store has no room for that: then the session is stopped in memory,
+// and the effect has to stay in the outbox.
+func (e *Engine) stopByID(s *session, id string, reason EndReason, effect EffectID) (done bool) {
 	t := e.sessions.getLive(id)
 	if e.durable != nil && (t == nil || t.saved != nil) {
 		err := e.durable.append(context.Background(), id, &queuedEvent{stop: reason}, true, s.key(effect))
-		if err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
-			e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
+		switch {
+		case err == nil, errors.Is(err, ErrNotFound), e.undo(s, err):
+			return true
+		case errors.Is(err, ErrInboxFull):
+			e.wake(id)
+			if t = e.sessions.getLive(id); t != nil {
+				e.stopSession(t, reason)
+			}
+			return false
 		}
-		return
+		e.logger.Warn("session not stopped", "session", id, "by", s.id, "error", err)
+		return true
 	}
 	if t != nil {
 		e.stopSession(t, reason)
 	}
+	return true
 }
 
 // key is by what a store drops repeats of what an effect of s has brought about.
@@ -447,25 +479,38 @@ func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {
 	if timeout > 0 {
 		ctx, cancel = context.WithTimeout(context.Background(), timeout)
 	}
+	end := e.note(cancel)
+	go func() {
+		defer end()
+		f(ctx)
+	}()
+}
+
+// attendTo makes something that a caller of the engine does an operation, for which Shutdown waits,
+// and which it cancels when it does not wait any longer.
+func (e *Engine) attendTo(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	return ctx, e.note(cancel)
+}
+
+// note begins an operation; what it returns ends it.
+func (e *Engine) note(cancel context.CancelFunc) (end func()) {
 	op := &operation{cancel: cancel}
 	e.mu.Lock()
+	defer e.mu.Unlock()
 	if e.aborted {
 		cancel()
 	}
 	e.ops[op] = struct{}{}
 	e.rounds++
-	e.mu.Unlock()
-	go func() {
-		defer func() {
-			cancel()
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			delete(e.ops, op)
-			e.rounds++
-			e.rest()
-		}()
-		f(ctx)
-	}()
+	return func() {
+		cancel()
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.ops, op)
+		e.rounds++
+		e.rest()
+	}
 }
 
 // resting reports whether nothing is being done. e.mu is held.

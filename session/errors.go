@@ -22,8 +22,9 @@ var (
 	// ErrClosed: the engine has been shut down.
 	ErrClosed = errors.New("session: engine is closed")
 
-	// ErrNotOwner: the store says that the session's bucket belongs to another engine.
-	ErrNotOwner = errors.New("session: bucket is owned by another engine")
+	// ErrNotOwner: the engine does not hold the session's bucket. Another one does, and the
+	// call belongs there; or Recover has yet to be called. The text says which.
+	ErrNotOwner = errors.New("session: the engine does not hold the session's bucket")
 
 	// ErrDenied: the allow-list of a Loader or a processor has no entry for the address.
 	ErrDenied = errors.New("session: address is not allowed")

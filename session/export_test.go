@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/seed-ff723688/ors/persistence"
@@ -44,5 +45,17 @@ func Spoil(record []byte, kind string) ([]byte, error) {
 // RecordVersion is the version in which sessions are stored.
 const RecordVersion = recordVersion
 
+// Back tells the engine that the store answers again.
+func Back(e *Engine) { e.durable.back() }
+
 // Wake brings a session back into memory.
 func Wake(e *Engine, id string) { e.wake(id) }
+
+// Renew does what an engine does when it is time to renew its leases.
+func Renew(ctx context.Context, e *Engine) error {
+	if err := e.durable.renew(ctx); err != nil {
+		return err
+	}
+	e.durable.claim(ctx)
+	return nil
+}

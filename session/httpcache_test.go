@@ -199,5 +199,5 @@ func TestLoaderTLSAndProxy(t *testing.T) {
 	assert.Equal(t, "for http://charts.example/a.scxml", body)
 
 	_, err = fetch(session.LoaderOptions{Proxy: through, Client: http.DefaultClient}, secure.URL)
-	require.ErrorContains(t, err, "set Proxy and TLS there")
+	require.ErrorContains(t, err, "set Proxy, HTTPSProxy, TLS, LocalPorts and Control there")
 }

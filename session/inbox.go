@@ -16,13 +16,22 @@ type queuedEvent struct {
 	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
 	timer     *delayedSend // no event: the time of a delayed send has come
 	number    uint64       // in the store
+	owed      EffectID     // what has brought it about, when the store had no room for it; see session.keep
+	since     int64        // when it was put in, in nanoseconds; 0: its wait is not measured
 }
 
 // inbox is a queue of events. Empty, it holds no memory.
 type inbox struct {
 	head, tail *queuedEvent
 	count      int
+	pushed     uint32 // since it was empty
 }
+
+// measureEvery is how often the wait of an entry is measured that finds others before it.
+const measureEvery = 16
+
+// measured reports whether the wait of the next entry is to be measured.
+func (q *inbox) measured() bool { return q.pushed%measureEvery == 0 }
 
 func (q *inbox) len() int { return q.count }
 
@@ -34,6 +43,7 @@ func (q *inbox) push(e *queuedEvent) {
 	}
 	q.tail = e
 	q.count++
+	q.pushed++
 }
 
 // take removes up to limit entries from the head of the queue and returns them

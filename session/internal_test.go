@@ -111,12 +111,12 @@ func TestLocalDocuments(t *testing.T) {
 
 // Responses without a body take room too.
 func TestHTTPCacheCounts(t *testing.T) {
-	c := newHTTPCache(&LoaderOptions{Clock: SystemClock{}, CacheBytes: 1})
+	c := newHTTPCache(&LoaderOptions{Clock: SystemClock{}, CacheBytes: 1, CacheEntries: 100})
 	h := http.Header{"Etag": {`"1"`}}
-	for i := range maxResponses + 10 {
-		c.put("http://host.example/"+strconv.Itoa(i), h, nil, nil)
+	for i := range 110 {
+		c.put("http://host.example/"+strconv.Itoa(i), h, nil, nil, cacheRule{})
 	}
-	assert.Len(t, c.entries, maxResponses)
-	e, _ := c.get("http://host.example/0")
+	assert.Len(t, c.entries, 100)
+	e, _ := c.get("http://host.example/0", cacheRule{})
 	assert.Nil(t, e)
 }

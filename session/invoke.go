@@ -35,7 +35,7 @@ func (e *Engine) invoke(s *session, inv *scxml.Invoke, x errand) {
 	}
 	id := x.to
 	if id == "" {
-		id = e.opts.NewID()
+		id = e.newID(s.id)
 		s.addChild(inv, id)
 	}
 	c := newSession(e, id)
@@ -194,21 +194,24 @@ func (e *Engine) refuse(s, c *session, inv *scxml.Invoke, name string, cause err
 	if c != nil {
 		q.from, q.last = c.id, true
 	}
-	e.report(s, q, x)
+	if c == nil || c.saved == nil || !c.known {
+		e.report(s, q, x)
+	} else if err := e.post(s, s.id, q, true, x, "!"); err != nil && !errors.Is(err, ErrNotFound) {
+		e.lose(c, fmt.Errorf("session: failure of an <invoke> not reported yet: %w", err))
+		return
+	}
 	if c != nil {
 		e.abandon(c, Result{Reason: Failed, Err: cause})
 	}
 }
 
 // cancelInvoke ends an invoked session; what it still says is not heard.
-func (e *Engine) cancelInvoke(s *session, c *scxml.CancelInvoke, x errand) {
+func (e *Engine) cancelInvoke(s *session, c *scxml.CancelInvoke, x errand) (done bool) {
 	id := x.to
 	if s.saved == nil {
 		id = s.uncouple(c)
 	}
-	if id != "" {
-		e.stopByID(s, id, Cancelled, x.id)
-	}
+	return id == "" || e.stopByID(s, id, Cancelled, x.id)
 }
 
 // forward passes an event on to an invoked session: an exact copy (section 6.4.1).

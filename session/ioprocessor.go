@@ -149,7 +149,14 @@ func (e *Engine) route(s *session, send *scxml.Send, x errand) error {
 		q.event.InvokeID, q.event.InvokeSerial = s.lineage.invokeID, s.lineage.serial
 		q.from = s.id
 	}
-	switch err := e.post(s, target, q, false, x, ""); {
+	late := x.due && target == s.id // like an alarm, which cannot be refused
+	switch err := e.post(s, target, q, late, x, ""); {
+	case late && errors.Is(err, ErrInboxFull) && s.keep(q, x.id):
+		return nil
+	case errors.Is(err, ErrNotFound) && x.repeat && !x.due:
+		// It was alive when the send was executed. It has ended since, with the event or
+		// before it could handle it.
+		return nil
 	case errors.Is(err, ErrNotFound):
 		return fmt.Errorf("%w: %q", errNoSession, target)
 	case err != nil:

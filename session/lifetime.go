@@ -19,9 +19,39 @@ const defaultMaxAge = 7 * 24 * time.Hour
 // leaves it at its default.
 const mostPending = 1_000_000
 
-// maxAge is how long a session of the document may live; 0: for ever.
-func (e *Engine) maxAge(doc *scxml.Document) time.Duration {
-	asked, host := doc.Settings().MaxAge, e.opts.MaxAge
+// machineLimits are those of Options, with those of the session in their place.
+func (s *session) machineLimits() scxml.Limits {
+	l := s.engine.opts.Machine
+	if s.limits == nil {
+		return l
+	}
+	own := &s.limits.Machine
+	for _, f := range []struct {
+		own int
+		to  *int
+	}{
+		{own.Microsteps, &l.Microsteps}, {own.StateEntries, &l.StateEntries}, {own.Queue, &l.Queue}, {own.Effects, &l.Effects}, {own.CallDepth, &l.CallDepth},
+	} {
+		if f.own != 0 {
+			*f.to = f.own
+		}
+	}
+	if own.Time != 0 {
+		l.Time = own.Time
+	}
+	if own.Memory != 0 {
+		l.Memory = own.Memory
+	}
+	return l
+}
+
+// maxAge is how long a session may live; 0: for ever.
+func (s *session) maxAge() time.Duration {
+	doc := s.doc
+	asked, host := doc.Settings().MaxAge, s.engine.opts.MaxAge
+	if s.limits != nil && s.limits.MaxAge != 0 {
+		host = s.limits.MaxAge
+	}
 	switch {
 	case asked > 0 && host > 0:
 		return min(asked, host)
@@ -33,22 +63,25 @@ func (e *Engine) maxAge(doc *scxml.Document) time.Duration {
 	return max(host, 0)
 }
 
-// inboxLimit is the number of events that may wait for a session of the document:
-// that may lower the limit of the host, and raise the default.
-func (e *Engine) inboxLimit(doc *scxml.Document) int {
-	asked := doc.Settings().PendingEvents
+// inboxLimit is the number of events that may wait for a session: its document may lower the
+// limit of the host, and raise the default.
+func (s *session) inboxLimit() int {
+	asked, host, deflt := s.doc.Settings().PendingEvents, s.engine.opts.Inbox, s.engine.defaultInbox
+	if s.limits != nil && s.limits.Inbox > 0 {
+		host, deflt = s.limits.Inbox, false
+	}
 	switch {
 	case asked <= 0:
-		return e.opts.Inbox
-	case e.defaultInbox:
+		return host
+	case deflt:
 		return min(asked, mostPending)
 	}
-	return min(asked, e.opts.Inbox)
+	return min(asked, host)
 }
 
 // live sets the end of a life that has begun.
 func (e *Engine) live(s *session) {
-	if age := e.maxAge(s.doc); age > 0 {
+	if age := s.maxAge(); age > 0 {
 		e.timers.alarm(s, time.Unix(0, s.born).Add(age))
 	}
 }

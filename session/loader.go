@@ -12,8 +12,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -48,28 +48,49 @@ type LoaderOptions struct {
 	// interrupted.
 	Timeout time.Duration
 
+	// HTTP is the version of HTTP: "2" for HTTP/2 by TLS where the server has it and 1.1 elsewhere, "1.1" for
+	// that alone, "1.0" for 1.1 with a connection for each request. Default "2". With Client its
+	// transport decides, but for the connections of "1.0".
+	HTTP string
+
+	// LocalPorts are the local ports of connections.
+	LocalPorts PortRange
+
+	// Control judges the address of each connection, after its name has been resolved, as
+	// net.Dialer.Control does; rest.SourceControl lets public ones through. It is not asked for those to
+	// Proxy and HTTPSProxy. With it no proxy is taken from the environment. Default: all are let through.
+	Control func(network, address string, c syscall.RawConn) error
+
 	// Redirects is the number of HTTP redirections that are followed, each of which
 	// has to be allowed too; default 3, negative: none.
 	Redirects int
 
 	// Client supplies the transport for http and https. Default: one like
-	// http.DefaultTransport, with Proxy and TLS; these two cannot be given beside it.
+	// http.DefaultTransport, with Proxy, HTTPSProxy, TLS, LocalPorts and Control; these cannot be given beside it.
 	Client *http.Client
 
 	// Proxy is through which http and https go. Default: what the environment says
 	// (HTTP_PROXY, HTTPS_PROXY, NO_PROXY).
 	Proxy *url.URL
 
+	// HTTPSProxy takes the place of Proxy for https; one without a host: no proxy.
+	HTTPSProxy *url.URL
+
 	// TLS has the certificates and versions for https. It is copied. Default: the
 	// roots of the system, TLS 1.2 and later.
 	TLS *tls.Config
 
 	// CacheBytes bounds the responses of HTTP servers that are kept, over all;
-	// default 64 MiB, negative: none is kept; there are 10,000 at most. A response is used without asking for
+	// default 64 MiB, negative: none is kept. CacheEntries is how many there are at most; default
+	// 10,000. CacheEntryBytes is the size of the largest; default CacheBytes. A response is used without asking for
 	// as long as its server says (Cache-Control, Expires), after that its server is
 	// asked whether it has changed (ETag, Last-Modified). What is not to be stored is
 	// not kept.
-	CacheBytes int64
+	CacheBytes, CacheEntryBytes int64
+	CacheEntries                int
+
+	// NoCache lists URL prefixes, as Allow does, whose responses are not kept.
+	NoCache []string
 
 	// MaxAge is how long a response is used without asking where its server does not
 	// say, and the longest time where it does. Default 0: the server is asked each
@@ -89,11 +110,12 @@ type LoaderOptions struct {
 // memory, within an allow-list and limits. It is safe for concurrent use, and holds
 // nothing that has to be closed: idle connections end by themselves.
 type Loader struct {
-	opts   LoaderOptions
-	roots  []string // directories, absolute
-	web    []*url.URL
-	client *http.Client
-	cache  *httpCache // nil: nothing is kept
+	opts    LoaderOptions
+	roots   []string // directories, absolute
+	web     []*url.URL
+	noCache []*url.URL
+	clients map[string]*http.Client // by LoaderOptions.HTTP
+	cache   *httpCache              // nil: nothing is kept
 }
 
 // StatusError is the answer of an HTTP server that does not have the resource.
@@ -116,7 +138,7 @@ const (
 
 // NewLoader makes a Loader. nil options are fine, and let it read nothing.
 func NewLoader(opts *LoaderOptions) (*Loader, error) {
-	l := &Loader{client: &http.Client{}}
+	l := &Loader{}
 	if opts != nil {
 		l.opts = *opts
 	}
@@ -126,6 +148,13 @@ func NewLoader(opts *LoaderOptions) (*Loader, error) {
 	}
 	if l.opts.Redirects == 0 {
 		l.opts.Redirects = defaultLoaderRedirects
+	}
+	for _, prefix := range l.opts.NoCache {
+		u, err := url.Parse(prefix)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return nil, fmt.Errorf("session: URL that is not kept %q: want http://host/ or https://host/", prefix)
+		}
+		l.noCache = append(l.noCache, u)
 	}
 	for _, prefix := range l.opts.Allow {
 		u, err := url.Parse(prefix)
@@ -159,28 +188,10 @@ func NewLoader(opts *LoaderOptions) (*Loader, error) {
 	if l.opts.CacheBytes > 0 {
 		l.cache = newHTTPCache(&l.opts)
 	}
-	switch {
-	case l.opts.Client != nil && (l.opts.Proxy != nil || l.opts.TLS != nil):
-		return nil, errors.New("session: LoaderOptions.Client has a transport of its own; set Proxy and TLS there")
-	case l.opts.Client != nil:
-		l.client.Transport = l.opts.Client.Transport
-	case l.opts.Proxy != nil || l.opts.TLS != nil:
-		l.client.Transport = transport(l.opts.Proxy, l.opts.TLS)
+	if err := l.connect(); err != nil {
+		return nil, err
 	}
-	l.client.CheckRedirect = l.checkRedirect
 	return l, nil
-}
-
-// transport is like http.DefaultTransport. proxy and config may be nil.
-func transport(proxy *url.URL, config *tls.Config) *http.Transport {
-	t := &http.Transport{
-		Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, MaxIdleConns: 100,
-		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: 10 * time.Second, TLSClientConfig: config.Clone(),
-	}
-	if proxy != nil {
-		t.Proxy = http.ProxyURL(proxy)
-	}
-	return t
 }
 
 // FileURL returns the file: URL of a path, relative to the working directory if
@@ -200,6 +211,11 @@ func FileURL(name string) (string, error) {
 // Fetch reads a resource. What is not on the allow-list gives ErrDenied, what is
 // too large ErrTooLarge.
 func (l *Loader) Fetch(ctx context.Context, address string, limit int64) ([]byte, error) {
+	return l.FetchWith(ctx, address, limit, &FetchPolicy{})
+}
+
+// FetchWith implements PolicyFetcher.
+func (l *Loader) FetchWith(ctx context.Context, address string, limit int64, policy *FetchPolicy) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, fmt.Errorf("session: illegal URL: %w", err)
@@ -207,7 +223,11 @@ func (l *Loader) Fetch(ctx context.Context, address string, limit int64) ([]byte
 	if limit <= 0 || limit > l.opts.Bytes {
 		limit = l.opts.Bytes
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.opts.Timeout)
+	timeout := l.opts.Timeout
+	if policy.Timeout > 0 {
+		timeout = min(timeout, policy.Timeout)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var b []byte
 	switch fsys := l.opts.FS[u.Scheme]; {
@@ -216,7 +236,7 @@ func (l *Loader) Fetch(ctx context.Context, address string, limit int64) ([]byte
 	case u.Scheme == "file":
 		b, err = l.fetchFile(ctx, u, limit)
 	case u.Scheme == "http" || u.Scheme == "https":
-		b, err = l.fetchWeb(ctx, u, limit)
+		b, err = l.fetchWeb(ctx, u, limit, policy)
 	default:
 		err = fmt.Errorf("%w: no scheme that can be read: want file:, http:, https: or one of LoaderOptions.FS", ErrDenied)
 	}
@@ -347,75 +367,6 @@ func filePath(u *url.URL) (string, error) {
 		name = strings.TrimPrefix(name, "/")
 	}
 	return filepath.Clean(filepath.FromSlash(name)), nil
-}
-
-// fetchWeb reads by HTTP.
-func (l *Loader) fetchWeb(ctx context.Context, u *url.URL, limit int64) ([]byte, error) {
-	if err := allowed(l.web, u); err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/scxml+xml, application/xml, text/*, */*;q=0.5")
-	if l.cache == nil {
-		_, body, err := l.get(req, limit)
-		return body, err
-	}
-	key := *u
-	key.Fragment = ""
-	name := key.String()
-	kept, fresh := l.cache.get(name)
-	if fresh {
-		return kept.copy(limit)
-	}
-	if kept != nil {
-		kept.ask(req.Header)
-	}
-	header, body, err := l.get(req, limit)
-	var status *StatusError
-	refused := errors.As(err, &status)
-	switch {
-	case err == nil:
-		l.cache.put(name, header, body, nil)
-		return slices.Clone(body), nil
-	case kept != nil && refused && status.Code == http.StatusNotModified:
-		l.cache.put(name, header, kept.body, kept)
-		return kept.copy(limit)
-	case (!refused && !errors.Is(err, ErrDenied) && !errors.Is(err, ErrTooLarge) || refused && status.Code >= 500) && l.cache.usable(kept):
-		return kept.copy(limit)
-	}
-	return nil, err
-}
-
-// copy returns the body, which the caller may change.
-func (e *httpEntry) copy(limit int64) ([]byte, error) {
-	if int64(len(e.body)) > limit {
-		return nil, tooLarge(limit)
-	}
-	return slices.Clone(e.body), nil
-}
-
-// get carries a request out.
-func (l *Loader) get(req *http.Request, limit int64) (http.Header, []byte, error) {
-	resp, err := l.client.Do(req)
-	if err != nil {
-		return nil, nil, withoutURL(err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return resp.Header, nil, &StatusError{Code: resp.StatusCode}
-	}
-	body, err := readLimited(resp.Body, limit)
-	return resp.Header, body, err
-}
-
-func (l *Loader) checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) > l.opts.Redirects {
-		return fmt.Errorf("more than %d redirections", max(l.opts.Redirects, 0))
-	}
-	return allowed(l.web, req.URL)
 }
 
 // withoutURL drops the URL that *url.Error adds: it is in our message already.

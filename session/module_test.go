@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -72,4 +73,76 @@ func TestModuleCalls(t *testing.T) {
 	assert.Equal(t, []string{"s3.1.0 ring ring.1 call 7 s3", "s3: communication"}, b.logged())
 	start("urn:gongs")
 	assert.Equal(t, []string{"s4: execution"}, b.logged(), "no handler")
+}
+
+// TestPendingModuleCalls: an effect for which a handler has returned ErrPending is carried out again
+// after a restart, until it has been confirmed; passivation repeats nothing.
+func TestPendingModuleCalls(t *testing.T) {
+	for _, when := range []string{"at once", "awake", "asleep", "never"} {
+		t.Run(when, func(t *testing.T) {
+			store := memory(t)
+			var b *bench
+			var calls []*session.ModuleCall
+			opts := func() session.Options {
+				return session.Options{
+					Parse: scxml.ParseOptions{Modules: []scxml.Module{bells{}}}, IdleTime: time.Minute,
+					Modules: map[string]session.ModuleHandler{"urn:bells": handler(func(_ context.Context, c *session.ModuleCall) error {
+						calls = append(calls, c)
+						if when == "at once" {
+							b.Confirm(c.Effect)
+						}
+						return session.ErrPending
+					})},
+				}
+			}
+			b = node(t, store, opts())
+			doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="null" xmlns:b="urn:bells">
+				<state id="a"><onentry><b:ring/></onentry><transition event="go" target="b"/></state><state id="b"/></scxml>`), &scxml.ParseOptions{Modules: []scxml.Module{bells{}}})
+			require.NoError(t, err)
+			id, err := b.Start(deadline(t), session.StartRequest{Document: doc})
+			require.NoError(t, err)
+			require.NoError(t, b.Settle(deadline(t)))
+			effects := func() int {
+				s, err := store.Load(t.Context(), id)
+				require.NoError(t, err)
+				return len(s.Outbox)
+			}
+			require.Len(t, calls, 1)
+			assert.False(t, calls[0].Repeated)
+			if when == "awake" {
+				assert.Equal(t, 1, effects())
+				b.Confirm(calls[0].Effect)
+			}
+			b.clock.Advance(time.Minute)
+			require.True(t, b.passive(id))
+			if when == "asleep" {
+				assert.Equal(t, 1, effects())
+				b.Confirm(calls[0].Effect)
+				require.NoError(t, b.Settle(deadline(t)))
+			}
+			b.clock.Advance(400 * time.Hour) // the store is looked through
+			assert.True(t, b.passive(id))
+			b.send(id, "go")
+			assert.Equal(t, []string{"b"}, b.active(id))
+			require.Len(t, calls, 1)
+			open := 0
+			if when == "never" {
+				open = 1
+			}
+			assert.Equal(t, open, effects())
+			b = b.restart(store, 0, opts())
+			require.NoError(t, b.Settle(deadline(t)))
+			require.Len(t, calls, 1+open)
+			if open > 0 {
+				assert.True(t, calls[1].Repeated)
+				assert.Equal(t, calls[0].Effect, calls[1].Effect)
+				assert.Equal(t, calls[0].RequestID, calls[1].RequestID)
+				b.Confirm(calls[1].Effect)
+				b.Confirm(calls[1].Effect)
+				require.NoError(t, b.Settle(deadline(t)))
+			}
+			assert.Zero(t, effects())
+			b.Confirm(session.EffectID{Session: "nobody"})
+		})
+	}
 }

@@ -28,7 +28,7 @@ type Options struct {
 	// Store keeps the sessions, so that they outlive the process. nil: sessions live
 	// in memory alone, as do those of documents with _persist="false" (ORS dialect),
 	// unless they have been invoked by one that is stored, or were scheduled by URL.
-	// With a store, Recover is called once after New; the engine does not close it.
+	// With a store, Recover is called after New; the engine does not close it.
 	Store persistence.Store
 
 	// Owner is the engine's name as an owner of the store's buckets, 1 to 255 bytes
@@ -38,8 +38,16 @@ type Options struct {
 	Owner string
 
 	// Lease is how long the store reserves buckets for the engine without hearing
-	// of it; default 15 s.
+	// of it; default 15 s. They are renewed, and others looked for, when a third of it has
+	// passed, or up to a tenth of that earlier.
 	Lease time.Duration
+
+	// Claim says which buckets the engine is to take when no other engine holds them:
+	// Recover asks it, and the engine itself as often as it renews its leases. What it
+	// holds it keeps, whatever Claim says. A host that assigns buckets to engines calls
+	// Recover when what Claim says has changed, so that nobody has to wait for the next
+	// renewal. It is called concurrently and must be quick. nil: all of them.
+	Claim func(bucket int) bool
 
 	// StoreLost is what the engine does while the store does not answer; default
 	// RefuseWork. Observer.Store is told in any case.
@@ -70,6 +78,17 @@ type Options struct {
 
 	// Documents bounds the cache of compiled documents.
 	Documents CacheLimits
+
+	// Limits is asked for the limits of a session when it gets its document: when it
+	// begins, and when it is brought back from the store. What it returns counts for that session
+	// in place of Machine, Inbox and MaxAge. It is called concurrently and must be quick. nil:
+	// those count. It must not call the Engine.
+	Limits func(Info) SessionLimits
+
+	// Persist says whether a session is to be stored, when it is started, not invoked or
+	// scheduled by URL. It is called concurrently, must be quick and must not call the Engine. Default:
+	// doc.Persist(). Without a Store it has no meaning.
+	Persist func(info Info, doc *scxml.Document) bool
 
 	// Machine limits every session's Machine.
 	Machine scxml.Limits
@@ -137,8 +156,18 @@ type Options struct {
 	// a namespace without a handler gives the session error.execution.
 	Modules map[string]ModuleHandler
 
+	// NodeID is the node's DBID in the configuration layer, 1 to 2147483647. The ids that
+	// the engine makes begin with it, as in ~4665~029I4G7KGCET96MLCCSH5B5AES01M138, and
+	// NodeOf reads it back. 0: ids have no node part.
+	NodeID int
+
 	// NewID makes session ids; it is called concurrently and must not repeat
-	// itself. Default: 128 random bits in base 32, which nobody can guess.
+	// itself. With a store, an id in a bucket that the engine does not hold
+	// (persistence.BucketOf) is refused with ErrNotOwner. Default: ids in the form of
+	// Orchestration Server, 32 characters of 0-9 and A-V after the node part. At least
+	// 145 bits of them are random, so that nobody can guess one. With a store the last
+	// three characters tell the bucket, one that the engine holds; invoked sessions
+	// lie in the bucket of their parent.
 	NewID func() string
 
 	// Clock is where time comes from. Default SystemClock.
@@ -219,12 +248,6 @@ func (o *Options) withDefaults() Options {
 	if r.Clock == nil {
 		r.Clock = SystemClock{}
 	}
-	if r.NewID == nil {
-		r.NewID = randomID
-		if r.Store != nil {
-			r.NewID = bucketID(r.Store.Buckets())
-		}
-	}
 	if r.Owner == "" {
 		r.Owner = randomID()
 	}
@@ -251,6 +274,13 @@ type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
 	Store          func(err error)    // the store has stopped to answer, with its error; nil: it answers again
 	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
+
+	StartBegins func()                           // Engine.Start has been called; on its caller's goroutine, as StartEnds
+	StartEnds   func(d time.Duration, err error) // it returns, after d
+	// EventWaited: an entry of an inbox, mostly an event, is taken to be handled, d after it
+	// was put in. It is called for each that came into an empty inbox, and for one in 16 of
+	// those that found others there.
+	EventWaited func(sessionID string, d time.Duration)
 }
 
 // Info says what a session is.
@@ -275,10 +305,21 @@ type Info struct {
 	Err error
 }
 
+// SessionLimits are limits of one session. A zero field means that of Options.
+type SessionLimits struct {
+	Machine scxml.Limits  // each field for itself
+	Inbox   int           // as Options.Inbox
+	MaxAge  time.Duration // as Options.MaxAge
+}
+
 // StartRequest says what to start. One of Document and URL is required.
 type StartRequest struct {
 	URL      string          // absolute; read through Options.Loader
 	Document *scxml.Document // takes precedence over URL
+
+	// Fetch says how the document at URL is read. A session that waits for its time (At) does
+	// not keep it.
+	Fetch FetchPolicy
 
 	// SessionID becomes _sessionid: 1 to 255 bytes of UTF-8 without control
 	// characters. Default: Options.NewID.
@@ -366,6 +407,14 @@ type PendingTimer struct {
 // options from which the Engine is made, so it learns of the Engine after New; no
 // call comes before the first Start or Recover. An error gives the session
 // error.communication, whose data carries the request id.
+//
+// An effect of a stored session is carried out at least once. With nil, or an error, it is
+// done when Call returns: what a handler has begun by then and not finished is lost when
+// the process dies. A handler that returns ErrPending says itself when it is done
+// (Engine.Confirm), and is called again after a crash or restart that comes before; also when the session had
+// been taken out of memory (Lost), of which Observer.SessionEnded tells. Passivation changes
+// nothing: what is under way is not called for again. The end of a session ends what it has
+// pending.
 type ModuleHandler interface {
 	Call(ctx context.Context, call *ModuleCall) error
 }
@@ -374,6 +423,10 @@ type ModuleHandler interface {
 type ModuleCall struct {
 	Effect  EffectID
 	Session Info
+
+	// Repeated: the effect was found in the store when the session was brought back. It may
+	// have been carried out before, wholly or in part, or not at all.
+	Repeated bool
 	*scxml.ModuleCall
 }
 

@@ -280,10 +280,13 @@ func (e *Engine) thaw(s *session) {
 func (e *Engine) lose(s *session, err error) {
 	e.logger.Warn("session taken out of memory", "session", s.id, "error", err)
 	e.end(s, Result{Reason: Lost, Err: err})
-	for _, cause := range []error{persistence.ErrNotFound, persistence.ErrFenced, persistence.ErrClosed, ErrNotOwner} {
-		if errors.Is(err, cause) {
-			return
-		}
+	held := e.durable.epoch(s.id)
+	var fenced *persistence.FencedError
+	switch {
+	case errors.Is(err, persistence.ErrNotFound), errors.Is(err, persistence.ErrClosed), held == 0:
+		return
+	case errors.Is(err, persistence.ErrFenced) && (!errors.As(err, &fenced) || fenced.Epoch == held):
+		return // another engine has the bucket; the next renewal tells
 	}
 	if sl := (&sleeper{id: s.id}); !e.closed.Load() && e.sessions.enlist(sl) {
 		e.timers.rouse(sl, e.clock.Now().Add(reloadPause))

@@ -215,7 +215,7 @@ func appendErrand(dst []byte, x *errand) []byte {
 	dst = append(dst, recordVersion)
 	switch v := x.effect.(type) {
 	case *scxml.Send:
-		dst = append(appendText(append(dst, errandSend), x.to), flag(v.HasContent))
+		dst = append(appendText(append(dst, errandSend), x.to), flag(v.HasContent)|flag(x.due)<<1)
 		dst = appendText(dst, v.ID)
 		dst = appendText(dst, v.Type)
 		dst = appendText(dst, v.Target)
@@ -257,7 +257,9 @@ func readErrand(b []byte) (errand, error) {
 	x := errand{to: d.text()}
 	switch kind {
 	case errandSend:
-		v := &scxml.Send{HasContent: d.byte() != 0, ID: d.text(), Type: d.text(), Target: d.text(), Delay: time.Duration(d.signed())}
+		flags := d.byte()
+		x.due = flags&2 != 0
+		v := &scxml.Send{HasContent: flags&1 != 0, ID: d.text(), Type: d.text(), Target: d.text(), Delay: time.Duration(d.signed())}
 		for range d.count() {
 			v.Params = append(v.Params, datamodel.Member{Name: d.text(), Value: d.value()})
 		}

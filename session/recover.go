@@ -12,15 +12,19 @@ import (
 )
 
 // Recover takes hold of all buckets of Options.Store that no other engine
-// holds, and with them of the sessions in them: each goes on after its last
-// committed macrostep, with the events and delayed sends that were accepted.
-// Effects that had not been confirmed are carried out, perhaps a second time. It
-// is called after New, and returns the number of sessions that it has found.
+// holds, or those of them that Options.Claim wants, and with them of the sessions in
+// them: each goes on after its last committed macrostep, with the events and delayed
+// sends that were accepted. Effects that had not been confirmed are carried out,
+// perhaps a second time. It is called after New, and returns the number of sessions
+// that it has found.
 //
-// It may be called again: after an error, and to take over the buckets that other engines
-// held before. An engine that was killed holds its buckets until its lease runs out, unless
-// the new one has the same Options.Owner or the store knows that it is alone, as
-// boltstore does; until then Recover leaves them out, without an error.
+// An engine that was killed holds its buckets until its lease runs out, unless the new one
+// has the same Options.Owner or the store knows that it is alone, as boltstore does; until
+// then Recover leaves them out, without an error. From the first Recover on the engine does
+// the same by itself whenever it renews its leases, about each third of Options.Lease:
+// buckets that another engine has left, or whose lease has run out, are taken over,
+// also those that it had itself before. So Recover need not be called again; it
+// may be, after an error or when Options.Claim has changed its mind.
 //
 // Recover lists the sessions and loads none. Those that have something to do are brought
 // back after it has returned, Options.RecoverParallel at a time: a delayed send is due,
@@ -30,6 +34,8 @@ import (
 //
 // A session that cannot be brought back, as when its record is damaged, is logged, listed
 // by Sessions with Info.Err, and stays in the store; see UnreadableError.
+//
+// Shutdown ends it, with ErrClosed, and gives back the buckets that it has taken.
 func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
 	if d == nil {
@@ -37,18 +43,61 @@ func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	}
 	d.recovery.Lock()
 	defer d.recovery.Unlock()
+	ctx, done := e.attendTo(ctx)
+	defer done()
 	if e.closed.Load() {
 		return 0, ErrClosed
 	}
-	if err := d.acquire(ctx); err != nil {
-		return 0, err
+	return d.takeOver(ctx, d.missing())
+}
+
+// missing returns the buckets that the engine does not hold and wants.
+func (d *durable) missing() []int {
+	var missing []int
+	for bucket := range d.epochs {
+		if d.epochs[bucket].Load() == 0 && d.wants(bucket) {
+			missing = append(missing, bucket)
+		}
 	}
-	fresh := make(map[int]uint64) // buckets that have not been listed, and their epochs
+	return missing
+}
+
+// wants asks Options.Claim.
+func (d *durable) wants(bucket int) bool {
+	claim := d.engine.opts.Claim
+	if claim == nil {
+		return true
+	}
+	wanted := false
+	err := contain("Options.Claim", func() error {
+		wanted = claim(bucket)
+		return nil
+	})
+	if err != nil {
+		d.engine.logger.Error("bucket not asked for", "bucket", bucket, "error", err)
+	}
+	return wanted
+}
+
+// unlisted returns the buckets that are held and have not been listed, and their epochs.
+func (d *durable) unlisted() map[int]uint64 {
+	fresh := make(map[int]uint64)
 	for bucket := range d.epochs {
 		if epoch := d.epochs[bucket].Load(); epoch != d.listed[bucket] && epoch != 0 {
 			fresh[bucket] = epoch
 		}
 	}
+	return fresh
+}
+
+// takeOver takes those of the buckets that nobody holds, and begins to bring back the
+// sessions of all that have not been listed. d.recovery is held.
+func (d *durable) takeOver(ctx context.Context, buckets []int) (n int, err error) {
+	e := d.engine
+	if err := d.acquire(ctx, buckets); err != nil {
+		return 0, err
+	}
+	fresh := d.unlisted()
 	var backlog []string
 	for _, bucket := range slices.Sorted(maps.Keys(fresh)) {
 		sessions, pressing, err := d.list(ctx, bucket)
@@ -79,6 +128,9 @@ func (d *durable) list(ctx context.Context, bucket int) (n int, pressing []strin
 	e := d.engine
 	timed := make(map[string]*sleeper) // without a time so far
 	for info, err := range d.store.List(ctx, bucket, "") {
+		if err == nil && e.closed.Load() {
+			err = ErrClosed
+		}
 		if err != nil {
 			return 0, nil, err
 		}
@@ -140,24 +192,23 @@ func (d *durable) next() {
 	}
 }
 
-// acquire takes the buckets that the engine does not have and keeps them from now on.
-func (d *durable) acquire(ctx context.Context) error {
+// acquire takes those of the buckets that nobody holds and keeps them from now on.
+func (d *durable) acquire(ctx context.Context, buckets []int) error {
 	d.leasing.Lock()
 	defer d.leasing.Unlock()
-	var missing []int
-	for bucket := range d.epochs {
-		if d.epochs[bucket].Load() == 0 {
-			missing = append(missing, bucket)
-		}
+	var acquired []persistence.Lease
+	var err error
+	if len(buckets) > 0 {
+		acquired, err = d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
 	}
-	if len(missing) == 0 {
-		return nil
-	}
-	leases, err := d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, missing...)
 	d.mu.Lock()
-	leases = append(slices.Clip(d.leases), leases...)
-	renewing := d.stopRenew != nil
+	leases := append(slices.Clip(d.leases), acquired...)
+	renewing, released := d.stopRenew != nil, d.released
+	d.recovered = d.recovered || err == nil
 	d.mu.Unlock()
+	if released { // Shutdown did not wait for it
+		return errors.Join(ErrClosed, d.giveBack(acquired))
+	}
 	d.hold(leases)
 	if !renewing {
 		d.scheduleRenewal()
@@ -172,6 +223,10 @@ func (d *durable) acquire(ctx context.Context) error {
 // taken out of memory.
 func (d *durable) hold(leases []persistence.Lease) {
 	d.mu.Lock()
+	if d.released {
+		d.mu.Unlock()
+		return
+	}
 	d.leases = leases
 	d.mu.Unlock()
 	held := make([]bool, len(d.epochs))
@@ -180,12 +235,17 @@ func (d *durable) hold(leases []persistence.Lease) {
 		d.epochs[l.Bucket].Store(l.Epoch)
 	}
 	lost := false
+	buckets := make([]int, 0, len(leases))
 	for i := range held {
+		if held[i] {
+			buckets = append(buckets, i)
+		}
 		if !held[i] && d.epochs[i].Swap(0) != 0 {
 			lost = true
 			d.engine.logger.Warn("bucket lost to another engine", "bucket", i)
 		}
 	}
+	d.held.Store(&buckets)
 	if !lost {
 		return
 	}
@@ -206,16 +266,68 @@ func (d *durable) scheduleRenewal() {
 	if d.released {
 		return
 	}
-	d.stopRenew = d.engine.clock.AfterFunc(d.engine.opts.Lease/3, func() {
+	third := d.engine.opts.Lease / 3
+	wait := third - time.Duration(float64(third)*renewalJitter*d.jitter.Float64())
+	d.stopRenew = d.engine.clock.AfterFunc(wait, func() {
 		d.engine.perform(d.engine.opts.Lease, func(ctx context.Context) {
 			if err := d.renew(ctx); err != nil {
 				d.engine.logger.Warn("leases not renewed", "error", err)
 			} else {
-				d.sweep(ctx)
+				d.within(ctx, d.claim)
+				d.within(ctx, d.sweep)
 			}
 			d.scheduleRenewal()
 		})
 	})
+}
+
+// renewalJitter is the part of the time between two renewals by which one may come earlier,
+// so that engines that were started together do not go on together.
+const renewalJitter = 0.1
+
+// claimBatch is the number of buckets that are asked for at a time: engines that look for
+// the buckets of one that has died share them, and none takes more than it can list.
+const claimBatch = 64
+
+// within gives f the time that does not endanger the leases; what is left then is left to
+// the next renewal.
+func (d *durable) within(ctx context.Context, f func(ctx context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, d.engine.opts.Lease/4)
+	defer cancel()
+	f(ctx)
+}
+
+// claim takes over what nobody holds.
+func (d *durable) claim(ctx context.Context) {
+	e := d.engine
+	if !d.recovery.TryLock() {
+		return // Recover is doing it
+	}
+	defer d.recovery.Unlock()
+	missing := d.missing()
+	if len(missing) == 0 && len(d.unlisted()) == 0 {
+		return
+	}
+	d.mu.Lock()
+	d.jitter.Shuffle(len(missing), func(i, j int) { missing[i], missing[j] = missing[j], missing[i] })
+	d.mu.Unlock()
+	sessions := 0
+	for first := true; first || len(missing) > 0; first = false {
+		if e.closed.Load() || ctx.Err() != nil {
+			break
+		}
+		batch := missing[:min(claimBatch, len(missing))]
+		missing = missing[len(batch):]
+		n, err := d.takeOver(ctx, batch)
+		sessions += n
+		if err != nil {
+			e.logger.Warn("buckets that nobody holds not taken over; it is tried again", "error", err)
+			break
+		}
+	}
+	if sessions > 0 {
+		e.logger.Info("sessions of other engines taken over", "sessions", sessions)
+	}
 }
 
 // renew prolongs the leases. When the store cannot be reached they are kept:
@@ -237,29 +349,34 @@ func (d *durable) renew(ctx context.Context) error {
 // sweep looks for what the engine was not told of: entries that another engine has put
 // into an inbox.
 func (d *durable) sweep(ctx context.Context) {
-	for bucket := range d.epochs {
+	from := d.sweepFrom
+	for i := range d.epochs {
+		bucket := (from + i) % len(d.epochs)
 		if d.epochs[bucket].Load() == 0 {
 			continue
 		}
+		d.sweepFrom = bucket
 		for info, err := range d.store.Ready(ctx, bucket) {
 			if err != nil {
 				d.engine.logger.Warn("store not looked through for events", "bucket", bucket, "error", err)
 				return
 			}
-			d.attend(&info)
+			if waits := info.Tail > info.Acked; waits || info.Effects > len(d.pendingOf(info.ID)) {
+				d.attend(info.ID, info.Tail)
+			}
 		}
 	}
 }
 
-// attend sees to a session that has something to do.
-func (d *durable) attend(info *persistence.Info) {
-	s := d.engine.sessions.getLive(info.ID)
+// attend sees to a session whose inbox in the store goes up to tail, or further.
+func (d *durable) attend(id string, tail uint64) {
+	s := d.engine.sessions.getLive(id)
 	if s == nil || s.saved == nil {
-		d.engine.wake(info.ID)
+		d.engine.wake(id)
 		return
 	}
 	s.mu.Lock()
-	after, late := s.saved.tail, !s.cold && info.Tail > s.saved.tail
+	after, late := s.saved.tail, !s.cold && tail > s.saved.tail
 	s.mu.Unlock()
 	if late {
 		s.fetch(after)
@@ -276,6 +393,10 @@ func (d *durable) release() error {
 	leases := d.leases
 	d.leases = nil
 	d.mu.Unlock()
+	return d.giveBack(leases)
+}
+
+func (d *durable) giveBack(leases []persistence.Lease) error {
 	if len(leases) == 0 {
 		return nil
 	}

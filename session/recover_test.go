@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -77,4 +78,56 @@ type renewCounter struct {
 func (c *renewCounter) Renew(ctx context.Context, lease time.Duration, leases ...persistence.Lease) ([]persistence.Lease, error) {
 	c.n.Add(1)
 	return c.Store.Renew(ctx, lease, leases...)
+}
+
+// slowAcquire is a store whose Acquire waits, whatever becomes of its context.
+type slowAcquire struct {
+	persistence.Store
+	reached, ready chan struct{}
+}
+
+func (s *slowAcquire) Acquire(_ context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
+	close(s.reached)
+	<-s.ready
+	return s.Store.Acquire(context.Background(), owner, lease, buckets...)
+}
+
+// TestShutdownDuringRecover: no lease is left that nobody gives back, whether Shutdown waits for
+// Recover or not.
+func TestShutdownDuringRecover(t *testing.T) {
+	for _, waits := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			under := memory(t)
+			first := node(t, under, session.Options{})
+			first.start(chart(ab))
+			require.NoError(t, first.Shutdown(t.Context()))
+
+			store := &slowAcquire{Store: under, reached: make(chan struct{}), ready: make(chan struct{})}
+			e, err := session.New(&session.Options{Store: store, Clock: session.NewVirtualClock(noon), Lease: time.Hour})
+			require.NoError(t, err)
+			recovered, closed := make(chan error, 1), make(chan error, 1)
+			go func() {
+				_, err := e.Recover(context.Background())
+				recovered <- err
+			}()
+			<-store.reached
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			go func() { closed <- e.Shutdown(ctx) }()
+			if !waits {
+				cancel()
+				assert.ErrorIs(t, <-closed, context.Canceled)
+				close(store.ready)
+			} else {
+				synctest.Wait()
+				close(store.ready)
+				assert.NoError(t, <-closed)
+			}
+			assert.ErrorIs(t, <-recovered, session.ErrClosed)
+			leases, err := under.Leases(t.Context())
+			require.NoError(t, err)
+			assert.Empty(t, leases[0].Owner)
+			assert.Zero(t, e.Len())
+		})
+	}
 }

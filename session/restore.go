@@ -18,7 +18,7 @@ type revival struct {
 }
 
 // errAway: the store could not be reached when it was needed.
-var errAway = errors.New("session: the store is away; what could not be done is done when the session has been loaded again")
+var errAway = errors.New("session: an effect could not be carried out yet; it is when the session has been loaded again")
 
 // errNotStored: the session has gone from the store.
 var errNotStored = fmt.Errorf("session: not in the store any more: %w", persistence.ErrNotFound)
@@ -241,6 +241,10 @@ func (e *Engine) resume(s *session, r *revival) (left bool) {
 			s.confirm(x.id)
 			continue
 		}
+		if e.durable.isPending(x.id) {
+			continue // its handler is at work
+		}
+		x.repeat = true
 		e.carryOut(s, x)
 	}
 	switch {

@@ -18,6 +18,7 @@ type session struct {
 	id       string
 	location string          // target that reaches it: "#_scxml_" + id
 	doc      *scxml.Document // nil until it is loaded
+	limits   *SessionLimits  // from Options.Limits; nil without
 	most     int             // events that may wait in the inbox
 	lineage  *lineage        // of an invoked session; nil for others
 	value    any             // StartRequest.Value
@@ -137,7 +138,12 @@ func newSession(e *Engine, id string) *session {
 // setDocument is called once. s.mu is held where others know the session.
 func (s *session) setDocument(doc *scxml.Document) {
 	s.doc = doc
-	s.most = s.engine.inboxLimit(doc)
+	if f := s.engine.opts.Limits; f != nil {
+		if l := f(s.describe()); l != (SessionLimits{}) {
+			s.limits = &l
+		}
+	}
+	s.most = s.inboxLimit()
 }
 
 // info describes s. s.mu is held, or nobody else knows s.
@@ -145,6 +151,11 @@ func (s *session) info() Info {
 	if s.cold {
 		return Info{ID: s.id, Passive: true}
 	}
+	return s.describe()
+}
+
+// describe is info for a session that is in memory, or is just coming there.
+func (s *session) describe() Info {
 	i := Info{ID: s.id, Root: s.id, Value: s.value}
 	switch {
 	case s.doc != nil:
@@ -181,7 +192,7 @@ func (s *session) machineOptions() *scxml.MachineOptions {
 		X:            s.x,
 		CheckSend:    s.checkSend,
 		Unhandled:    s.unhandled,
-		Limits:       e.opts.Machine,
+		Limits:       s.machineLimits(),
 	}
 	if e.log != nil {
 		o.Log = s.log

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
@@ -92,7 +93,7 @@ func (e *Engine) turn(s *session) {
 				s.mu.Unlock()
 				return
 			}
-			if len(s.saved.confirmed) == 0 {
+			if len(s.saved.confirmed) == 0 && !s.saved.voided {
 				e.endStoredTurn(s)
 				return
 			}
@@ -143,7 +144,7 @@ func (e *Engine) passivateNow(s *session) {
 	if s.saved == nil || s.ended.Load() {
 		return
 	}
-	e.durable.flush(s)
+	e.flush(s)
 	s.mu.Lock()
 	if !s.canLeave() {
 		s.mu.Unlock()
@@ -211,7 +212,7 @@ func (e *Engine) do(s *session, t task) (left bool) {
 	case t.catchUp:
 		e.catchUp(s)
 	case t.flush:
-		e.durable.flush(s)
+		e.flush(s)
 	default:
 		// What is left when the session ends, or is to end, is dropped.
 		for q := t.entries; q != nil && !s.ended.Load() && !s.urgent.Load() && !s.drained; {
@@ -249,12 +250,18 @@ func (e *Engine) start(s *session, begin *beginning) {
 
 // handle works on one entry of the inbox: for an event it runs a macrostep.
 func (e *Engine) handle(s *session, q *queuedEvent) {
+	if f := e.opts.Observer.EventWaited; f != nil && q.since != 0 {
+		f(s.id, time.Duration(e.clock.Now().UnixNano()-q.since))
+	}
 	if q.number != 0 {
 		s.saved.handled = q.number
-		if q.void {
-			return
+		if s.saved.voided = q.void; q.void {
+			return // the place in the inbox is given back at the end of the turn
 		}
 	} else if s.saved != nil {
+		if q.owed.Session != "" {
+			s.settle(q)
+		}
 		s.handledOffline(q)
 	}
 	s.chain = q.chain
@@ -293,13 +300,8 @@ func (e *Engine) macrostep(s *session, effects []scxml.Effect, err error) {
 			return
 		}
 		to, err := e.commit(s, effects)
-		var unsavable *snapshotError
-		switch {
-		case errors.As(err, &unsavable):
-			e.fail(s, err)
-			return
-		case err != nil:
-			e.lose(s, err)
+		if err != nil {
+			e.uncommitted(s, err)
 			return
 		}
 		e.dispatch(s, effects, to)
@@ -336,12 +338,19 @@ func (e *Engine) finish(s *session, effects []scxml.Effect, r Result) {
 		e.dispatch(s, effects, nil)
 		errands = e.endErrands(s, len(effects), &r)
 	} else {
-		var to []string
-		var err error
-		if to, errands, err = e.durable.commitEnd(s, effects, &r); err != nil {
+		to, more, err := e.durable.commitEnd(s, effects, &r)
+		if permanent(err) && r.Reason != Failed {
+			e.fail(s, err) // with nothing that belongs to the step
+			return
+		}
+		if permanent(err) {
+			// Not even that: it goes from the store without a trace there.
+			e.logger.Error("end of a session not stored; it is removed", "session", s.id, "error", err)
+		} else if err != nil {
 			e.lose(s, err)
 			return
 		}
+		errands = more
 		e.dispatch(s, effects, to)
 	}
 	for _, x := range errands {
@@ -394,7 +403,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 		return
 	}
 	if reason == Expired {
-		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", e.maxAge(s.doc))
+		e.logger.Warn("session ended: it has lived too long", "session", s.id, "age", s.maxAge())
 	}
 	if s.machine != nil {
 		var err error
@@ -460,7 +469,13 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
 	q := &queuedEvent{event: *x.last, from: s.id, last: true}
-	if err := e.post(s, x.to, q, true, x, ""); err != nil && !errors.Is(err, ErrNotFound) && !e.undo(s, err) {
+	err := e.post(s, x.to, q, true, x, "")
+	if permanent(err) { // its data, most likely
+		ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: x.last.InvokeID, InvokeSerial: x.last.InvokeSerial}
+		ev.Data = errorData(fmt.Errorf("%s cannot be delivered: %w", x.last.Name, err))
+		err = e.post(s, x.to, &queuedEvent{event: *ev, from: s.id, last: true}, true, x, "")
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) && !e.postpone(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
 	}
 }
@@ -478,6 +493,7 @@ func (e *Engine) end(s *session, r Result) {
 	s.tellEnd()
 	s.mu.Unlock()
 	if s.saved != nil {
+		e.durable.forget(s.id)
 		e.idlers.mu.Lock()
 		e.idlers.remove(s)
 		e.idlers.mu.Unlock()
@@ -552,15 +568,22 @@ func (s *session) halt(reason EndReason) {
 // stand in the queue already are handled (section 6.4.3). s.mu is held.
 func (s *session) insert(q *queuedEvent) {
 	if q.from != "" {
-		if !s.hears(q) {
+		switch {
+		case s.hears(q):
+			if q.last {
+				s.removeChild(q.from)
+			}
+		case q.number == 0:
 			return
-		}
-		if q.last {
-			s.removeChild(q.from)
+		default:
+			q.void = true
 		}
 	}
 	if s.drained {
 		return
+	}
+	if s.engine.opts.Observer.EventWaited != nil && s.inbox.measured() {
+		q.since = s.engine.clock.Now().UnixNano()
 	}
 	s.inbox.push(q)
 	s.engine.schedule(s)

@@ -79,11 +79,16 @@ func milliseconds(t time.Time) float64 { return float64(t.UnixMilli()) }
 // it; empty where it is not known.
 func (m *model) function(path, name string, f datamodel.Func) Value {
 	return m.rt.NewFunc(name, func(args []Value) (result Value, err error) {
-		if called := m.host.Called; called != nil {
+		if m.host.Called != nil || m.host.Returned != nil {
+			full := name
 			if path != "" {
-				called(path + "." + name)
-			} else {
-				called(name)
+				full = path + "." + name
+			}
+			if called := m.host.Called; called != nil {
+				called(full)
+			}
+			if returned := m.host.Returned; returned != nil {
+				defer returned(full)
 			}
 		}
 		in := make([]datamodel.Value, len(args))
@@ -212,8 +217,8 @@ func (m *model) outAt(v Value, s *outState) (datamodel.Value, error) {
 		}
 		return time.UnixMilli(int64(ms)).UTC(), nil
 	case BooleanObject, NumberObject, StringObject:
-		shape, err := m.rt.Inspect(v)
-		if err != nil {
+		var shape Shape
+		if err := m.rt.Inspect(v, &shape); err != nil {
 			return nil, err
 		}
 		switch class {

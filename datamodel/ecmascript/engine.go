@@ -266,13 +266,15 @@ type Runtime interface {
 
 	// Snapshots.
 
-	// Inspect describes an object; its text says why when no Shape can: an
+	// Inspect describes an object in s, of whose former content it uses the memory of
+	// Props alone. The text of its error says why no Shape can describe the object: an
 	// accessor, a symbol as a key, a frozen object, a prototype of its own, a
 	// class, a generator, a native function, a function that uses variables of a
 	// function or block around it, ….
-	Inspect(obj Value) (*Shape, error)
+	Inspect(obj Value, s *Shape) error
 	// Build makes an object from a Shape without its Items, Props and elements,
-	// which the caller adds with SetMember and AddItem; an Array has its Length.
+	// which the caller adds with SetMember and AddItem; an Array has its Length. It
+	// does not keep s.
 	Build(s *Shape) (Value, error)
 	// ConstructorOf returns the function whose prototype property an object has
 	// been from the beginning; nil for other objects.

@@ -42,7 +42,8 @@ type snapshotReader struct {
 	size    int
 	objects []Value
 	depth   int
-	path    path // down to the present value
+	path    path     // down to the present value
+	shapes  []*Shape // to use again
 
 	programs []*definitions // nil: not known
 	missing  bool           // there is such a one
@@ -229,6 +230,8 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 		return nil, fmt.Errorf("%w: %w", datamodel.ErrSnapshot, err)
 	}
 	r.objects[id] = v
+	length := s.Length
+	r.shapes = append(r.shapes, s)
 	switch tag {
 	case snapInstance:
 		err = r.proto(v)
@@ -237,7 +240,7 @@ func (r *snapshotReader) object(tag byte) (Value, error) {
 			err = r.prototype(v)
 		}
 	case snapArray:
-		err = r.elements(v, s.Length)
+		err = r.elements(v, length)
 	case snapMap, snapSet:
 		err = r.members(v, tag)
 	}
@@ -282,7 +285,12 @@ func (r *snapshotReader) prototype(f Value) error {
 
 // shape reads what Build needs.
 func (r *snapshotReader) shape(tag byte) (s *Shape, err error) {
-	s = &Shape{}
+	if last := len(r.shapes) - 1; last >= 0 {
+		s, r.shapes = r.shapes[last], r.shapes[:last]
+		*s = Shape{}
+	} else {
+		s = new(Shape)
+	}
 	var u uint64
 	switch tag {
 	case snapInstance:

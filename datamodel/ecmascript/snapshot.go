@@ -89,7 +89,8 @@ type snapshotWriter struct {
 	dst          []byte
 	start, polls int // where it began, and where the clock is looked at next
 	ids          map[Value]uint64
-	path         path // down to the present value
+	path         path     // down to the present value
+	shapes       []*Shape // to use again
 
 	programs []*definitions // whose functions are referred to
 	implied  map[Value]defined
@@ -139,6 +140,19 @@ func (w *snapshotWriter) bindings(names []Binding) error {
 	}
 	return nil
 }
+
+// inspect describes an object. The Shape goes to done when it has been used.
+func (w *snapshotWriter) inspect(v Value) (*Shape, error) {
+	if len(w.shapes) == 0 {
+		w.shapes = append(w.shapes, new(Shape))
+	}
+	last := len(w.shapes) - 1
+	s := w.shapes[last]
+	w.shapes = w.shapes[:last]
+	return s, w.rt.Inspect(v, s)
+}
+
+func (w *snapshotWriter) done(s *Shape) { w.shapes = append(w.shapes, s) }
 
 func (w *snapshotWriter) uint(u uint64) { w.dst = binary.AppendUvarint(w.dst, u) }
 
@@ -263,7 +277,8 @@ func (w *snapshotWriter) object(v Value, class Class) error {
 		}
 	}
 	w.ids[v] = uint64(len(w.ids))
-	s, err := w.rt.Inspect(v)
+	s, err := w.inspect(v)
+	defer w.done(s)
 	if err != nil && class == Function {
 		if path, ok := w.m.scope.pathOf(v); ok {
 			w.dst = append(w.dst, snapGlobal)
@@ -386,7 +401,8 @@ func (w *snapshotWriter) props(props []Property) error {
 func (w *snapshotWriter) members(p Value) error {
 	w.ids[p] = uint64(len(w.ids))
 	w.path = append(w.path, member("prototype"))
-	s, err := w.rt.Inspect(p)
+	s, err := w.inspect(p)
+	defer w.done(s)
 	if err != nil {
 		return w.refuse(err.Error())
 	}

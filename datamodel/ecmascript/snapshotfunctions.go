@@ -18,7 +18,7 @@ func (w *snapshotWriter) declarations(all []Binding) (names []Binding, except []
 	}
 	w.implied = map[Value]defined{}
 	made := map[string]bool{}
-	others := make([]Binding, 0, len(all))
+	others := all[:0]
 	for _, b := range all {
 		if b.Kind == VarBinding && ran.declaration(b.Name).in != nil {
 			made[b.Name] = true
@@ -53,7 +53,8 @@ func (w *snapshotWriter) isStill(v Value, f *definition) bool {
 	if w.rt.Class(v) != Function {
 		return false
 	}
-	s, err := w.rt.Inspect(v)
+	s, err := w.inspect(v)
+	defer w.done(s)
 	return err == nil && s.Text == f.Text && s.Strict == f.Strict && s.Members == nil && len(s.Props) == 0
 }
 
@@ -63,7 +64,8 @@ func (w *snapshotWriter) canBe(v Value) bool {
 	if w.rt.Class(v) != Function {
 		return true
 	}
-	_, err := w.rt.Inspect(v)
+	s, err := w.inspect(v)
+	w.done(s)
 	return err == nil
 }
 

@@ -302,7 +302,7 @@ func (s *Store) putDocument(ctx context.Context, d persistence.Digest, body []by
 	if err != nil && !nothingWritten(err) && !errors.As(err, &few) {
 		err = fmt.Errorf("%w: %w", persistence.ErrOutcomeUnknown, err)
 	}
-	return full(err)
+	return tooLarge(err)
 }
 
 // Document returns the body of a document.
@@ -331,7 +331,7 @@ func (s *Store) document(ctx context.Context, d persistence.Digest) ([]byte, err
 // fits refuses what is too large for one write.
 func (s *Store) fits(bytes int) error {
 	if bytes > s.opts.MaxWrite {
-		return fmt.Errorf("%w: a write of %d bytes, Options.MaxWrite is %d", persistence.ErrFull, bytes, s.opts.MaxWrite)
+		return fmt.Errorf("%w: a write of %d bytes, Options.MaxWrite is %d", persistence.ErrTooLarge, bytes, s.opts.MaxWrite)
 	}
 	return nil
 }

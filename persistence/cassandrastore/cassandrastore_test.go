@@ -175,14 +175,14 @@ func TestLimits(t *testing.T) {
 	ctx := t.Context()
 	s, e := start(t, options(Options{MaxInbox: 2, MaxWrite: 10_000}))
 	big := make([]byte, 10_001)
-	require.ErrorIs(t, s.Create(ctx, e, &persistence.Session{ID: id, Snapshot: big}), persistence.ErrFull)
+	require.ErrorIs(t, s.Create(ctx, e, &persistence.Session{ID: id, Snapshot: big}), persistence.ErrTooLarge)
 	require.ErrorIs(t, s.Create(ctx, e, &persistence.Session{ID: id, Inbox: make([]persistence.Event, 3)}), persistence.ErrFull)
 	require.NoError(t, s.Create(ctx, e, &persistence.Session{ID: id, Inbox: make([]persistence.Event, 1)}))
-	require.ErrorIs(t, s.Commit(ctx, e, &persistence.Commit{ID: id, Rev: 1, Snapshot: big}), persistence.ErrFull)
+	require.ErrorIs(t, s.Commit(ctx, e, &persistence.Commit{ID: id, Rev: 1, Snapshot: big}), persistence.ErrTooLarge)
 	_, err := s.Append(ctx, id, persistence.Event{Data: big})
-	require.ErrorIs(t, err, persistence.ErrFull)
+	require.ErrorIs(t, err, persistence.ErrTooLarge)
 	_, err = s.PutDocument(ctx, big)
-	require.ErrorIs(t, err, persistence.ErrFull)
+	require.ErrorIs(t, err, persistence.ErrTooLarge)
 	_, err = s.Append(ctx, id, persistence.Event{})
 	require.NoError(t, err)
 	_, err = s.Append(ctx, id, persistence.Event{})
@@ -192,7 +192,7 @@ func TestLimits(t *testing.T) {
 	// Above what the server takes, it is the server that refuses, and nothing is written.
 	s.opts.MaxWrite = 1 << 30
 	err = s.Commit(ctx, e, &persistence.Commit{ID: id, Rev: 1, Snapshot: make([]byte, 20<<20)})
-	require.ErrorIs(t, err, persistence.ErrFull)
+	require.ErrorIs(t, err, persistence.ErrTooLarge)
 	require.ErrorContains(t, err, "Options.MaxWrite")
 	require.NoError(t, s.Commit(ctx, e, &persistence.Commit{ID: id, Rev: 1}))
 }

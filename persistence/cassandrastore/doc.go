@@ -102,5 +102,5 @@
 // that died while it created a session expires after a day. Nothing else expires.
 //
 // A session, with its unhandled events, has to fit into one answer of the servers, and one write
-// below Options.MaxWrite, or it ends with persistence.ErrFull.
+// below Options.MaxWrite, or it ends with persistence.ErrTooLarge.
 package cassandrastore

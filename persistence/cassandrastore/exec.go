@@ -80,7 +80,7 @@ func (s *Store) swap(ctx context.Context, now int64, work ...stmt) (bool, error)
 		case err == nil: // it may have taken effect, and somebody else have written since
 			return false, fmt.Errorf("%w: %w", persistence.ErrOutcomeUnknown, unknown)
 		case unknown == nil && nothingWritten(err):
-			return false, full(err)
+			return false, tooLarge(err)
 		case !nothingWritten(err):
 			unknown = err
 		}
@@ -121,11 +121,11 @@ func nothingWritten(err error) bool {
 	return false
 }
 
-// full gives the refusal of a write that is too large its name.
-func full(err error) error {
+// tooLarge gives the refusal of a write that is too large its name.
+func tooLarge(err error) error {
 	var answer gocql.RequestError
 	if errors.As(err, &answer) && (strings.Contains(answer.Message(), "too large") || strings.Contains(answer.Message(), "exceeds allowed maximum")) {
-		return fmt.Errorf("%w: Options.MaxWrite is above what the servers take: %w", persistence.ErrFull, err)
+		return fmt.Errorf("%w: Options.MaxWrite is above what the servers take: %w", persistence.ErrTooLarge, err)
 	}
 	return err
 }

@@ -229,6 +229,8 @@ func (s *Store) cause(err error, writes bool) error {
 		return err
 	case ok && strings.HasPrefix(no.Error(), "OOM"):
 		return fmt.Errorf("%w: %w", persistence.ErrFull, err)
+	case ok && strings.Contains(no.Error(), "exceeds maximum allowed size"):
+		return fmt.Errorf("%w: %w", persistence.ErrTooLarge, err)
 	case ok:
 		return fmt.Errorf("the server refused: %w", err)
 	case errors.Is(err, rueidis.ErrClosing) && s.closed.Load() && !writes:

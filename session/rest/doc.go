@@ -35,9 +35,10 @@
 //	GET  /scxml/session/{id}/query             role query
 //	GET  /ors/help                             any role
 //
-// A path may begin with /ors (/ors/scxml/session/…). Parameters come in the query, as a
-// form or as the members of a JSON object; the body counts where both have one of the
-// same name.
+// A path may begin with /ors (/ors/scxml/session/…) and end with a slash. Parameters come in
+// the query, as a form (UTF-8 or, where it says so, ISO-8859-1; a body without a type is one) or as the
+// members of a JSON object; the body counts where both have one of the same name. Other
+// methods of HTTP are answered 405 with Allow, OPTIONS with Allow alone.
 //
 // start wants src, the URL of the document, which has to be one of Options.Sources.
 // idealtime is when the session begins, in milliseconds since 1970-01-01 UTC. Every
@@ -66,7 +67,7 @@
 //	GET  /ors/v1/metrics             role query   for Prometheus
 //	GET  /ors/v1/openapi.json        any role     the description of all of this
 //	GET  /ors/v1/health              nobody asks  200 while the process serves
-//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on
+//	GET  /ors/v1/ready               nobody asks  503 from Handler.Suspend on, or as Options.Ready says
 //
 // # Errors
 //
@@ -76,6 +77,8 @@
 // alike, with 404. The audit log has the cause.
 //
 // # Security
+//
+// Handler.Server makes a server with limits that fit. It speaks HTTP/2 over TLS, never without.
 //
 // A request passes, in this order: the networks that may connect, the number of
 // requests at work, the sizes of its line and header, TLS, its origin, the
@@ -89,12 +92,61 @@
 // values in the answers of query, and with Masking.Handler and Masking.Writer to the logs and
 // traces of the rest of the program.
 //
+// Tokens of an identity provider are checked by an AuthenticatorFunc, with whatever library
+// the host has; this one uses github.com/coreos/go-oidc/v3, which looks at signature,
+// algorithm, issuer, audience and time:
+//
+//	verifier := provider.Verifier(&oidc.Config{ClientID: "ors", SupportedSigningAlgs: []string{oidc.RS256}})
+//	jwt := rest.AuthenticatorFunc(func(r *http.Request) (rest.Identity, error) {
+//		text, ok := rest.Bearer(r)
+//		if !ok {
+//			return rest.Identity{}, errors.New("no token")
+//		}
+//		token, err := verifier.Verify(r.Context(), text)
+//		if err != nil {
+//			return rest.Identity{}, err // for the audit log
+//		}
+//		var claims struct {
+//			Roles []string `json:"roles"`
+//		}
+//		if err := token.Claims(&claims); err != nil {
+//			return rest.Identity{}, err
+//		}
+//		id := rest.Identity{Name: token.Subject}
+//		if slices.Contains(claims.Roles, "ors-start") {
+//			id.Roles |= rest.Start
+//		}
+//		return id, nil
+//	})
+//	options.Authenticators = []rest.Authenticator{jwt, tokens}
+//
 // The loader of the engine fetches what src names. Its own allow-list bounds redirects;
 // NewSourceClient makes a client for it that connects to no private address, whatever a name
 // resolves to:
 //
 //	client := rest.NewSourceClient(nil)
 //	loader, err := session.NewLoader(&session.LoaderOptions{Allow: sources, Client: client})
+//
+// # Counters and performance alarms
+//
+// A Monitor has the counters of Orchestration Server's self-monitoring under their ids:
+// active-sessions, pending-sessions, create-session-time, document-processing-time,
+// scxml-event-queuing-time, http-fetch-time, esp-fetch-time, urs-fetch-time,
+// urs-request-time, openstat-time, cassandra-latency (of any store), func-execution-time,
+// state-time, redirect-time, creation-session-rate, state-rate, func-execution-rate and
+// fetch-rate. The engine and its store feed it by Install, the modules by
+// fm.ServicesOptions.Measure: monitor.Measure; nothing of ours fetches by ESP. For
+// Prometheus http-fetch-time is ors_http_fetch_time_milliseconds with _sum and _count, and its
+// moving average ors_http_fetch_time_average_milliseconds; cassandra-latency is
+// ors_store_latency, by operation.
+//
+// The section performance-alarms of an application is what SetAlarms takes:
+//
+//	err := monitor.SetAlarms(map[string]string{"state-time": "5000", "active-sessions": "20000"})
+//
+// A counter above its threshold is logged in one line with the id 23028, "state-time (5000):
+// waiting=6012"; the last one that clears with the id 23029. MonitorOptions.Alarm, the event
+// stream and the metrics have it, too.
 //
 // # The end
 //

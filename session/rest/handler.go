@@ -24,9 +24,13 @@ import (
 type Handler struct {
 	engine  *session.Engine
 	opts    Options
-	sources []source
+	sources atomic.Pointer[[]source]
 	origins map[string]bool
 	mux     *http.ServeMux
+
+	cookieText atomic.Pointer[string] // Options.Cookie
+	readParams atomic.Bool            // Options.ReadParams
+	holdTime   atomic.Int64           // Options.HoldTime
 
 	work, held, streams    gate
 	lists                  gate // each goes through all sessions
@@ -56,10 +60,16 @@ func NewHandler(engine *session.Engine, opts *Options) (*Handler, error) {
 	if err := h.opts.complete(); err != nil {
 		return nil, err
 	}
-	var err error
-	if h.sources, err = parseSources(h.opts.Sources); err != nil {
+	live := engine.Len
+	h.opts.Monitor.active.Store(&live)
+	if err := h.SetSources(h.opts.Sources); err != nil {
 		return nil, err
 	}
+	if err := h.SetCookie(h.opts.Cookie); err != nil {
+		return nil, err
+	}
+	h.SetReadParams(h.opts.ReadParams)
+	h.SetHoldTime(h.opts.HoldTime)
 	for _, o := range h.opts.Origins {
 		h.origins[o] = true
 	}
@@ -190,15 +200,27 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		h.preflight(w, r)
 		return
 	}
-	// /ors/scxml/… is /scxml/…
-	if rest, ok := strings.CutPrefix(r.URL.Path, "/ors/scxml/"); ok {
-		u := *r.URL
-		u.Path, u.RawPath = "/scxml/"+rest, strings.TrimPrefix(u.RawPath, "/ors")
-		clone := *r
-		clone.URL = &u
-		r = &clone
-	}
+	r = short(r)
 	h.mux.ServeHTTP(w, r)
+}
+
+// short makes /scxml/… of /ors/scxml/…, and leaves out the slash at the end of such a path.
+func short(r *http.Request) *http.Request {
+	path, raw := r.URL.Path, r.URL.RawPath
+	if strings.HasPrefix(path, "/ors/scxml/") {
+		path, raw = strings.TrimPrefix(path, "/ors"), strings.TrimPrefix(raw, "/ors")
+	}
+	if strings.HasPrefix(path, "/scxml/") {
+		path, raw = strings.TrimSuffix(path, "/"), strings.TrimSuffix(raw, "/")
+	}
+	if path == r.URL.Path {
+		return r
+	}
+	u := *r.URL
+	u.Path, u.RawPath = path, raw
+	clone := *r
+	clone.URL = &u
+	return &clone
 }
 
 // enter counts a request that is inside; false after Shutdown.
@@ -249,7 +271,7 @@ func (h *Handler) admit(w *answer, r *http.Request) *problem {
 	}
 	if len(r.TransferEncoding) > 0 {
 		// Who smuggles a second request does it behind such a body (RFC 9112, section 6.1).
-		w.Header().Set("Connection", "close")
+		closeAfter(w, r)
 	}
 	if p := h.transport(r, from); p != nil {
 		return p
@@ -271,6 +293,14 @@ func headerSize(header http.Header) int {
 		}
 	}
 	return size
+}
+
+// closeAfter lets the connection be closed after the answer. That of HTTP/2 carries other
+// requests and stays.
+func closeAfter(w *answer, r *http.Request) {
+	if r.ProtoMajor < 2 {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // transport demands TLS, or this machine.
@@ -340,15 +370,12 @@ func (h *Handler) dispatch(w *answer, r *http.Request, route *route) {
 		return
 	}
 	switch {
+	case !ok && r.Method == http.MethodOptions:
+		w.Header().Set("Allow", h.allowed(route))
+		w.WriteHeader(http.StatusNoContent)
+		return
 	case !ok:
-		var allow []string
-		for n, m := range route.methods {
-			if m.id != "eventGet" || h.opts.EventGET {
-				allow = append(allow, n)
-			}
-		}
-		slices.Sort(allow)
-		w.fail(&problem{status: http.StatusMethodNotAllowed, detail: "The method is not one of this resource.", allow: strings.Join(allow, ", ")})
+		w.fail(&problem{status: http.StatusMethodNotAllowed, detail: "The method is not one of this resource.", allow: h.allowed(route)})
 		return
 	case m.role != 0 && w.identity.Roles&m.role != m.role:
 		w.fail(problemForbidden.because(fmt.Errorf("the role %s is needed", m.role)))
@@ -356,6 +383,18 @@ func (h *Handler) dispatch(w *answer, r *http.Request, route *route) {
 	}
 	w.op = m.id
 	h.serve(w, r, &m)
+}
+
+// allowed lists the methods of a path.
+func (h *Handler) allowed(route *route) string {
+	var allow []string
+	for n, m := range route.methods {
+		if m.id != "eventGet" || h.opts.EventGET {
+			allow = append(allow, n)
+		}
+	}
+	slices.Sort(allow)
+	return strings.Join(allow, ", ")
 }
 
 // serve runs a method within its time.
@@ -456,6 +495,9 @@ func (h *Handler) headers(w *answer, r *http.Request) {
 	}
 	for name, value := range h.opts.Headers {
 		header.Set(name, value)
+	}
+	if cookie := *h.cookieText.Load(); cookie != "" {
+		header.Add("Set-Cookie", cookie)
 	}
 	if len(h.origins) > 0 {
 		header.Add("Vary", "Origin")

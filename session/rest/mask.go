@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -25,9 +26,14 @@ type Rules struct {
 	FilterData map[string]string
 }
 
-// Masking hides what is not to be seen in logs and answers. A nil *Masking hides
+// Masking hides what is not to be seen in logs and answers. A nil *Masking and the zero value hide
 // nothing. It is safe for concurrent use.
 type Masking struct {
+	rules atomic.Pointer[maskRules]
+}
+
+// maskRules are Rules, compiled.
+type maskRules struct {
 	regex []maskRegex
 	keys  map[string]filter
 	other filter
@@ -48,7 +54,35 @@ const hidden = "****"
 
 // NewMasking compiles rules. The error names the option and what is wrong with it.
 func NewMasking(rules *Rules) (*Masking, error) {
-	m := &Masking{keys: map[string]filter{}, other: filter{kind: "copy"}}
+	m := &Masking{}
+	return m, m.Set(rules)
+}
+
+// Set puts other rules in the place of those that there are, for all that have the Masking. On an
+// error, as those of NewMasking, they stay.
+func (m *Masking) Set(rules *Rules) error {
+	compiled, err := compileRules(rules)
+	if err == nil {
+		m.rules.Store(compiled)
+	}
+	return err
+}
+
+// none are the rules of a Masking without any.
+var none = &maskRules{other: filter{kind: "copy"}}
+
+func (m *Masking) now() *maskRules {
+	if m == nil {
+		return none
+	}
+	if r := m.rules.Load(); r != nil {
+		return r
+	}
+	return none
+}
+
+func compileRules(rules *Rules) (*maskRules, error) {
+	m := &maskRules{keys: map[string]filter{}, other: filter{kind: "copy"}}
 	if rules == nil {
 		return m, nil
 	}
@@ -89,7 +123,7 @@ func NewMasking(rules *Rules) (*Masking, error) {
 	return m, nil
 }
 
-func sortedKeys(m map[string]string) []string {
+func sortedKeys[T any](m map[string]T) []string {
 	keys := make([]string, 0, len(m))
 	for k := range m {
 		keys = append(keys, k)
@@ -146,10 +180,9 @@ func tail(s string, n int) string {
 }
 
 // Text applies the regular expressions to a text.
-func (m *Masking) Text(s string) string {
-	if m == nil {
-		return s
-	}
+func (m *Masking) Text(s string) string { return m.now().text(s) }
+
+func (m *maskRules) text(s string) string {
 	for _, r := range m.regex {
 		if r.tag {
 			s = r.expr.ReplaceAllString(s, "<#$0#>")
@@ -164,33 +197,35 @@ func (m *Masking) Text(s string) string {
 // names, and texts by the regular expressions. A filter for a key counts for all that is
 // inside; anything but a text is replaced as a whole. A number in which an expression finds
 // something becomes a text.
-func (m *Masking) Value(v datamodel.Value) datamodel.Value {
-	if m == nil {
+func (m *Masking) Value(v datamodel.Value) datamodel.Value { return m.now().value(v) }
+
+func (m *maskRules) value(v datamodel.Value) datamodel.Value {
+	if m == none {
 		return v
 	}
 	switch v := v.(type) {
 	case string:
-		return m.Text(v)
+		return m.text(v)
 	case float64:
 		text := string(datamodel.EncodeJSON(v))
-		if masked := m.Text(text); masked != text {
+		if masked := m.text(text); masked != text {
 			return masked
 		}
 		return v
 	case datamodel.XML:
-		v.Text = m.Text(v.Text)
+		v.Text = m.text(v.Text)
 		return v
 	case []datamodel.Value:
 		list := make([]datamodel.Value, len(v))
 		for i := range v {
-			list[i] = m.Value(v[i])
+			list[i] = m.value(v[i])
 		}
 		return list
 	case *datamodel.Object:
 		o := datamodel.NewObject()
 		for _, member := range v.Members() {
 			if value, ok := m.member(member); ok {
-				o.Set(m.Text(member.Name), value)
+				o.Set(m.text(member.Name), value)
 			}
 		}
 		return o
@@ -198,7 +233,7 @@ func (m *Masking) Value(v datamodel.Value) datamodel.Value {
 	return v
 }
 
-func (m *Masking) member(member datamodel.Member) (datamodel.Value, bool) {
+func (m *maskRules) member(member datamodel.Member) (datamodel.Value, bool) {
 	f, ok := m.keys[lowerKey(member.Name)]
 	if !ok {
 		f = m.other
@@ -207,12 +242,12 @@ func (m *Masking) member(member datamodel.Member) (datamodel.Value, bool) {
 		}
 	}
 	if f.kind == "copy" {
-		return m.Value(member.Value), true
+		return m.value(member.Value), true
 	}
 	text, isText := member.Value.(string)
 	if !isText {
 		text = string(datamodel.EncodeJSON(member.Value))
 	}
 	text, keep := f.apply(text)
-	return m.Text(text), keep
+	return m.text(text), keep
 }

@@ -10,7 +10,8 @@ import (
 // Handler returns a slog.Handler that masks messages and attributes on their way to next: an
 // attribute by its key (log-filter-data, default-filter-type), and every text by the regular
 // expressions, a number in which they find something too. It is meant for the loggers of the
-// whole program. The default filter is for texts.
+// whole program. The default filter is for texts. Attributes that a logger carries (With) are masked by the
+// rules of the time when it got them.
 func (m *Masking) Handler(next slog.Handler) slog.Handler {
 	if m == nil {
 		return next
@@ -48,7 +49,9 @@ func (h *maskHandler) WithGroup(name string) slog.Handler {
 	return &maskHandler{h.masking, h.next.WithGroup(name)}
 }
 
-func (m *Masking) attrs(list []slog.Attr) []slog.Attr {
+func (m *Masking) attrs(list []slog.Attr) []slog.Attr { return m.now().attrs(list) }
+
+func (m *maskRules) attrs(list []slog.Attr) []slog.Attr {
 	out := make([]slog.Attr, 0, len(list))
 	for _, a := range list {
 		v := a.Value.Resolve()
@@ -62,7 +65,7 @@ func (m *Masking) attrs(list []slog.Attr) []slog.Attr {
 			continue
 		case v.Kind() != slog.KindString && v.Kind() != slog.KindAny && f.kind == "copy":
 			text := v.String()
-			if masked := m.Text(text); masked != text {
+			if masked := m.text(text); masked != text {
 				v = slog.StringValue(masked)
 			}
 			out = append(out, slog.Attr{Key: a.Key, Value: v})
@@ -78,7 +81,7 @@ func (m *Masking) attrs(list []slog.Attr) []slog.Attr {
 			text = fmt.Sprintf("%+v", v.Any())
 		}
 		if text, keep := f.apply(text); keep {
-			out = append(out, slog.String(a.Key, m.Text(text)))
+			out = append(out, slog.String(a.Key, m.text(text)))
 		}
 	}
 	return out

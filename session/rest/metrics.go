@@ -7,23 +7,16 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
-// hostCounters are the counters that Monitor.Measure takes, and what they measure.
-var hostCounters = map[string]string{
-	"http-fetch-time":          "Time of a fetch by HTTP.",
-	"esp-fetch-time":           "Time of a fetch by ESP.",
-	"urs-fetch-time":           "Time of a fetch from the router.",
-	"urs-request-time":         "Time from a request to the router to its first answer.",
-	"openstat-time":            "Time from the request to open a statistic until it was open.",
-	"cassandra-latency":        "Time of an operation of the store.",
-	"func-execution-time":      "Time of a function.",
-	"scxml-event-queuing-time": "Time that an event waits in a queue.",
-	"redirect-time":            "Time of a redirect.",
-}
-
 // exposition writes the text form of Prometheus, version 0.0.4.
-type exposition struct{ strings.Builder }
+type exposition struct {
+	strings.Builder
+	m    *Monitor
+	mask func(string) string
+	now  time.Time
+}
 
 func (e *exposition) family(name, kind, help string) {
 	fmt.Fprintf(e, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, kind)
@@ -34,21 +27,64 @@ func (e *exposition) one(name, kind, help string, value any) {
 	fmt.Fprintf(e, "%s %v\n", name, value)
 }
 
-// times writes a counter of durations: how many, and their sum in milliseconds.
-func (e *exposition) times(counter, help string, s *stat) {
-	name := metricName(counter) + "_milliseconds"
+// times writes durations: how many, their sum and their moving average, in milliseconds.
+func (e *exposition) times(metric, help, label string, readings []reading) {
+	name := metric + "_milliseconds"
+	labels := func(r reading) string {
+		if label == "" {
+			return ""
+		}
+		return "{" + label + `="` + labelText(e.mask(r.parameter)) + `"}`
+	}
 	e.family(name, "summary", help)
-	e.sample(name, "", s)
+	for _, r := range readings {
+		sum := float64(r.total.sum) / float64(time.Millisecond)
+		fmt.Fprintf(e, "%s_sum%s %g\n%s_count%s %d\n", name, labels(r), sum, name, labels(r), r.total.count)
+	}
+	average := metric + "_average_milliseconds"
+	e.family(average, "gauge", help+" Moving average; 0 when there was none lately.")
+	for _, r := range readings {
+		fmt.Fprintf(e, "%s%s %g\n", average, labels(r), r.window.millis())
+	}
 }
 
-func (e *exposition) sample(name, labels string, s *stat) {
-	fmt.Fprintf(e, "%s_sum%s %g\n%s_count%s %d\n", name, labels, float64(s.micros.Load())/1000, name, labels, s.count.Load())
+// counter writes a counter of Orchestration Server.
+func (e *exposition) counter(c *counter) {
+	switch readings := c.read(e.m.slot, e.now); {
+	case c.id == activeSessions:
+		e.one(c.metric, "gauge", c.help, e.m.sessions())
+	case c.id == pendingSessions:
+		e.one(c.metric, "gauge", c.help, e.m.pending.Load())
+	case c.kind == isRate:
+		e.one(c.total, "counter", c.help+".", readings[0].total.count)
+		e.one(c.metric, "gauge", c.help+", per second lately.", e.m.rate(readings[0].window, e.now))
+	default:
+		e.times(c.metric, c.help, c.label, readings)
+	}
 }
 
-func metricName(counter string) string { return "ors_" + strings.ReplaceAll(counter, "-", "_") }
+// alarms writes the performance alarms: those that have a threshold.
+func (e *exposition) alarms() {
+	thresholds := e.m.alarms.thresholds.Load()
+	if thresholds == nil {
+		return
+	}
+	up := map[string]int{}
+	for _, a := range e.m.Alarms() {
+		up[a.Counter] = 1
+	}
+	e.family("ors_performance_alarm", "gauge", "Whether a counter is above its threshold.")
+	for _, id := range sortedKeys(*thresholds) {
+		fmt.Fprintf(e, "ors_performance_alarm{counter=\"%s\"} %d\n", id, up[id])
+	}
+	e.family("ors_performance_alarm_threshold", "gauge", "Threshold of a counter, in its unit.")
+	for _, id := range sortedKeys(*thresholds) {
+		fmt.Fprintf(e, "ors_performance_alarm_threshold{counter=\"%s\"} %g\n", id, (*thresholds)[id])
+	}
+}
 
-// label escapes the value of a label.
-func label(s string) string {
+// labelText escapes the value of a label.
+func labelText(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`).Replace(s)
 }
 
@@ -56,31 +92,22 @@ func label(s string) string {
 // ors_active_sessions), and some of the handler.
 func (h *Handler) metrics(w *answer, _ *http.Request) *problem {
 	m := h.opts.Monitor
-	var e exposition
-	e.one("ors_active_sessions", "gauge", "Sessions that are alive on this node.", h.engine.Len())
-	e.one("ors_pending_sessions", "gauge", "Starts that are under way.", m.pending.Load())
-	e.times("create-session-time", "Time to create a session.", &m.creating)
-	e.times("document-processing-time", "Time to load and compile a document.", &m.documents)
-	e.one("ors_sessions_started_total", "counter", "Sessions that have begun or were recovered; its rate is creation-session-rate.", m.started.Load())
+	e := exposition{m: m, mask: h.opts.Masking.Text, now: m.opts.Clock.Now()}
+	for i := range counterSpecs {
+		e.counter(m.counters[counterSpecs[i].id])
+	}
+	e.alarms()
 	e.one("ors_session_start_errors_total", "counter", "Starts that have failed.", m.startErrors.Load())
-	e.one("ors_state_exits_total", "counter", "States that were left; its rate is state-rate.", m.stateExits.Load())
-	e.one("ors_function_calls_total", "counter", "Calls of functions of modules; its rate is func-execution-rate.", m.functions.Load())
-	e.one("ors_fetches_total", "counter", "Executed fetch actions; its rate is fetch-rate.", m.fetches.Load())
 	m.mu.Lock()
-	states, measured, requests, endings := maps.Clone(m.states), maps.Clone(m.measured), maps.Clone(m.requests), maps.Clone(m.endings)
+	requests, endings := maps.Clone(m.requests), maps.Clone(m.endings)
 	m.mu.Unlock()
 	e.family("ors_sessions_ended_total", "counter", "Sessions that have ended, by reason.")
-	for _, reason := range slices.Sorted(maps.Keys(endings)) {
-		fmt.Fprintf(&e, "ors_sessions_ended_total{reason=\"%s\"} %d\n", label(reason), endings[reason])
+	for _, reason := range sortedKeys(endings) {
+		fmt.Fprintf(&e, "ors_sessions_ended_total{reason=\"%s\"} %d\n", labelText(reason), endings[reason])
 	}
-	e.family("ors_state_time_milliseconds", "summary", "Time in a state.")
-	for _, id := range slices.Sorted(maps.Keys(states)) {
-		e.sample("ors_state_time_milliseconds", `{state="`+label(h.opts.Masking.Text(id))+`"}`, states[id])
-	}
-	for _, counter := range slices.Sorted(maps.Keys(measured)) {
-		e.times(counter, hostCounters[counter], measured[counter])
-	}
-	e.times("http-request-time", "Time of a request to this interface.", &m.requestTime)
+	var served reading
+	served.total, served.window = m.requestTime.read(m.slot, e.now)
+	e.times("ors_http_request_time", "Time of a request to this interface.", "", []reading{served})
 	e.family("ors_http_requests_total", "counter", "Requests to this interface, by operation and status.")
 	keys := slices.SortedFunc(maps.Keys(requests), func(a, b requestKey) int {
 		return cmp.Or(strings.Compare(a.op, b.op), cmp.Compare(a.status, b.status))

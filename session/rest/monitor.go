@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,46 +13,64 @@ import (
 // MonitorOptions are the settings of a Monitor.
 type MonitorOptions struct {
 	// Trace counts and tells states, transitions and events, too: state-time,
-	// state-rate, func-execution-rate, fetch-rate. It costs each of them a lock and an entry
-	// of a map. Default: sessions and documents alone.
+	// state-rate, func-execution-time, func-execution-rate, fetch-rate. It costs each of
+	// them a lock and an entry of a map, 1 µs or less. The time of a state in which a session
+	// left memory is not counted. Default: false.
 	Trace bool
 
-	// States is the number of states that state-time tells apart, by id; default 500.
-	// The others are counted together as "other".
+	// States is the number of states that state-time tells apart, by id, and of functions,
+	// of func-execution-time; default 500. The others are counted together as "other".
 	States int
 
 	// Events is the number of events that are kept for streams that fall behind or come
 	// back; default 4,096.
 	Events int
 
+	// Average is the window of moving averages and of rates; default 1 min.
+	Average time.Duration
+
+	// Alarm is told of each performance alarm that rises or clears (SetAlarms), one after
+	// the other, and must return quickly. It may call the Monitor. nil: nobody is.
+	Alarm func(Alarm)
+
+	// Logger gets a line for each performance alarm that rises and clears; nil is silent.
+	// Values can be named by states: Masking.Handler hides what is not to be seen.
+	Logger *slog.Logger
+
 	// Clock is the clock of the engine; default session.SystemClock.
 	Clock session.Clock
 }
 
 const (
-	defaultStates = 500
-	defaultEvents = 4096
-	otherStates   = "other"
+	defaultStates  = 500
+	defaultEvents  = 4096
+	defaultAverage = time.Minute
 )
 
-// Monitor counts what the sessions of an engine do, for Prometheus, and tells it to event
-// streams. It is made before the engine, installed in its options, and given to the
-// Handler (Options.Monitor). It is safe for concurrent use.
+// Monitor has the counters of Orchestration Server (self-monitoring): it counts what the
+// sessions of an engine do, for Prometheus, raises performance alarms, and tells event streams.
+// It is made before the engine, installed in its options, and given to the Handler
+// (Options.Monitor). It is safe for concurrent use and holds nothing that has to be closed.
 type Monitor struct {
 	opts MonitorOptions
+	slot time.Duration // of moving averages
+	born time.Time
 
-	pending                          atomic.Int64
-	started, startErrors             atomic.Uint64
-	stateExits, functions, fetches   atomic.Uint64
-	creating, documents, requestTime stat
+	counters map[string]*counter // all of them, by id
+	creating, documents, queuing, store,
+	functions, states, began, exits, calls, fetches *counter
+
+	pending     atomic.Int64
+	startErrors atomic.Uint64
+	requestTime meter
+	active      atomic.Pointer[func() int] // number of live sessions
 
 	mu       sync.Mutex
-	states   map[string]*stat
-	measured map[string]*stat // by the name of the counter
 	requests map[requestKey]uint64
 	endings  map[string]uint64
 
-	ring ring
+	alarms alarms
+	ring   ring
 }
 
 type requestKey struct {
@@ -59,54 +78,71 @@ type requestKey struct {
 	status int
 }
 
-// stat sums durations up.
-type stat struct {
-	count  atomic.Uint64
-	micros atomic.Uint64
-}
-
-func (s *stat) add(d time.Duration) {
-	s.count.Add(1)
-	if d > 0 {
-		s.micros.Add(uint64(d.Microseconds()))
-	}
-}
-
 // NewMonitor makes a Monitor. nil options are fine.
 func NewMonitor(opts *MonitorOptions) *Monitor {
-	m := &Monitor{states: map[string]*stat{}, measured: map[string]*stat{}, requests: map[requestKey]uint64{}, endings: map[string]uint64{}}
+	m := &Monitor{counters: map[string]*counter{}, requests: map[requestKey]uint64{}, endings: map[string]uint64{}}
 	if opts != nil {
 		m.opts = *opts
 	}
 	positive(&m.opts.States, defaultStates)
 	positive(&m.opts.Events, defaultEvents)
+	positive(&m.opts.Average, defaultAverage)
 	if m.opts.Clock == nil {
 		m.opts.Clock = session.SystemClock{}
 	}
+	if m.opts.Logger == nil {
+		m.opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	m.slot = max(m.opts.Average/averageSlots, time.Millisecond)
+	m.born = m.opts.Clock.Now()
+	for i := range counterSpecs {
+		m.counters[counterSpecs[i].id] = &counter{counterSpec: &counterSpecs[i], limit: m.opts.States, meters: map[string]*meter{}}
+	}
+	m.creating, m.documents, m.queuing, m.store = m.counters[createSessionTime], m.counters[documentTime], m.counters[queuingTime], m.counters[storeTime]
+	m.functions, m.states = m.counters[functionTime], m.counters[stateTime]
+	m.began, m.exits, m.calls, m.fetches = m.counters[creationRate], m.counters[stateRate], m.counters[functionRate], m.counters[fetchRate]
 	m.ring.init(m.opts.Events)
 	return m
 }
 
-// Install registers the Monitor in the options of an engine that is about to be made:
-// in Observer and Trace. What is there is kept and called, too.
+// Install registers the Monitor in the options of an engine that is about to be made: in
+// Observer, Trace and, to measure it, in Store, which therefore has to be set already. What
+// is there is kept and called, too.
 func (m *Monitor) Install(o *session.Options) {
-	before := o.Observer
-	o.Observer.SessionStarted = func(info session.Info) {
-		m.started.Add(1)
+	b := &o.Observer
+	b.SessionStarted = then(b.SessionStarted, func(info session.Info) {
+		m.add(m.began, "", m.opts.Clock.Now(), 0)
 		m.tell(StreamEvent{Type: "session.started", Session: info.ID, Name: info.Name})
-		if before.SessionStarted != nil {
-			before.SessionStarted(info)
+	})
+	ended := b.SessionEnded
+	b.SessionEnded = func(info session.Info, r session.Result) {
+		m.ended(info, &r)
+		if ended != nil {
+			ended(info, r)
 		}
 	}
-	o.Observer.SessionEnded = func(info session.Info, r session.Result) {
-		reason := r.Reason.String()
-		m.mu.Lock()
-		m.endings[reason]++
-		m.mu.Unlock()
-		m.tell(StreamEvent{Type: "session.ended", Session: info.ID, Name: info.Name, Reason: reason})
-		if before.SessionEnded != nil {
-			before.SessionEnded(info, r)
+	begins, ends, waited := b.StartBegins, b.StartEnds, b.EventWaited
+	b.StartBegins = func() {
+		m.pending.Add(1)
+		m.touch()
+		if begins != nil {
+			begins()
 		}
+	}
+	b.StartEnds = func(d time.Duration, err error) {
+		m.startEnds(d, err)
+		if ends != nil {
+			ends(d, err)
+		}
+	}
+	b.EventWaited = func(id string, d time.Duration) {
+		m.add(m.queuing, "", m.opts.Clock.Now(), d)
+		if waited != nil {
+			waited(id, d)
+		}
+	}
+	if o.Store != nil {
+		o.Store = &timedStore{o.Store, m}
 	}
 	host := o.Trace
 	o.Trace = func(id string, doc *scxml.Document) *scxml.Trace {
@@ -121,11 +157,35 @@ func (m *Monitor) Install(o *session.Options) {
 	}
 }
 
+// add counts a duration.
+func (m *Monitor) add(c *counter, parameter string, now time.Time, d time.Duration) {
+	c.meter(parameter).add(m.slot, now, d)
+	m.touch()
+}
+
+func (m *Monitor) ended(info session.Info, r *session.Result) {
+	reason := r.Reason.String()
+	m.mu.Lock()
+	m.endings[reason]++
+	m.mu.Unlock()
+	m.touch()
+	m.tell(StreamEvent{Type: "session.ended", Session: info.ID, Name: info.Name, Reason: reason})
+}
+
+func (m *Monitor) startEnds(d time.Duration, err error) {
+	m.pending.Add(-1)
+	if err != nil {
+		m.startErrors.Add(1)
+		return
+	}
+	m.add(m.creating, "", m.opts.Clock.Now(), d)
+}
+
 // trace adds the hooks of the Monitor to those of the host.
 func (m *Monitor) trace(id string, t *scxml.Trace) {
 	t.Document = then(t.Document, func(d scxml.DocumentTrace) {
 		if !d.Cached {
-			m.documents.add(d.Duration)
+			m.add(m.documents, "", m.opts.Clock.Now(), d.Duration)
 		}
 	})
 	if !m.opts.Trace {
@@ -137,20 +197,28 @@ func (m *Monitor) trace(id string, t *scxml.Trace) {
 		m.tell(StreamEvent{Type: "state.enter", Session: id, Name: state})
 	})
 	t.Exit = then(t.Exit, func(state string) {
-		m.stateExits.Add(1)
-		if at, ok := entered[state]; ok { // not when it was entered before a restart
+		now := m.opts.Clock.Now()
+		m.add(m.exits, "", now, 0)
+		if at, ok := entered[state]; ok { // not when it was entered before the session was last loaded
 			delete(entered, state)
-			m.state(state).add(m.opts.Clock.Now().Sub(at))
+			m.add(m.states, state, now, now.Sub(at))
 		}
 		m.tell(StreamEvent{Type: "state.exit", Session: id, Name: state})
 	})
 	t.EventTaken = then(t.EventTaken, func(ev *scxml.Event) {
 		m.tell(StreamEvent{Type: "event", Session: id, Name: ev.Name})
 	})
-	t.Function = then(t.Function, func(string) { m.functions.Add(1) })
+	var calls []time.Time // that have not returned
+	t.Function = then(t.Function, func(string) { calls = append(calls, m.opts.Clock.Now()) })
+	t.FunctionDone = then(t.FunctionDone, func(function string) {
+		began, now := calls[len(calls)-1], m.opts.Clock.Now()
+		calls = calls[:len(calls)-1]
+		m.add(m.calls, "", now, 0)
+		m.add(m.functions, function, now, now.Sub(began))
+	})
 	t.Extension = then(t.Extension, func(x scxml.ExtensionTrace) {
 		if x.Name == "fetch" {
-			m.fetches.Add(1)
+			m.add(m.fetches, "", m.opts.Clock.Now(), 0)
 		}
 	})
 }
@@ -166,56 +234,23 @@ func then[T any](first, second func(T)) func(T) {
 	}
 }
 
-func (m *Monitor) state(id string) *stat {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s := m.states[id]
-	if s == nil {
-		if len(m.states) >= m.opts.States {
-			id = otherStates
-			if s = m.states[id]; s != nil {
-				return s
-			}
-		}
-		s = &stat{}
-		m.states[id] = s
-	}
-	return s
-}
-
-// Measure is for durations that only the host sees. The counters are those of
-// Orchestration Server: "http-fetch-time", "esp-fetch-time", "urs-fetch-time",
-// "urs-request-time", "openstat-time", "cassandra-latency", "func-execution-time",
-// "scxml-event-queuing-time", "redirect-time". Any other name is not counted, and gives
-// false.
-func (m *Monitor) Measure(counter string, d time.Duration) bool {
-	if _, ok := hostCounters[counter]; !ok {
-		return false
-	}
-	m.mu.Lock()
-	s := m.measured[counter]
-	if s == nil {
-		s = &stat{}
-		m.measured[counter] = s
-	}
-	m.mu.Unlock()
-	s.add(d)
-	return true
-}
-
-func (m *Monitor) startBegins() { m.pending.Add(1) }
-
-func (m *Monitor) startEnds(d time.Duration, err error) {
-	m.pending.Add(-1)
-	if err != nil {
-		m.startErrors.Add(1)
+// Measure counts a duration that only the host sees, or the modules, to which it is given
+// (fm.ServicesOptions.Measure): "http-fetch-time", "esp-fetch-time", "urs-fetch-time",
+// "urs-request-time", "openstat-time", "redirect-time"; a host without Install may measure
+// every other counter of durations, too. parameter is the operation of cassandra-latency, the function
+// of func-execution-time, the state of state-time; others have none. What is no counter of
+// durations is logged and not counted.
+func (m *Monitor) Measure(counter, parameter string, d time.Duration) {
+	c := m.counters[counter]
+	if c == nil || c.kind != isTime {
+		m.opts.Logger.Warn("measured what is no counter of durations", "counter", counter)
 		return
 	}
-	m.creating.add(d)
+	m.add(c, parameter, m.opts.Clock.Now(), d)
 }
 
 func (m *Monitor) requestDone(op string, status int, d time.Duration) {
-	m.requestTime.add(d)
+	m.requestTime.add(m.slot, m.opts.Clock.Now(), d)
 	m.mu.Lock()
 	m.requests[requestKey{op, status}]++ // few statuses, each ours or from 200 to 599
 	m.mu.Unlock()
@@ -227,4 +262,19 @@ func (m *Monitor) tell(ev StreamEvent) {
 	}
 	ev.Time = m.opts.Clock.Now().UTC()
 	m.ring.add(ev)
+}
+
+// sessions is the number of live sessions; 0 where the Monitor has no Handler.
+func (m *Monitor) sessions() int {
+	if f := m.active.Load(); f != nil {
+		return (*f)()
+	}
+	return 0
+}
+
+// rate is how many there were per second within the window.
+func (m *Monitor) rate(window sample, now time.Time) float64 {
+	covered := m.slot*(averageSlots-1) + time.Duration(now.UnixNano()%int64(m.slot))
+	covered = max(min(covered, now.Sub(m.born)), m.slot)
+	return float64(window.count) / covered.Seconds()
 }

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -75,6 +76,10 @@ type SourceClientOptions struct {
 
 	// Timeout bounds the making of a connection; default 10 s.
 	Timeout time.Duration
+
+	// TLS has the certificates and versions for https. It is copied. Default: the roots of
+	// the system, TLS 1.2 and later.
+	TLS *tls.Config
 }
 
 const defaultDialTimeout = 10 * time.Second
@@ -95,24 +100,27 @@ func NewSourceClient(opts *SourceClientOptions) *http.Client {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultDialTimeout
 	}
-	dialer := &net.Dialer{
-		Timeout: o.Timeout,
-		Control: func(_, address string, _ syscall.RawConn) error {
-			ap, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return errPrivate
-			}
-			a := ap.Addr().Unmap().WithZone("")
-			if public(a) || within(o.Private, a) {
-				return nil
-			}
-			return errPrivate
-		},
-	}
+	dialer := &net.Dialer{Timeout: o.Timeout, Control: SourceControl(o.Private)}
 	return &http.Client{Transport: &http.Transport{
 		DialContext: dialer.DialContext, ForceAttemptHTTP2: true, MaxIdleConns: 100,
-		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: o.Timeout,
+		IdleConnTimeout: 90 * time.Second, TLSHandshakeTimeout: o.Timeout, TLSClientConfig: o.TLS.Clone(),
 	}}
+}
+
+// SourceControl is what NewSourceClient looks at addresses with, for session.LoaderOptions.Control:
+// only public ones and those of private are let through.
+func SourceControl(private []netip.Prefix) func(network, address string, c syscall.RawConn) error {
+	return func(_, address string, _ syscall.RawConn) error {
+		ap, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return errPrivate
+		}
+		a := ap.Addr().Unmap().WithZone("")
+		if public(a) || within(private, a) {
+			return nil
+		}
+		return errPrivate
+	}
 }
 
 // special are networks of special purpose (RFC 6890) that net/netip has no method for,

@@ -40,8 +40,13 @@ type Options struct {
 	// Sources lists URL prefixes. A session may be started from a URL that begins with one
 	// of them at the border of a path segment: "https://host.example/live/", "app:///".
 	// The engine's loader has an allow-list of its own, beside this one. Empty: no session
-	// can be started.
+	// can be started. Handler.SetSources changes them.
 	Sources []string
+
+	// Ready returns why the server is not ready, for the readiness method; nil: it is. The
+	// client learns that it is not, the audit log why. It is called concurrently and must be quick.
+	// nil: only Handler.Suspend counts.
+	Ready func() error
 
 	// Owners tells which node has a session that this one does not have. nil: there is
 	// one node.
@@ -49,6 +54,14 @@ type Options struct {
 
 	// Node is the number of this node in the cookie ORSSESSIONID. 0: no cookie is set.
 	Node int
+
+	// Cookie is the header Set-Cookie of every answer; then ORSSESSIONID is not set.
+	// Handler.SetCookie changes it.
+	Cookie string
+
+	// ReadParams has values of a form that are JSON, written as JSON is written here, taken for what they are when
+	// a session starts: 17 for a number, 007 for a text. Handler.SetReadParams changes it. Default: all are texts.
+	ReadParams bool
 
 	// Responder takes the answers of sessions to requests; it is the
 	// fm.ServicesOptions.Responder of the same engine. nil: requests are answered 501.
@@ -109,7 +122,7 @@ type Options struct {
 	Header int
 
 	// BodyTime bounds the reading of a body; default 10 s. HoldTime is how long a request
-	// is held; default 30 s. RequestTime bounds everything else that a request waits for, the
+	// is held; default 30 s; Handler.SetHoldTime changes it. RequestTime bounds everything else that a request waits for, the
 	// loading of a document included; default 30 s.
 	BodyTime, HoldTime, RequestTime time.Duration
 
@@ -218,6 +231,15 @@ func parseSources(prefixes []string) ([]source, error) {
 	return list, nil
 }
 
+// SetSources changes Options.Sources, for the next request. On an error they stay as they are.
+func (h *Handler) SetSources(prefixes []string) error {
+	list, err := parseSources(prefixes)
+	if err == nil {
+		h.sources.Store(&list)
+	}
+	return err
+}
+
 // hostPort is the host with the port, also where that is the one of the scheme.
 func hostPort(u *url.URL) string {
 	port := u.Port()
@@ -256,10 +278,14 @@ func sourceAllowed(list []source, text string) error {
 
 // Server makes a server for the handler with limits of time and size that fit it: a header
 // within 10 s, an answer 10 s after the longest time of its request, an idle connection for
-// 1 min, TLS 1.2 and later. The host sets the address and the
+// 1 min, TLS 1.2 and later. HTTP/2 is spoken over TLS alone, with 100 streams for a connection; a
+// peer that does not answer a ping within 30 s has gone. Nothing is answered past the handler. The host sets the address and the
 // certificates (Addr, TLSConfig with MinVersion), serves, and shuts it down after
 // Handler.Shutdown.
 func (h *Handler) Server() *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
 	return &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -268,5 +294,15 @@ func (h *Handler) Server() *http.Server {
 		MaxHeaderBytes:    h.opts.Header + h.opts.URL,
 		ErrorLog:          slog.NewLogLogger(h.opts.Logger.Handler(), slog.LevelDebug),
 		TLSConfig:         minTLS(),
+		Protocols:         &protocols,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: concurrentStreams, SendPingTimeout: pingTime, PingTimeout: pingTime / 2},
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * comes to the handler like everything else
 	}
 }
+
+// Limits of an HTTP/2 connection.
+const (
+	concurrentStreams = 100
+	pingTime          = 20 * time.Second
+)

@@ -83,7 +83,7 @@ func (h *Handler) start(w *answer, r *http.Request) *problem {
 	if !ok || text == "" {
 		return badRequest("The parameter src, the URL of the document, is missing.")
 	}
-	if err := sourceAllowed(h.sources, text); err != nil {
+	if err := sourceAllowed(*h.sources.Load(), text); err != nil {
 		return problemSource.because(fmt.Errorf("src %q: %w", text, err))
 	}
 	req := session.StartRequest{URL: text}
@@ -95,10 +95,11 @@ func (h *Handler) start(w *answer, r *http.Request) *problem {
 	}
 	params.Delete("src")
 	params.Delete("idealtime")
+	if h.readParams.Load() {
+		readParams(params)
+	}
 	req.Params = params
-	h.opts.Monitor.startBegins()
 	id, err := h.engine.Start(r.Context(), req)
-	h.opts.Monitor.startEnds(h.opts.Clock.Now().Sub(now), err)
 	if err != nil {
 		return startProblem(err)
 	}
@@ -149,7 +150,7 @@ func idealTime(v datamodel.Value, now time.Time) (time.Time, bool) {
 
 // cookie tells a balancer where the session is.
 func (h *Handler) cookie(w *answer, r *http.Request, id string) {
-	if h.opts.Node == 0 {
+	if h.opts.Node == 0 || *h.cookieText.Load() != "" {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
@@ -245,7 +246,9 @@ func (h *Handler) request(w *answer, r *http.Request) *problem {
 		}
 	}()
 	late := make(chan struct{})
-	defer h.opts.Clock.AfterFunc(h.opts.HoldTime, func() { close(late) })()
+	hold := time.Duration(h.holdTime.Load())
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(hold + writeTime)) // a recorder of a test has none
+	defer h.opts.Clock.AfterFunc(hold, func() { close(late) })()
 	select {
 	case a := <-answered:
 		a.write(w)

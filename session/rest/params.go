@@ -22,12 +22,15 @@ const (
 
 var errParams = errors.New("more parameters than Options.Params")
 
+const formType = "application/x-www-form-urlencoded"
+
 // input reads the parameters of a request: those of the query and, in place of them, those
-// of the body. data is the body where that is JSON and no object; else it is params.
+// of the body, which is a form where it does not say what it is. data is the body where that
+// is JSON and no object; else it is params.
 func (h *Handler) input(w *answer, r *http.Request) (params *datamodel.Object, data datamodel.Value, p *problem) {
 	params = datamodel.NewObject()
 	n := 0
-	if err := addForm(params, r.URL.RawQuery, &n, h.opts.Params); err != nil {
+	if err := addForm(params, r.URL.RawQuery, utf8Text, &n, h.opts.Params); err != nil {
 		return nil, nil, problemQuery.because(err)
 	}
 	if r.Method != http.MethodPost || r.ContentLength == 0 {
@@ -40,7 +43,12 @@ func (h *Handler) input(w *answer, r *http.Request) (params *datamodel.Object, d
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return nil, nil, problemMediaType.because(fmt.Errorf("content encoding %q", enc))
 	}
-	if c := charset["charset"]; c != "" && !strings.EqualFold(c, "utf-8") && !strings.EqualFold(c, "us-ascii") {
+	text := utf8Text
+	switch c := strings.ToLower(charset["charset"]); {
+	case c == "", c == "utf-8", c == "us-ascii":
+	case c == "iso-8859-1" && mediaType == formType:
+		text = latin1Text // what forms of Java clients come in
+	default:
 		return nil, nil, problemMediaType.because(fmt.Errorf("charset %q", c))
 	}
 	body, p := h.body(w, r)
@@ -63,9 +71,9 @@ func (h *Handler) input(w *answer, r *http.Request) (params *datamodel.Object, d
 		for _, m := range o.Members() {
 			params.Set(m.Name, m.Value)
 		}
-	case "application/x-www-form-urlencoded":
+	case formType, "":
 		form := datamodel.NewObject()
-		if err := addForm(form, string(body), &n, h.opts.Params); err != nil {
+		if err := addForm(form, string(body), text, &n, h.opts.Params); err != nil {
 			return nil, nil, problemBody.because(err)
 		}
 		for _, m := range form.Members() {
@@ -80,7 +88,7 @@ func (h *Handler) input(w *answer, r *http.Request) (params *datamodel.Object, d
 // body reads the body of a request within its size and time.
 func (h *Handler) body(w *answer, r *http.Request) ([]byte, *problem) {
 	if r.ContentLength > h.opts.Body {
-		w.Header().Set("Connection", "close")
+		closeAfter(w, r)
 		return nil, problemTooLarge.because(fmt.Errorf("%d bytes", r.ContentLength))
 	}
 	// A recorder of a test has no deadlines, and needs none.
@@ -98,8 +106,19 @@ func (h *Handler) body(w *answer, r *http.Request) ([]byte, *problem) {
 	return body, nil
 }
 
+// utf8Text and latin1Text make text of the bytes of a form.
+func utf8Text(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+func latin1Text(s string) string {
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
+}
+
 // addForm adds name=value pairs in order; a name that is repeated has an array.
-func addForm(o *datamodel.Object, text string, n *int, limit int) error {
+func addForm(o *datamodel.Object, text string, decode func(string) string, n *int, limit int) error {
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
@@ -117,7 +136,7 @@ func addForm(o *datamodel.Object, text string, n *int, limit int) error {
 		if value, err = url.QueryUnescape(value); err != nil {
 			return err
 		}
-		name, value = strings.ToValidUTF8(name, "\uFFFD"), strings.ToValidUTF8(value, "\uFFFD")
+		name, value = decode(name), decode(value)
 		switch old, found := o.Get(name); old := old.(type) {
 		case []datamodel.Value:
 			o.Set(name, append(old, value))

@@ -33,6 +33,7 @@ var (
 	problemUnauthorized = problem{status: http.StatusUnauthorized, detail: "The request needs valid credentials."}
 	problemTooMany      = problem{status: http.StatusTooManyRequests, detail: "There are too many requests.", retry: 1}
 	problemBusy         = problem{status: http.StatusServiceUnavailable, detail: "The server has too much to do.", retry: 1}
+	problemNotReady     = problem{status: http.StatusServiceUnavailable, detail: "The server is not ready.", retry: 5}
 	problemSuspended    = problem{status: http.StatusServiceUnavailable, detail: "The server is shutting down.", retry: 5}
 	problemTooLarge     = problem{status: http.StatusRequestEntityTooLarge, detail: "The body is too large."}
 	problemMediaType    = problem{status: http.StatusUnsupportedMediaType, detail: "The body has to be a form or JSON."}

@@ -43,6 +43,7 @@ const order = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" name
   <transition event="page"><session:response requestid="_event.data.requestid" resultcode="404" type="'text/html'"
     headers="({'Set-Cookie':'a=b','X-Order':'7','Content-Security-Policy':'x','X-Frame-Options':'ALLOW'})"><content>gone</content></session:response></transition>
   <transition event="silence"/>
+  <transition event="spin"><send event="spin"/></transition>
   <transition event="close" target="closed"/>
  </state>
  <final id="closed"><donedata><param name="total" expr="total"/></donedata></final>
@@ -56,6 +57,7 @@ type site struct {
 	handler *rest.Handler
 	monitor *rest.Monitor
 	audit   *lines
+	api     map[string]any // the OpenAPI document, once it was asked for
 }
 
 // lines is a log.
@@ -113,10 +115,14 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 	s.engine, err = session.New(&so)
 	require.NoError(t, err)
 	require.NoError(t, services.Open(s.engine))
+	if so.Store != nil {
+		_, err = s.engine.Recover(context.Background())
+		require.NoError(t, err)
+	}
 	s.handler, err = rest.NewHandler(s.engine, &o)
 	require.NoError(t, err)
 	s.Server = httptest.NewUnstartedServer(s.handler)
-	s.Server.Config.Handler = s.handler
+	s.Server.Config = s.handler.Server()
 	s.Server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -125,6 +131,9 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 		s.Server.Close()
 		require.NoError(t, s.engine.Shutdown(ctx))
 		require.NoError(t, services.Close())
+		if so.Store != nil {
+			require.NoError(t, so.Store.Close())
+		}
 	})
 	return s
 }
@@ -167,7 +176,9 @@ func (s *site) do(secret, method, path, body string, header ...string) *reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	return &reply{resp, string(b)}
+	r := &reply{resp, string(b)}
+	s.described(method, path, r)
+	return r
 }
 
 var noRedirect = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -321,4 +332,14 @@ func fstestApp() map[string]fs.FS {
 		"charts/broken.scxml": {Data: []byte("<scxml>")},
 		"secret/hidden.scxml": {Data: []byte(order)},
 	}}
+}
+
+// metricsOf asks a handler of this machine for its metrics.
+func metricsOf(t testing.TB, h *rest.Handler) string {
+	r := httptest.NewRequest("GET", "/ors/v1/metrics", nil)
+	r.RemoteAddr, r.Host = "127.0.0.1:5", "localhost"
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	require.Equal(t, 200, w.Code)
+	return w.Body.String()
 }

@@ -297,7 +297,7 @@ func TestUnknownIsUniform(t *testing.T) {
 		"/ors/v1/sessions/" + strings.Repeat("x", 300), "/ors/v1/sessions/" + id + "x", "/ors/v1/sessions/%FF", "/ors/v1/sessions/a%2fb", "/ors/v1/sessions/a%5Cb",
 		"/ors/v1/sessions/%2e%2e", "/ors/v1/../v1/sessions", "/ors/v1//sessions", "//ors/help", "/ors/v1/sessions/..;/", "/ors/v1/sessions/%00", "/ors/v1/sessions/%252e",
 		"/ORS/help", "/ors/v1/sessions/", "/", "/scxml", "/scxml/session//query", "/ors/ors/scxml/session/" + id + "/query", "/ors/v2/sessions", "/ors/../scxml/session/" + id + "/query",
-		"/scxml/session/" + id + "/query/", "/scxml/session/" + id,
+		"/scxml/session/" + id + "/query//", "/scxml/session/" + id, "/scxml/session/" + id + "/", "/ors/v1/sessions/" + id + "/", "/ors/help/",
 	} {
 		r := s.do(adminSecret, "GET", path, "")
 		s.problem(r, 404)
@@ -462,6 +462,16 @@ func TestSmuggling(t *testing.T) {
 		"Content-Length: 0, 0\r\n\r\n",
 		"Host: b\r\nContent-Length: 0\r\n\r\n",
 		"Content-Length: 0\r\nX: a\x00b\r\n\r\n",
+		"Content-Length: 5\r\nContent-Length: 0\r\n\r\n",
+		"Content-Length: -1\r\n\r\n", "Content-Length: 0x0\r\n\r\n", "Content-Length:\r\n\r\n", "Content-Length : 0\r\n\r\n",
+		"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",                   // obs-fold
+		"Content-Length: 0\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", // obs-fold
+		"Transfer-Encoding: chunked\r\n\r\n0;a=\"\r\n\"\r\n\r\n",            // a chunk extension with a line's end
+		"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\na=\r\n0;" + strings.Repeat("x", 100) + "\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n0\n\n", "Transfer-Encoding: chunked\r\n\r\n0;\n\r\n", // a bare line feed
+		"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", // a trailer
+		"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "TRANSFER-ENCODING: ChUnKeD\r\n\r\n0\r\n\r\n",
+		"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	} {
 		statuses := s.raw(path + x + smuggled)
 		require.Len(t, statuses, 1, "%q: what follows is not read", x)

@@ -69,6 +69,11 @@ func (h *Handler) ready(w *answer, _ *http.Request) *problem {
 	if h.suspended.Load() {
 		return problemSuspended.because(nil)
 	}
+	if h.opts.Ready != nil {
+		if err := h.opts.Ready(); err != nil {
+			return problemNotReady.because(err)
+		}
+	}
 	return writeJSON(w, http.StatusOK, struct {
 		Status string `json:"status"`
 	}{"ready"})

@@ -24,8 +24,10 @@ type Session struct {
 	Unreadable bool       `json:"unreadable,omitempty"` // it cannot be brought back from the store
 }
 
-// SessionState is a session at one moment, between two macrosteps. Values are masked
-// (Options.Masking).
+// SessionState is a session at one moment, between two macrosteps. One that is in the
+// store alone is read there, and stays there. One that has ended is known as long as
+// session.Options.Retain keeps it, by its last states, its reason and what it returned.
+// Values are masked (Options.Masking).
 type SessionState struct {
 	Session
 	Configuration []string        `json:"configuration"`      // ids of the active states
@@ -34,9 +36,10 @@ type SessionState struct {
 	Macrosteps    uint64          `json:"macrosteps"`         // handled so far
 	Timers        []Timer         `json:"timers"`             // delayed sends, in order of time
 	Children      []string        `json:"children"`           // ids of the sessions it has invoked
-	Data          json.RawMessage `json:"data,omitempty"`     // the variables of <data>; not of passive and ended sessions
+	Data          json.RawMessage `json:"data,omitempty"`     // the variables of <data>; not of ended sessions
 	Ended         bool            `json:"ended,omitempty"`    // it is still known for a while
 	Reason        string          `json:"reason,omitempty"`   // why it has ended
+	Error         string          `json:"error,omitempty"`    // of one that has failed, or cannot be brought back
 	DoneData      json.RawMessage `json:"donedata,omitempty"` // of the final state
 }
 
@@ -156,7 +159,12 @@ func (h *Handler) state(w *answer, r *http.Request) *problem {
 		if st.Result.Data != nil {
 			s.DoneData = h.shown(st.Result.Data)
 		}
-	} else if !st.Passive {
+		if st.Result.Err != nil {
+			s.Error = h.opts.Masking.Text(st.Result.Err.Error())
+		}
+	} else if st.Err != nil {
+		s.Error = h.opts.Masking.Text(st.Err.Error())
+	} else {
 		data, err := h.engine.Data(r.Context(), id)
 		switch {
 		case err != nil && !errors.Is(err, session.ErrNotFound): // it may have ended just now

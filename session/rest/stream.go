@@ -15,11 +15,12 @@ import (
 // StreamEvent is an event of the stream: what a session has done, without any data.
 type StreamEvent struct {
 	// Type is session.started or session.ended, and with MonitorOptions.Trace also
-	// state.enter, state.exit or event (one is taken from a queue). Events that were
+	// state.enter, state.exit or event (one is taken from a queue). alarm.raised and
+	// alarm.cleared are performance alarms, of no session (Monitor.SetAlarms). Events that were
 	// lost because the client was too slow are told as lost, with their number as Name.
 	Type    string    `json:"type"`
 	Session string    `json:"sessionid,omitempty"`
-	Name    string    `json:"name,omitempty"`   // of the document, the state or the event
+	Name    string    `json:"name,omitempty"`   // of the document, the state, the event or the counter
 	Reason  string    `json:"reason,omitempty"` // of session.ended
 	Time    time.Time `json:"time"`
 }
@@ -92,7 +93,7 @@ func (h *Handler) stream(w *answer, r *http.Request) *problem {
 	only := r.URL.Query().Get("session")
 	rc := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Connection", "close")
+	closeAfter(w, r)
 	w.Header().Set("X-Accel-Buffering", "no")
 	w.WriteHeader(http.StatusOK)
 	send := func(text string) bool {

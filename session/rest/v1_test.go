@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
+	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
 )
@@ -53,7 +55,53 @@ func TestStateOfEndedSession(t *testing.T) {
 	state := s.do(querySecret, "GET", "/ors/v1/sessions/"+id, "").json(t)
 	require.Equal(t, "finished", state["reason"])
 	require.Equal(t, map[string]any{"total": 0.0}, state["donedata"])
+	require.Equal(t, []any{"closed"}, state["configuration"])
 	require.NotContains(t, state, "data")
+	require.NotContains(t, state, "error")
+}
+
+func TestStateOfFailedSession(t *testing.T) {
+	s := newSite(t, &rest.Options{Masking: newMasking(t)}, func(o *session.Options) { o.Chain = 10 })
+	id := s.begin()
+	require.Equal(t, 200, s.do(eventSecret, "POST", "/scxml/session/"+id+"/event/spin", "").StatusCode)
+	s.settle()
+	state := s.do(querySecret, "GET", "/scxml/session/"+id+"/query", "").json(t)
+	require.Equal(t, "failed", state["reason"])
+	require.Contains(t, state["error"], "macrosteps")
+}
+
+// What is in the store alone is shown as what is in memory, and stays there.
+func TestStateOfPassiveSession(t *testing.T) {
+	store, err := memstore.New(nil)
+	require.NoError(t, err)
+	s := newSite(t, &rest.Options{Masking: newMasking(t)}, func(o *session.Options) { o.Store, o.Resident = store, -1 })
+	id := s.begin()
+	require.Equal(t, 200, s.do(eventSecret, "POST", "/scxml/session/"+id+"/event/add", "price=7").StatusCode)
+	s.settle()
+	for _, path := range []string{"/ors/v1/sessions/" + id, "/scxml/session/" + id + "/query"} {
+		state := s.do(querySecret, "GET", path, "").json(t)
+		require.Equal(t, true, state["passive"])
+		require.JSONEq(t, `{"total":7,"card":"****","password":"****"}`, compact(t, state["data"]))
+		require.Equal(t, []any{"open"}, state["configuration"])
+		require.Equal(t, "reminder", state["timers"].([]any)[0].(map[string]any)["event"])
+		require.Equal(t, 0.0, state["queued"])
+		require.Equal(t, 2.0, state["macrosteps"])
+		require.Equal(t, "order", state["name"])
+	}
+	require.True(t, s.engine.Sessions()[0].Passive, "nobody has brought it back")
+
+	// One whose record is damaged says so, without a problem of the server.
+	stored, err := store.Load(context.Background(), id)
+	require.NoError(t, err)
+	leases, err := store.Leases(context.Background())
+	require.NoError(t, err)
+	epoch := leases[persistence.BucketOf(id, store.Buckets())].Epoch
+	require.NoError(t, store.Commit(context.Background(), epoch, &persistence.Commit{ID: id, Rev: stored.Rev, Snapshot: []byte("4111111111111111"), Acked: stored.Acked}))
+	state := s.do(querySecret, "GET", "/ors/v1/sessions/"+id, "")
+	require.Equal(t, 200, state.StatusCode, state.text)
+	require.Equal(t, true, state.json(t)["unreadable"])
+	require.NotEmpty(t, state.json(t)["error"])
+	require.NotContains(t, state.text, "4111111111111111")
 }
 
 func TestMetrics(t *testing.T) {
@@ -61,8 +109,9 @@ func TestMetrics(t *testing.T) {
 	id := s.begin()
 	s.do(eventSecret, "POST", "/scxml/session/"+s.begin()+"/event/close", "")
 	s.settle()
-	require.True(t, s.monitor.Measure("cassandra-latency", 1500*time.Microsecond))
-	require.False(t, s.monitor.Measure("made-up", time.Second))
+	s.monitor.Measure("cassandra-latency", "commit", 1500*time.Microsecond)
+	s.monitor.Measure("made-up", "", time.Second)
+	require.NoError(t, s.monitor.SetAlarms(map[string]string{"state-time": "5000", "active-sessions": "100"}))
 	s.do(startSecret, "POST", "/scxml/session/start", "src=app:///charts/none.scxml")
 	r := s.do(querySecret, "GET", "/ors/v1/metrics", "")
 	require.Equal(t, "text/plain; version=0.0.4; charset=utf-8", r.Header.Get("Content-Type"))
@@ -70,7 +119,8 @@ func TestMetrics(t *testing.T) {
 		"\nors_active_sessions 1\n", "\nors_pending_sessions 0\n", "\nors_sessions_started_total 2\n", "\nors_session_start_errors_total 1\n",
 		"\nors_create_session_time_milliseconds_count 2\n", "\nors_document_processing_time_milliseconds_count 1\n",
 		"\nors_sessions_ended_total{reason=\"finished\"} 1\n", "\nors_state_time_milliseconds_count{state=\"open\"} 1\n", "\nors_state_exits_total ",
-		"\nors_cassandra_latency_milliseconds_sum 1.5\n", "\nors_http_requests_total{operation=\"start\",status=\"422\"} 1\n",
+		"\nors_store_latency_milliseconds_sum{operation=\"commit\"} 1.5\n", "\nors_store_latency_average_milliseconds{operation=\"commit\"} 1.5\n",
+		"\nors_creation_session_rate 0.", "\nors_state_rate 0.", "\nors_performance_alarm{counter=\"state-time\"} 0\n", "\nors_performance_alarm_threshold{counter=\"active-sessions\"} 100\n", "\nors_http_requests_total{operation=\"start\",status=\"422\"} 1\n",
 	} {
 		require.Contains(t, r.text, want)
 	}

@@ -3,9 +3,11 @@ package fm
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/scxml"
+	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony"
 )
 
@@ -16,6 +18,10 @@ type pending struct {
 	prefix    string // of its events: "interaction.redirect"
 	origin    string
 	numeric   bool // the module's request ids are numbers
+
+	effect session.EffectID // zero: it is not tracked
+	on     *call            // the interaction that it is about; nil: none, or not known yet
+	routed func()           // tells of the time that routing took; nil: it is not routed
 }
 
 // id is the request id as scripts see it.
@@ -41,6 +47,7 @@ const (
 // c.mu is held.
 func (c *Connector) onCall(p *pending, args *datamodel.Object, perform func(*call, *pending, *datamodel.Object)) {
 	k := c.callOf(p.session, text(args, "interactionid"))
+	p.on = k
 	switch {
 	case c.closed:
 		c.fail(k, p, codeUnknown, "there is no link to a switch")
@@ -106,6 +113,7 @@ func (c *Connector) redirect(k *call, p *pending, args *datamodel.Object) {
 // route routes a call that waits, and reports the outcome.
 func (c *Connector) route(k *call, p *pending, r *telephony.RequestRouteCall, detach bool) {
 	k.routing = p
+	p.routed = c.services.stopwatch("redirect-time")
 	c.link.Send(r, func(_ telephony.Event, err error) { c.redirected(k, p, detach, err) })
 }
 
@@ -168,10 +176,18 @@ func listOf(o *datamodel.Object, name string) telephony.KVList { return toList(m
 
 // answer makes an event that answers an action. k may be nil.
 func (c *Connector) answer(k *call, p *pending, name string, data ...datamodel.Member) *scxml.Event {
+	if p.routed != nil {
+		p.routed()
+		p.routed = nil
+	}
 	ev := &scxml.Event{Name: name, Origin: p.origin, OriginType: originType,
 		Data: datamodel.NewObject(append([]datamodel.Member{{Name: "requestid", Value: p.id()}}, data...)...)}
 	if k != nil && k.session == p.session && c.ids[k.id] == k {
 		ev.Context = k.context()
+	}
+	if p.effect.Session != "" && !strings.HasSuffix(name, ".requestid") {
+		c.answered(p)
+		c.answers[ev] = p.effect
 	}
 	return ev
 }

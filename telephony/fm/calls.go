@@ -42,6 +42,8 @@ type call struct {
 	routing   *pending   // asked for and not answered
 	recalled  string     // the routing point of whose route request the session knows from before a restart
 	unsure    bool       // it comes from a snapshot, and the switch has not been asked
+	probing   bool       // the switch is being asked
+	again     []func()   // actions from before a restart, which wait for the answer
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -178,7 +180,9 @@ func (c *Connector) receive(e telephony.Event) {
 	switch e.(type) {
 	case *telephony.EventLinkConnected:
 		c.linked = true
-		c.register()
+		c.refused = nil
+		c.register(c.dns)
+		c.retire()
 		c.verify()
 	case *telephony.EventLinkDisconnected:
 		if c.linked { // it was there before
@@ -209,6 +213,12 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		case k.refusedAgain(e, a.ThisDN): // nothing has changed since
 		case k == nil || k.session == "":
 			k, fresh = c.arrive(k, e, a)
+		case c.rerouted(k, e, a):
+			c.cancelTreatment(k, "the call has come to another routing point")
+			k.held, k.routing = nil, nil
+			c.emit(k.session, k.last("interaction.deleted", resultOf("detach")))
+			c.unbind(k)
+			k, fresh = c.arrive(k, e, a)
 		}
 	case *telephony.EventDiverted, *telephony.EventReleased, *telephony.EventAbandoned:
 		delete(c.turned, a.ConnID)
@@ -229,6 +239,9 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		c.release(k)
 	}
 	c.awaitParty(k, e)
+	if !k.probing {
+		c.repeat(k) // it is there
+	}
 }
 
 // awaitParty bounds the time for which a call that has left its last DN is expected
@@ -260,6 +273,22 @@ func (k *call) found() {
 	}
 }
 
+// rerouted reports whether a call that has a session gets a new one, since it has come to another
+// routing point with an application (Options.NewSessionOnReroute).
+func (c *Connector) rerouted(k *call, e telephony.Event, a *telephony.CallAttributes) bool {
+	switch e.(type) {
+	case *telephony.EventQueued, *telephony.EventRouteRequest:
+	default:
+		return false
+	}
+	// It is already there, or was before a restart.
+	if c.reroute == nil || k.due == a.ThisDN || k.waiting == a.ThisDN || k.recalled == a.ThisDN || !c.reroute() {
+		return false
+	}
+	app, err := c.apps.Application(a.ThisDN, a)
+	return err == nil && len(app.URLs) > 0
+}
+
 // refusedAgain reports whether the call has no session since it was queued at
 // the routing point whose route request this is. One arrival is tried once. k may be nil.
 func (k *call) refusedAgain(e telephony.Event, dn string) bool {
@@ -275,7 +304,7 @@ func (k *call) refusedAgain(e telephony.Event, dn string) bool {
 // arrive looks for the application of a call that has reached a DN and belongs
 // to no session. k is nil for a call that is not followed yet.
 func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttributes) (_ *call, fresh bool) {
-	urls, params, err := c.apps.Application(a.ThisDN, a)
+	app, err := c.apps.Application(a.ThisDN, a)
 	switch {
 	case err != nil:
 		c.logger.Error("call is left to the switch", "connid", a.ConnID, "dn", a.ThisDN, "error", err)
@@ -286,7 +315,7 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 			k.refused = a.ThisDN
 		}
 		return k, false
-	case len(urls) == 0:
+	case len(app.URLs) == 0:
 		return k, false
 	case k == nil && c.full():
 		c.turnAway(a)
@@ -296,7 +325,7 @@ func (c *Connector) arrive(k *call, e telephony.Event, a *telephony.CallAttribut
 		k = c.newCall(e, a)
 	}
 	k.attachAt = a.ThisDN
-	c.begin(k, urls, params)
+	c.begin(k, app)
 	return k, true
 }
 
@@ -454,6 +483,7 @@ func (c *Connector) over(k *call) {
 	k.held = nil
 	c.dropCall(k)
 	c.emit(k.session, k.last("interaction.deleted"))
+	c.dropActions(k)
 	c.unbind(k)
 	c.forget(k)
 }

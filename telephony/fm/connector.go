@@ -2,7 +2,6 @@ package fm
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,12 +17,11 @@ import (
 
 // Applications says which application handles a call. *config.Site is one.
 type Applications interface {
-	// Application returns the URLs of the documents for a call that is at a DN, in
-	// the order in which to try them, and the parameters of the session. No URL and
+	// Application returns what runs for a call that is at a DN. No URL and
 	// no error: calls at this DN are not ours. It is called on the goroutine
 	// that delivers events and must be quick. For a multimedia interaction dn is its
-	// queue, and call has that and the user data.
-	Application(dn string, call *telephony.CallAttributes) (urls []string, params map[string]string, err error)
+	// queue, and call has that, the media type and the user data.
+	Application(dn string, call *telephony.CallAttributes) (session.Application, error)
 }
 
 // Options are the settings of a Connector. A nil *Options and zero fields mean
@@ -31,7 +29,7 @@ type Applications interface {
 type Options struct {
 	// DNs are registered on the link: routing points with applications, and the
 	// places that calls are routed to, those of agents among them: what they say there reaches
-	// Targets. A call is followed as long as it is at one of them.
+	// Targets. A call is followed as long as it is at one of them. SetDNs changes them.
 	DNs []string
 
 	// Clock is the clock of the engine; default session.SystemClock. Sessions are
@@ -50,6 +48,11 @@ type Options struct {
 	// MaxCalls is the number of calls that are followed at the same time; default
 	// 100,000. Further ones are left to the switch.
 	MaxCalls int
+
+	// NewSessionOnReroute, where it returns true, has a call that comes to another routing point with an
+	// application leave its session, as by <ixn:detach>, and get a new one. It must be quick. nil: the call stays in its
+	// session, which hears of the route request.
+	NewSessionOnReroute func() bool
 
 	// MaxRedirects is how often an interaction may be routed, placed in a queue or delivered within 10 s;
 	// default 50. What is one more is refused with the code invaliddestination, and logged: strategies that
@@ -99,19 +102,22 @@ const SessionKey = "OP-Session-ID"
 type Connector struct {
 	apps         Applications
 	dns          []string
-	known        map[string]bool // dns, as a set
+	known        map[string]bool // those of dns and of retired
+	retired      map[string]bool // registered, and to be given up
+	retiring     bool            // somebody will look at them again
 	clock        session.Clock
 	startTimeout time.Duration
 	orphanAfter  time.Duration
+	reroute      func() bool // Options.NewSessionOnReroute; nil: never
 	maxCalls     int
 	maxRedirects int
 	tenant       int
 	server       telephony.InteractionServer // nil without
 	transcripts  Transcripts                 // nil without
 	actions      map[string]ixnAction
+	once         map[string]bool
 	targets      TargetSelector
 	logger       *slog.Logger
-	newID        func() string
 
 	ready chan struct{} // closed when the first registration has been answered
 
@@ -130,8 +136,11 @@ type Connector struct {
 	hops     map[string]int            // by interaction: how often it was routed lately
 	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
-	submissions map[string]map[string]*submission // by session and request id
-	settings    map[string]*datamodel.Object      // of the queue module, by session
+	submissions map[string]map[string]*submission        // by session and request id
+	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
+	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
+	mail        *mail
+	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
 	refused     error
@@ -166,11 +175,38 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	c := &Connector{
-		apps: apps, dns: o.DNs, known: map[string]bool{}, clock: o.Clock, startTimeout: o.StartTimeout, orphanAfter: o.OrphanTimeout,
-		maxCalls: o.MaxCalls, maxRedirects: o.MaxRedirects, tenant: o.TenantID, server: o.Interactions, transcripts: o.Transcripts, actions: ixnActions(), targets: o.Targets, logger: o.Logger, newID: rand.Text, ready: make(chan struct{}), cancel: func() {},
-		calls: map[telephony.ConnID]*call{}, former: map[telephony.ConnID]*call{}, sessions: map[string][]*call{}, starting: map[string]*startup{},
-		ids: map[string]*call{}, recent: map[string]*recent{}, hops: map[string]int{}, turned: map[telephony.ConnID]bool{},
-		submissions: map[string]map[string]*submission{}, settings: map[string]*datamodel.Object{},
+		apps:         apps,
+		dns:          o.DNs,
+		known:        map[string]bool{},
+		clock:        o.Clock,
+		startTimeout: o.StartTimeout,
+		orphanAfter:  o.OrphanTimeout,
+		reroute:      o.NewSessionOnReroute,
+		maxCalls:     o.MaxCalls,
+		maxRedirects: o.MaxRedirects,
+		tenant:       o.TenantID,
+		server:       o.Interactions,
+		transcripts:  o.Transcripts,
+		actions:      ixnActions(),
+		targets:      o.Targets,
+		logger:       o.Logger,
+		ready:        make(chan struct{}),
+		cancel:       func() {},
+		once:         once(),
+		calls:        map[telephony.ConnID]*call{},
+		former:       map[telephony.ConnID]*call{},
+		sessions:     map[string][]*call{},
+		starting:     map[string]*startup{},
+		retired:      map[string]bool{},
+		ids:          map[string]*call{},
+		recent:       map[string]*recent{},
+		hops:         map[string]int{},
+		turned:       map[telephony.ConnID]bool{},
+		submissions:  map[string]map[string]*submission{},
+		settings:     map[string]*datamodel.Object{},
+		unanswered:   map[string]map[session.EffectID]*pending{},
+		answers:      map[*scxml.Event]session.EffectID{},
+		mail:         newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -201,9 +237,6 @@ func (c *Connector) Install(o *session.Options) {
 			ended(info, r)
 		}
 	}
-	if o.NewID != nil {
-		c.newID = o.NewID
-	}
 }
 
 // handler hides Call from the users of a Connector.
@@ -222,7 +255,7 @@ func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 	if h.c.repeated(effect.Effect) {
 		return nil
 	}
-	return h.perform(h.c, effect)
+	return h.c.call(effect, h.perform)
 }
 
 // recent are the last effects of a session that were carried out.
@@ -294,12 +327,21 @@ func (c *Connector) Open(engine *session.Engine, link telephony.Link) error {
 func (c *Connector) Ready(ctx context.Context) error {
 	select {
 	case <-c.ready:
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return c.refused
 	case <-ctx.Done():
-		return ctx.Err()
+		if !c.IsReady() {
+			return ctx.Err()
+		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused
+}
+
+// IsReady reports whether Ready would return without waiting.
+func (c *Connector) IsReady() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isReady
 }
 
 // Close ends the connection of engine and link. Sessions go on without events
@@ -323,38 +365,11 @@ func (c *Connector) Close() error {
 	clear(c.ids)
 	clear(c.recent)
 	clear(c.sessions)
+	clear(c.unanswered)
 	c.mu.Unlock()
+	c.mail.close()
 	cancel()
 	return c.services.Close()
-}
-
-// register asks for the events of all DNs. c.mu is held.
-func (c *Connector) register() {
-	c.open = len(c.dns)
-	c.refused = nil
-	if c.open == 0 {
-		c.registered()
-	}
-	for _, dn := range c.dns {
-		c.link.Send(&telephony.RequestRegisterAddress{ThisDN: dn}, func(_ telephony.Event, err error) {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			if err != nil {
-				c.refused = errors.Join(c.refused, fmt.Errorf("fm: registering DN %s: %w", dn, err))
-				c.logger.Warn("DN is not registered", "dn", dn, "error", err)
-			}
-			if c.open--; c.open == 0 {
-				c.registered()
-			}
-		})
-	}
-}
-
-func (c *Connector) registered() {
-	if !c.isReady {
-		c.isReady = true
-		close(c.ready)
-	}
 }
 
 // startup is a session that is being started, and what it will be told then.
@@ -364,18 +379,18 @@ type startup struct {
 }
 
 // begin starts a session for a call. c.mu is held.
-func (c *Connector) begin(k *call, urls []string, params map[string]string) {
-	id := c.newID()
+func (c *Connector) begin(k *call, app session.Application) {
+	id := c.engine.NewID()
 	c.bind(k, id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.startTimeout)
 	c.starting[id] = &startup{cancel: cancel}
-	req := session.StartRequest{SessionID: id, Params: parameters(params)}
+	req := session.StartRequest{SessionID: id, Params: parameters(app.Params), Fetch: app.Fetch, Value: app.Value}
 	c.clock.AfterFunc(0, func() {
 		defer cancel()
 		var err error
-		for i, url := range urls {
+		for i, url := range app.URLs {
 			req.URL = url
-			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(urls)-1 {
+			if _, err = c.engine.Start(ctx, req); !mayTryNext(err) || i == len(app.URLs)-1 {
 				break
 			}
 			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
@@ -446,6 +461,8 @@ func (c *Connector) sessionEnded(id string) {
 	}
 	delete(c.sessions, id)
 	delete(c.recent, id)
+	delete(c.unanswered, id)
+	c.mail.drop(id)
 }
 
 // bind makes an interaction that has none one of a session. c.mu is held.
@@ -498,15 +515,15 @@ func (c *Connector) emit(id string, ev *scxml.Event) {
 		st.held = append(st.held, ev)
 		return
 	}
-	if id != "" {
-		c.deliver(id, ev)
+	if id == "" {
+		delete(c.answers, ev)
+		return
 	}
+	c.deliver(id, ev)
 }
 
 func (c *Connector) deliver(id string, ev *scxml.Event) {
-	// The context bounds nothing here: Send does not wait.
-	err := c.engine.Send(context.Background(), id, ev)
-	if err != nil && !errors.Is(err, session.ErrNotFound) {
-		c.logger.Warn("event lost", "session", id, "event", ev.Name, "error", err)
-	}
+	effect := c.answers[ev]
+	delete(c.answers, ev)
+	c.mail.send(c.engine, id, ev, effect)
 }

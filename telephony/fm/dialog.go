@@ -225,6 +225,7 @@ func (c *Connector) dialog(effect *session.ModuleCall) error {
 		c.onCall(p, effect.Args, c.stopTreatment)
 		return nil
 	}
+	c.track(p, effect)
 	c.onCall(p, effect.Args, func(k *call, p *pending, args *datamodel.Object) { c.treat(k, p, effect.Name, args) })
 	return nil
 }

@@ -109,6 +109,17 @@
 // events of a call tell what became of it. A new session that has taken a call meanwhile keeps
 // it; the one that comes back then hears interaction.deleted with resultof associate.
 //
+// Actions that were under way go on, so that nobody waits for ever for an answer: as soon as it is known that
+// their interaction is still there they are begun anew, under the same requestid. A treatment is played from
+// its beginning, a submit waits in the queue again (its timeout, and where it stands among others of
+// its priority, begin anew), a fetch is made with the same Idempotency-Key, and ….requestid may come
+// twice. What would make something new or act on something else than before (<ixn:createcall>, createmessage,
+// sendmessage, sendsignal, transfers, conferences, alternate and merge) is not done twice: its error event comes, with
+// the code unknown. The answer of an action may come twice when the process dies at that moment.
+//
+// An event that a session, or its store, cannot take is given again every second, up to 1,000 of each
+// session, for an hour.
+//
 // # Attributes
 //
 // MODULES.md, beside this file, lists every element with its attributes. An attribute is of one of three kinds:

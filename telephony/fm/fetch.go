@@ -40,6 +40,17 @@ type FetchOptions struct {
 	// they belong.
 	Proxy *url.URL
 
+	// HTTPSProxy takes the place of Proxy for https; one without a host: no proxy.
+	HTTPSProxy *url.URL
+
+	// HTTP is the version of HTTP, and LocalPorts are the local ports of connections, as in
+	// session.LoaderOptions.
+	HTTP       string
+	LocalPorts session.PortRange
+
+	// Continue sends Expect: 100-continue with a body and waits a second for the server to want it.
+	Continue bool
+
 	// Bytes is the size of a response that is accepted, after decompression;
 	// default 4 MiB. Reading stops there.
 	Bytes int64
@@ -67,8 +78,8 @@ type FetchOptions struct {
 	// Go's default.
 	TLS *tls.Config
 
-	// Transport takes the place of the network, in tests for example; Networks, Proxy and
-	// TLS then have no meaning. nil: the network.
+	// Transport takes the place of the network, in tests for example; Networks, Proxy, HTTPSProxy,
+	// LocalPorts, TLS and HTTP, but for the connections of "1.0", then have no meaning. nil: the network.
 	Transport http.RoundTripper
 }
 
@@ -122,7 +133,8 @@ func newFetcher(opts *FetchOptions) (*fetcher, error) {
 			DialContext:            f.policy.dial,
 			TLSClientConfig:        o.TLS,
 			TLSHandshakeTimeout:    fetchDialTimeout,
-			ForceAttemptHTTP2:      true,
+			Protocols:              session.Protocols(o.HTTP),
+			ExpectContinueTimeout:  time.Second,
 			MaxIdleConns:           fetchIdleConns,
 			IdleConnTimeout:        fetchIdleTimeout,
 			MaxResponseHeaderBytes: fetchHeaderBytes,
@@ -170,11 +182,15 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		a.failCode(0.0, notConnected("router function"))
 		return
 	}
+	a.pending = true
 	err = s.begin(a.session, r.retries >= 0, func(ctx context.Context) time.Duration {
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return s.attempt(ctx, a, r) })
 		if err == nil {
 			a.done(data)
 			return 0
+		}
+		if ctx.Err() != nil {
+			return 0 // it was abandoned
 		}
 		r.attempt++
 		if r.attempt <= r.retries && worthRepeating(err) {
@@ -190,6 +206,7 @@ func fetchAction(s *Services, call *session.ModuleCall, a *answer) {
 		return 0
 	})
 	if err != nil {
+		a.pending = false
 		a.failCode(0.0, err)
 	}
 }
@@ -211,8 +228,10 @@ func (s *Services) attempt(ctx context.Context, a *answer, r *fetchRequest) (*da
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	if r.function == "" {
+		defer s.stopwatch("http-fetch-time")()
 		return s.fetch.do(ctx, r)
 	}
+	defer s.stopwatch("urs-fetch-time")()
 	v, err := s.opts.Functions(ctx, a.session, r.function, r.functionArg)
 	if err != nil {
 		return nil, err
@@ -229,6 +248,10 @@ func (f *fetcher) do(ctx context.Context, r *fetchRequest) (*datamodel.Object, e
 	req.Header = r.header.Clone()
 	if r.user != "" || r.pass != "" {
 		req.SetBasicAuth(r.user, r.pass)
+	}
+	req.Close = f.opts.HTTP == "1.0"
+	if f.opts.Continue && len(r.body) > 0 {
+		req.Header.Set("Expect", "100-continue")
 	}
 	resp, err := f.client.Do(req)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 	"syscall"
+
+	"github.com/seed-ff723688/ors/session"
 )
 
 // errDenied is what the rules of FetchOptions forbid.
@@ -21,13 +23,25 @@ type fetchPolicy struct {
 	allow     []*url.URL
 	networks  []netip.Prefix
 	redirects int
-	proxy     *url.URL // nil: none
+	proxies   []*url.URL // those that there are
+	proxyOf   func(*url.URL) *url.URL
+	ports     session.PortRange
 }
 
 func newFetchPolicy(o *FetchOptions) (*fetchPolicy, error) {
-	p := &fetchPolicy{networks: o.Networks, redirects: o.Redirects, proxy: o.Proxy}
-	if u := p.proxy; u != nil && (u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "") {
-		return nil, fmt.Errorf("fm: FetchOptions.Proxy %q: want http://host:port or https://host:port", u.Redacted())
+	p := &fetchPolicy{networks: o.Networks, redirects: o.Redirects, ports: o.LocalPorts}
+	p.proxyOf = func(u *url.URL) *url.URL { return session.ChooseProxy(o.Proxy, o.HTTPSProxy, u) }
+	for _, u := range []*url.URL{o.Proxy, o.HTTPSProxy} {
+		switch {
+		case u == nil || u == o.HTTPSProxy && u.Host == "":
+		case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+			return nil, fmt.Errorf("fm: FetchOptions.Proxy or HTTPSProxy %q: want http://host:port or https://host:port", u.Redacted())
+		default:
+			p.proxies = append(p.proxies, u)
+		}
+	}
+	if err := errors.Join(session.CheckHTTP(o.HTTP), o.LocalPorts.Check()); err != nil {
+		return nil, fmt.Errorf("fm: FetchOptions: %w", err)
 	}
 	for _, entry := range o.Allow {
 		u, err := url.Parse(entry)
@@ -58,7 +72,7 @@ func (p *fetchPolicy) check(u *url.URL) error {
 	case u.User != nil:
 		return fmt.Errorf("%w: credentials in a URL; use the attributes username and password", errDenied)
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && p.proxy != nil {
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && p.proxyOf(u) != nil {
 		if err := p.checkAddress(ip); err != nil {
 			return err // no connection of ours will tell
 		}
@@ -138,16 +152,18 @@ func sameOrigin(u, v *url.URL) bool {
 }
 
 // proxyFor is http.Transport.Proxy.
-func (p *fetchPolicy) proxyFor(*http.Request) (*url.URL, error) { return p.proxy, nil }
+func (p *fetchPolicy) proxyFor(r *http.Request) (*url.URL, error) { return p.proxyOf(r.URL), nil }
 
 // dial is http.Transport.DialContext. Only the way to the proxy, which the host has chosen,
 // may lead anywhere.
 func (p *fetchPolicy) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	d := &net.Dialer{Timeout: fetchDialTimeout, Control: p.control}
-	if p.proxy != nil && address == net.JoinHostPort(p.proxy.Hostname(), portOf(p.proxy)) {
-		d.Control = nil
+	for _, proxy := range p.proxies {
+		if address == net.JoinHostPort(proxy.Hostname(), portOf(proxy)) {
+			d.Control = nil
+		}
 	}
-	return d.DialContext(ctx, network, address)
+	return p.ports.Dial(ctx, d, network, address)
 }
 
 // control is net.Dialer.Control: it judges the address that a name was resolved

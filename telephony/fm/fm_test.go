@@ -118,8 +118,8 @@ func (w *world) reopen(set func(*fm.Options)) {
 }
 
 // Application implements fm.Applications.
-func (w *world) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
-	return w.apps[dn], w.params, w.refuse
+func (w *world) Application(dn string, _ *telephony.CallAttributes) (session.Application, error) {
+	return session.Application{URLs: w.apps[dn], Params: w.params}, w.refuse
 }
 
 // Fetch implements session.Fetcher.

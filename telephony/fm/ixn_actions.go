@@ -61,7 +61,10 @@ func (c *Connector) interaction(effect *session.ModuleCall) error {
 		return fmt.Errorf("fm: no action %s", effect.Name)
 	}
 	p.prefix = a.event
+	c.track(p, effect)
 	switch {
+	case effect.Repeated && c.once[effect.Name]:
+		c.failRepeated(p, effect.Args)
 	case !a.free:
 		c.onCall(p, effect.Args, func(k *call, p *pending, args *datamodel.Object) { a.perform(c, k, p, args) })
 	case c.closed:

@@ -44,7 +44,7 @@ func (c *Connector) getContent(k *call, p *pending, _ *datamodel.Object) {
 		return
 	}
 	chat := *k.media
-	a := &answer{s: c.services, engine: c.engine, session: p.session, requestID: p.requestID, stem: p.prefix, origin: p.origin}
+	a := &answer{s: c.services, engine: c.engine, session: p.session, requestID: p.requestID, stem: p.prefix, origin: p.origin, effect: p.effect}
 	c.services.later(a, func(ctx context.Context) (*datamodel.Object, error) {
 		said, err := c.transcripts.Transcript(ctx, chat)
 		if err != nil {

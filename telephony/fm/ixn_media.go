@@ -119,19 +119,19 @@ func (c *Connector) mediaPresent(k *call, m telephony.Interaction) {
 	}
 	k.media, k.present, k.handed = &m, true, false
 	if k.session == "" {
-		urls, params, err := c.apps.Application(m.Queue, &telephony.CallAttributes{ThisDN: m.Queue, ThisQueue: m.Queue, UserData: m.UserData})
+		app, err := c.apps.Application(m.Queue, &telephony.CallAttributes{ThisDN: m.Queue, ThisQueue: m.Queue, MediaType: m.MediaType, UserData: m.UserData})
 		switch {
 		case err != nil:
 			c.logger.Error("interaction is left to the server", "interaction", m.ID, "queue", m.Queue, "error", err)
 			return
-		case len(urls) == 0:
+		case len(app.URLs) == 0:
 			return
 		case c.full():
 			c.logger.Error("interaction is left to the server: too many", "interaction", m.ID, "queue", m.Queue, "max", c.maxCalls)
 			return
 		}
 		c.know(k)
-		c.begin(k, urls, params)
+		c.begin(k, app)
 		c.emit(k.session, k.event("interaction.added", focus(m.Queue)))
 	}
 	c.emit(k.session, k.event("interaction.present"))
@@ -158,6 +158,7 @@ func (c *Connector) place(k *call, p *pending, req telephony.InteractionRequest)
 		c.fail(k, p, codeDestination, circles)
 		return
 	}
+	p.routed = c.services.stopwatch("redirect-time")
 	c.serve(k, p, req, func() {
 		k.handed = true // somebody else has it now
 		c.hop(k)

@@ -203,6 +203,9 @@ func (c *Connector) queue(effect *session.ModuleCall) error {
 	}
 	switch effect.Name {
 	case "submit":
+		if c.submissions[p.session][asText(p.id())] == nil {
+			c.track(p, effect)
+		}
 		c.submit(p, effect.Args)
 	case "cancel":
 		c.cancelSubmits(p, effect.Args)

@@ -46,6 +46,7 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	}
 	if interaction != "" {
 		s.k = c.callOf(p.session, interaction)
+		p.on = s.k
 	}
 	c.emit(p.session, c.answer(s.k, p, "queue.submit.requestid", datamodel.Member{Name: "interactionid", Value: interaction}))
 	if interaction != "" && s.k == nil {
@@ -68,7 +69,9 @@ func (c *Connector) submit(p *pending, args *datamodel.Object) {
 	case s.busy != nil && !c.link.Capabilities().Has(telephony.CanTreat):
 		c.fail(s.k, p, codeUnknown, "the link cannot apply treatments")
 	default:
+		taken := c.services.stopwatch("urs-request-time")
 		s.id, err = c.targets.Submit(req, func(sel router.Selection, err error) { c.decided(s, sel, err) })
+		taken()
 		switch {
 		case errors.Is(err, router.ErrTooMany):
 			c.fail(s.k, p, codeUnknown, err.Error())
@@ -292,6 +295,7 @@ func (k *call) routable() bool {
 // routeTo sends an interaction to its target.
 func (c *Connector) routeTo(s *submission, sel *router.Selection) {
 	k := s.k
+	s.p.routed = c.services.stopwatch("redirect-time")
 	if k.media == nil {
 		k.routing = s.p
 		c.link.Send(&telephony.RequestRouteCall{

@@ -79,11 +79,11 @@ func newDeskWith(t testing.TB, states string, change func(*fm.Options)) *desk {
 }
 
 // Application implements fm.Applications.
-func (w *desk) Application(dn string, _ *telephony.CallAttributes) ([]string, map[string]string, error) {
+func (w *desk) Application(dn string, _ *telephony.CallAttributes) (session.Application, error) {
 	if dn == "5000" || dn == "inbox" {
-		return []string{"mem:a"}, nil, nil
+		return session.Application{URLs: []string{"mem:a"}}, nil
 	}
-	return nil, nil, nil
+	return session.Application{}, nil
 }
 
 // Fetch implements session.Fetcher.

@@ -121,16 +121,24 @@ func (c *Connector) verify() {
 // that is there takes.
 func (c *Connector) probe(k *call) {
 	data := telephony.KVList{{Key: SessionKey, Value: telephony.String(k.session)}}
+	k.probing = true
 	c.change(k, &dataChange{set: data}, func(err error) {
+		k.probing = false
 		var refused *telephony.RequestError
 		switch {
-		case err == nil || c.ids[k.id] != k:
+		case c.ids[k.id] != k:
+			k.again = nil
+		case err == nil:
+			c.repeat(k)
 		case errors.As(err, &refused):
 			c.logger.Info("interaction of a recovered session is gone", "session", k.session, "interaction", k.id, "error", err)
 			c.over(k)
 		default: // it is asked for again when the link is up, or its events tell
 			c.logger.Debug("interaction of a recovered session not looked for", "interaction", k.id, "error", err)
 			k.unsure = true
+			if c.linked {
+				c.repeat(k) // nobody can be asked
+			}
 		}
 	})
 }

@@ -53,6 +53,15 @@ type ServicesOptions struct {
 	// subscribed; default 100.
 	Subscriptions int
 
+	// Measure is told how long things took, by the names of the counters of Orchestration
+	// Server: "http-fetch-time" and "urs-fetch-time", for each attempt of a <session:fetch>;
+	// "openstat-time", until a statistic was subscribed; with a Connector also
+	// "urs-request-time", until the router has taken a <queue:submit>, and
+	// "redirect-time", from the request to route an interaction to its outcome. Failures
+	// count too. The parameter is empty. rest.Monitor.Measure is one. It is called concurrently
+	// and must be quick. nil costs nothing.
+	Measure func(counter, parameter string, d time.Duration)
+
 	// Clock is the clock of the engine; default session.SystemClock.
 	Clock session.Clock
 
@@ -108,6 +117,7 @@ type Services struct {
 	clock  session.Clock
 	logger *slog.Logger
 	fetch  *fetcher
+	mail   *mail
 	zones  sync.Map // name to *time.Location
 
 	running sync.WaitGroup // tasks at work
@@ -147,7 +157,7 @@ func NewServices(opts *ServicesOptions) (*Services, error) {
 		return nil, err
 	}
 	return &Services{
-		opts: o, clock: o.Clock, logger: o.Logger, fetch: f,
+		opts: o, clock: o.Clock, logger: o.Logger, fetch: f, mail: newMail(o.Clock, o.Logger),
 		tasks: map[string]map[*task]struct{}{}, started: map[string]*startedSession{},
 		startedBy: map[string][]string{}, watched: map[string][]*subscription{}, templates: map[string]int{},
 	}, nil
@@ -157,6 +167,15 @@ func orDefault[T int | int64 | time.Duration](v *T, def T) {
 	if *v <= 0 {
 		*v = def
 	}
+}
+
+// stopwatch returns what tells Measure of the time that has passed since.
+func (s *Services) stopwatch(counter string) (stop func()) {
+	if s.opts.Measure == nil {
+		return func() {}
+	}
+	began := s.clock.Now()
+	return func() { s.opts.Measure(counter, "", s.clock.Now().Sub(began)) }
 }
 
 // Install registers the modules in the options of an engine that is about to be
@@ -215,6 +234,7 @@ func (s *Services) Close() error {
 	s.mu.Unlock()
 	s.lose(lost...)
 	s.running.Wait()
+	s.mail.close()
 	s.fetch.close()
 	return nil
 }
@@ -320,13 +340,16 @@ func (h serviceHandler) Call(_ context.Context, call *session.ModuleCall) error 
 	}
 	a := &answer{
 		s: h.s, engine: engine, session: call.Session.ID, requestID: call.RequestID,
-		stem: element.Event, origin: "fm:" + h.part.spec.Name,
+		stem: element.Event, origin: "fm:" + h.part.spec.Name, effect: call.Effect,
 	}
 	if closed {
 		a.fail(failure(codeUnknown, "the services are closed"))
 		return nil
 	}
 	h.part.perform(h.s, call, a)
+	if a.pending {
+		return session.ErrPending
+	}
 	return nil
 }
 
@@ -338,6 +361,8 @@ type answer struct {
 	requestID string
 	stem      string // "session.fetch"
 	origin    string
+	effect    session.EffectID
+	pending   bool // it comes later; settled before the work begins
 }
 
 // done sends the event of success.
@@ -360,16 +385,13 @@ func (a *answer) failCode(code datamodel.Value, err error, more ...datamodel.Mem
 }
 
 func (a *answer) send(name string, data ...datamodel.Member) {
-	a.s.send(a.engine, a.session, name, a.origin, data...)
+	ev := &scxml.Event{Name: name, Origin: a.origin, OriginType: originType, Data: datamodel.NewObject(data...)}
+	a.s.mail.send(a.engine, a.session, ev, a.effect)
 }
 
 func (s *Services) send(engine *session.Engine, id, name, origin string, data ...datamodel.Member) {
 	ev := &scxml.Event{Name: name, Origin: origin, OriginType: originType, Data: datamodel.NewObject(data...)}
-	// The context bounds nothing here: Send does not wait.
-	err := engine.Send(context.Background(), id, ev)
-	if err != nil && !errors.Is(err, session.ErrNotFound) && !errors.Is(err, session.ErrClosed) {
-		s.logger.Warn("event lost", "session", id, "event", name, "error", err)
-	}
+	s.mail.send(engine, id, ev, session.EffectID{})
 }
 
 func codeOf(err error) string {
@@ -466,18 +488,25 @@ func (s *Services) finish(t *task) {
 // later runs work off the worker, within the time-out, and answers with its
 // outcome.
 func (s *Services) later(a *answer, work func(ctx context.Context) (*datamodel.Object, error)) {
-	err := s.begin(a.session, false, func(ctx context.Context) time.Duration {
-		ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	s.beginFor(a, false, func(task context.Context) time.Duration {
+		ctx, cancel := context.WithTimeout(task, s.opts.Timeout)
 		defer cancel()
 		data, err := s.contained(a.stem, func() (*datamodel.Object, error) { return work(ctx) })
-		if err != nil {
-			a.fail(err)
-		} else {
+		switch {
+		case err == nil:
 			a.done(data)
+		case task.Err() == nil: // else it was abandoned: it is done again, or nobody waits
+			a.fail(err)
 		}
 		return 0
 	})
-	if err != nil {
+}
+
+// beginFor is begin for work that answers an action. Where it cannot begin, that fails.
+func (s *Services) beginFor(a *answer, detached bool, work func(ctx context.Context) time.Duration) {
+	a.pending = true
+	if err := s.begin(a.session, detached, work); err != nil {
+		a.pending = false
 		a.fail(err)
 	}
 }
@@ -507,6 +536,7 @@ func (s *Services) sessionEnded(id string, r *session.Result) {
 	}
 	delete(s.startedBy, id)
 	s.mu.Unlock()
+	s.mail.drop(id)
 	s.lose(lost...)
 	s.childEnded(id, r)
 }

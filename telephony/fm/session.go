@@ -214,18 +214,15 @@ func (s *Services) startSession(call *session.ModuleCall, a *answer) {
 		s.startNow(context.Background(), req, a) // no document is loaded yet
 		return
 	}
-	err = s.begin(a.session, true, func(ctx context.Context) time.Duration {
+	s.beginFor(a, true, func(ctx context.Context) time.Duration {
 		s.startNow(ctx, req, a)
 		return 0
 	})
-	if err != nil {
-		a.fail(err)
-	}
 }
 
 // startNow starts or schedules a session and links it to the one that asked for it.
-func (s *Services) startNow(ctx context.Context, req session.StartRequest, a *answer) {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+func (s *Services) startNow(task context.Context, req session.StartRequest, a *answer) {
+	ctx, cancel := context.WithTimeout(task, s.opts.Timeout)
 	defer cancel()
 	id := req.SessionID
 	link := &startedSession{by: a.session}
@@ -238,7 +235,9 @@ func (s *Services) startNow(ctx context.Context, req session.StartRequest, a *an
 		s.mu.Lock()
 		s.forgetStarted(id)
 		s.mu.Unlock()
-		a.fail(startFailure(err))
+		if task.Err() == nil { // else it was abandoned
+			a.fail(startFailure(err))
+		}
 		return
 	}
 	a.done(datamodel.NewObject(datamodel.Member{Name: "sessionid", Value: id}))

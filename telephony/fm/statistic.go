@@ -280,9 +280,11 @@ func (u *subscription) about() []datamodel.Member {
 
 // subscribe begins a subscription, or replaces that of the same pair.
 func (s *Services) subscribe(a *answer, u *subscription) {
+	opened := s.stopwatch("openstat-time")
 	_, err := s.contained(a.stem, func() (*datamodel.Object, error) {
 		return nil, s.opts.Statistics.Subscribe(u.object, u.statistic)
 	})
+	opened()
 	if err != nil {
 		a.fail(err)
 		return

@@ -121,3 +121,24 @@ func TestTwoSwitches(t *testing.T) {
 	assert.Equal(t, "7001 Rome", s.DN+" "+s.Switch)
 	require.NoError(t, f.Audit())
 }
+
+// What is configured of an agent changes while he sits elsewhere: he stays there, unless
+// it is his seat that changes.
+func TestAgentChangesWhereHeSits(t *testing.T) {
+	f := newFloor(t, router.Options{})
+	ann := router.Agent{ID: "ann", DN: "7001", Switch: "Main", Place: "p1"}
+	require.NoError(t, f.SetAgent(ann))
+	require.NoError(t, f.Login("ann", router.Login{Place: "p2", DN: "7002", Switch: "Main", Queues: []string{"8000@Main"}}))
+	seat := func() string {
+		s, err := f.AgentStatus("ann")
+		require.NoError(t, err)
+		require.NoError(t, f.Audit())
+		return s.Place + " " + s.DN
+	}
+	ann.Skills = map[string]int{"English": 7}
+	require.NoError(t, f.SetAgent(ann))
+	assert.Equal(t, "p2 7002", seat())
+	ann.Place, ann.DN = "p3", "7003"
+	require.NoError(t, f.SetAgent(ann))
+	assert.Equal(t, "p3 7003", seat())
+}

@@ -113,7 +113,8 @@ func (a *Agent) check() error {
 }
 
 // SetAgent adds an agent, who is logged out, or changes one. The state of an
-// agent who is there stays, and so do calls and reservations at an unchanged DN. The error is a *ConfigError or matches ErrTooMany.
+// agent who is there stays, and so do calls and reservations at an unchanged DN; where DN, Switch and Place
+// are as they were, so does where he has logged in. The error is a *ConfigError or matches ErrTooMany.
 func (r *Router) SetAgent(a Agent) error {
 	if err := a.check(); err != nil {
 		return err
@@ -123,6 +124,10 @@ func (r *Router) SetAgent(a Agent) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	res := r.agents[a.ID]
+	at := Login{Place: a.Place, DN: a.DN, Switch: a.Switch}
+	if res != nil && res.agent.Place == a.Place && res.agent.DN == a.DN && res.agent.Switch == a.Switch {
+		at = Login{Place: res.place, DN: res.dn, Switch: res.sw} // where he has logged in
+	}
 	if res == nil {
 		if len(r.agents) >= r.opts.MaxAgents {
 			return tooMany("agents", r.opts.MaxAgents)
@@ -134,7 +139,8 @@ func (r *Router) SetAgent(a Agent) error {
 	r.setLogins(res, a.Logins)
 	fresh := r.setSkills(res, a.Skills)
 	res.agent = &a
-	lost := r.seat(res, Login{Place: a.Place, DN: a.DN, Switch: a.Switch, Queues: res.queues})
+	at.Queues = res.queues
+	lost := r.seat(res, at)
 	r.forgetResting()
 	if fresh {
 		r.refill(func(*pool) bool { return true })

@@ -230,3 +230,28 @@ func BenchmarkSnapshotFunctions(b *testing.B) {
 	})
 	runtime.KeepAlive(document)
 }
+
+// BenchmarkSnapshotFirst is the first snapshot of a session that has come back from
+// one, as when a session out of memory takes an event.
+func BenchmarkSnapshotFirst(b *testing.B) {
+	l := New(nil)
+	m := newModel(b, l)
+	must(b, m.Exec(mustCompile(b, l, datamodel.Script,
+		`var a = 1, b = 'text', c = [1, 2, 3, 'x'], d = {k: 'v', n: null, o: {p: true}}, e = 2.5, f = true, g = null, h = [], i = {}, j = 'another text';`)))
+	snap, err := m.Snapshot(nil)
+	must(b, err)
+	assign := mustAssign(b, l, "a", "a + _event.data.x")
+	b.ReportAllocs()
+	buf := make([]byte, 0, 1024)
+	for b.Loop() {
+		m := newModel(b, l)
+		must(b, m.Restore(snap))
+		m.BeginStep()
+		m.SetEvent(event)
+		must(b, m.Exec(assign))
+		m.EndStep()
+		if buf, err = m.Snapshot(buf[:0]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -12,6 +12,11 @@
 // its virtual machine. Where a value is not a plain number, string or boolean
 // the program runs in the engine, so that the result is always the engine's.
 //
+// A session pays for the built-ins that it uses: goja makes them when they are asked for.
+// A snapshot makes none either, nor the prototypes of functions: it reads the names
+// of properties where goja keeps them, by reflection, and asks goja where these are not as
+// in the release that go.mod names.
+//
 // # Differences
 //
 // BigInt is not available: its operators work for as long as they like. Text

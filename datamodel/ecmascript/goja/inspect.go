@@ -36,20 +36,20 @@ func (r *realm) known() *natives {
 
 var errorNames = []string{"Error", "TypeError", "RangeError", "ReferenceError", "SyntaxError", "EvalError", "URIError"}
 
-// Inspect describes an object.
-func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
+// Inspect describes an object in s.
+func (r *realm) Inspect(v ecmascript.Value, s *ecmascript.Shape) error {
 	o := obj(v)
 	if o == r.vm.GlobalObject() {
-		return nil, errors.New("it is the global object")
+		return errors.New("it is the global object")
 	}
 	if o.ExportType() == typeProxy {
-		return nil, errors.New("it is a proxy")
+		return errors.New("it is a proxy")
 	}
 	if r.hides && len(o.Symbols()) > 0 {
-		return nil, errors.New("it has a symbol as a key")
+		return errors.New("it has a symbol as a key")
 	}
-	s := &ecmascript.Shape{Class: class(o)}
-	keys := o.Keys()
+	*s = ecmascript.Shape{Class: class(o), Props: s.Props[:0]}
+	keys := inside.keys(o)
 	var err error
 	if s.Class == ecmascript.Object && isDataView(o) {
 		s.Class = ecmascript.TypedArray
@@ -59,7 +59,7 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 		err = r.inspectObject(o, s)
 	case ecmascript.Array:
 		if o.Prototype() != r.known().array {
-			return nil, errPrototype
+			return errPrototype
 		}
 		keys = r.inspectArray(o, s, keys)
 	case ecmascript.Function:
@@ -91,17 +91,17 @@ func (r *realm) Inspect(v ecmascript.Value) (*ecmascript.Shape, error) {
 		keys = slices.DeleteFunc(keys, func(k string) bool { _, index := arrayIndex(k); return index })
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if r.hides {
 		if err := r.ordinary(o, s, keys); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, k := range keys {
 		s.Props = append(s.Props, ecmascript.Property{Name: k, Value: r.Get(o, k)})
 	}
-	return s, nil
+	return nil
 }
 
 func isDataView(o *goja.Object) bool {
@@ -160,6 +160,9 @@ func (r *realm) inspectArray(o *goja.Object, s *ecmascript.Shape, keys []string)
 
 // arrayIndex reports whether a key is the index of an array.
 func arrayIndex(key string) (int, bool) {
+	if key == "" || key[0] < '0' || key[0] > '9' {
+		return 0, false
+	}
 	i, err := strconv.ParseUint(key, 10, 32)
 	if err != nil || i == 1<<32-1 || len(key) > 1 && key[0] == '0' {
 		return 0, false
@@ -187,8 +190,8 @@ func (r *realm) inspectFunction(o *goja.Object, s *ecmascript.Shape) error {
 		return fmt.Errorf("it is a function that uses %s of the function or block around it", fact.capture)
 	}
 	s.Strict = fact.strict
-	if !r.shapes {
-		return nil // no program has mentioned a prototype
+	if !r.shapes || !inside.has(o, "prototype") {
+		return nil // no program has mentioned a prototype, or it has not been made
 	}
 	p, ok := o.Get("prototype").(*goja.Object)
 	switch {

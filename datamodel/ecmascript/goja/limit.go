@@ -37,6 +37,10 @@ type replacement struct {
 	makers bool // it is limitFunction
 }
 
+// matcherNames are those through which a script gets at what methods of strings leave
+// to regular expressions without these methods, which see to it themselves.
+const matcherNames = "Symbol getOwnPropertySymbols"
+
 // arrayNames are the methods of Array.prototype that go through the array.
 const arrayNames = "copyWithin every fill filter find findIndex findLast findLastIndex flatMap forEach includes indexOf lastIndexOf map " +
 	"reduce reduceRight reverse shift slice some sort splice toLocaleString toReversed toSorted toSpliced unshift with"
@@ -56,7 +60,7 @@ var replacements = append(arrayMethods(), []replacement{
 	{names: "replaceAll", make: method("String", "replaceAll", checkReplace)},
 	{names: "split", make: method("String", "split", checkSplit)},
 	{names: "match matchAll search", make: limitMatch},
-	{names: "match replace replaceAll split", make: limitMatchers},
+	{names: matcherNames, make: limitMatchers},
 	{names: "exec matchAll", make: limitExec},
 	{names: "test", make: limitTest},
 	{names: "RegExp compile", make: limitRegExp},

@@ -24,8 +24,12 @@ func limitExec(r *realm) error { return r.replace(r.builtin("RegExp", true), "ex
 
 func limitTest(r *realm) error { return r.replace(r.builtin("RegExp", true), "test", checkSearch) }
 
-// limitMatchers replaces what searches for more than one match.
+// limitMatchers replaces what searches for more than one match, unless it has.
 func limitMatchers(r *realm) error {
+	if r.matches {
+		return nil
+	}
+	r.matches = true
 	proto := r.builtin("RegExp", true)
 	if proto == nil {
 		return nil

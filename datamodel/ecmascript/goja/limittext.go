@@ -49,6 +49,7 @@ func checkTexts(_ *realm, call goja.FunctionCall) error {
 // checkReplace judges the longest text that the replacement of texts may give;
 // what takes the place of matches is counted.
 func checkReplace(r *realm, call goja.FunctionCall) error {
+	r.match(call.Argument(0))
 	n := lengthOf(call.This)
 	if n > maxText {
 		return tooLong("text length", n, maxText)
@@ -66,18 +67,36 @@ func checkReplace(r *realm, call goja.FunctionCall) error {
 	return nil
 }
 
-func checkSplit(_ *realm, call goja.FunctionCall) error {
+func checkSplit(r *realm, call goja.FunctionCall) error {
+	r.match(call.Argument(0))
 	if n := lengthOf(call.This); n > maxArray {
 		return tooLong("text length", n, maxArray)
 	}
 	return nil
 }
 
+// match is called before a method of a string hands its work to what may be a regular
+// expression. Its prototype is large, so it is left alone until then.
+func (r *realm) match(v goja.Value) {
+	if _, ok := v.(*goja.Object); ok {
+		r.mayMatch()
+	}
+}
+
+func (r *realm) mayMatch() {
+	if err := limitMatchers(r); err != nil {
+		panic(r.hostError(err))
+	}
+}
+
 // limitMatch checks the patterns that methods of strings compile.
 func limitMatch(r *realm) error {
 	proto := r.builtin("String", true)
-	for _, n := range []string{"match", "matchAll", "search"} {
-		if err := r.replace(proto, n, func(_ *realm, call goja.FunctionCall) error {
+	for _, name := range []string{"match", "matchAll", "search"} {
+		if err := r.replace(proto, name, func(_ *realm, call goja.FunctionCall) error {
+			if name == "match" {
+				r.mayMatch()
+			}
 			if n := lengthOf(call.This); n > maxText {
 				return tooLong("text length", n, maxText)
 			}

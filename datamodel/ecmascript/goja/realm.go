@@ -23,6 +23,7 @@ type realm struct {
 
 	system  uint32  // the lazy system variables that are defined
 	limits  limited // the built-ins that have been replaced
+	matches bool    // what searches for more than one match is among them
 	shapes  bool    // a program that has run may have made accessors and the like,
 	hides   bool    // or other than prototypes; see facts
 	throws  goja.Value
@@ -353,16 +354,6 @@ func (r *realm) Global(name string) (v ecmascript.Value, ok bool) {
 		return g, true
 	}
 	return nil, false
-}
-
-// GlobalNames lists what the document declared.
-func (r *realm) GlobalNames() []ecmascript.Binding {
-	keys := r.vm.GlobalObject().Keys()
-	out := make([]ecmascript.Binding, 0, len(keys)+len(r.lexical))
-	for _, k := range keys {
-		out = append(out, ecmascript.Binding{Name: k})
-	}
-	return append(out, r.lexical...)
 }
 
 // temporary is a global that exists while a const is made.

@@ -25,30 +25,30 @@ var implied = map[ecmascript.Class][]string{
 	ecmascript.StringObject: {"length"},
 }
 
-// Inspect describes an object.
-func (r *runtime) Inspect(obj ecmascript.Value) (*ecmascript.Shape, error) {
+// Inspect describes an object in s.
+func (r *runtime) Inspect(obj ecmascript.Value, s *ecmascript.Shape) error {
 	v := value(obj)
 	o := v.Object()
 	if o == nil {
-		return nil, errors.New("it is not an object")
+		return errors.New("it is not an object")
 	}
-	s := &ecmascript.Shape{Class: r.Class(v)}
+	*s = ecmascript.Shape{Class: r.Class(v), Props: s.Props[:0]}
 	if err := r.inspectPrototype(v, s); err != nil {
-		return nil, err
+		return err
 	}
 	if r.careful() && !truth(r.must(r.native.extensible.Call(js.Value{}, v))) {
-		return nil, errors.New("it is frozen, sealed or not extensible")
+		return errors.New("it is frozen, sealed or not extensible")
 	}
 	switch s.Class {
 	case ecmascript.Object:
 		if c := v.Class(); c != "Object" {
-			return nil, fmt.Errorf("it is a built-in object (%s)", c)
+			return fmt.Errorf("it is a built-in object (%s)", c)
 		}
 	case ecmascript.Array:
 		s.Length = r.Length(v)
 	case ecmascript.Function:
 		if err := r.inspectFunction(v, s); err != nil {
-			return nil, err
+			return err
 		}
 	case ecmascript.Date:
 		s.Number = r.Time(v)
@@ -67,7 +67,7 @@ func (r *runtime) Inspect(obj ecmascript.Value) (*ecmascript.Shape, error) {
 	case ecmascript.StringObject:
 		s.Text = r.text(r.must(r.native.textValue.Call(v)))
 	}
-	return s, r.inspectProps(v, s)
+	return r.inspectProps(v, s)
 }
 
 func (r *runtime) inspectPrototype(v js.Value, s *ecmascript.Shape) error {

@@ -27,17 +27,33 @@ type Options struct {
 	// Nodes lists the URLs of other nodes to which the server may redirect.
 	Nodes []string
 
-	// HTTP supplies the transport, with the certificates of mutual TLS for instance, and the
-	// time-out. Default: http.DefaultTransport, and no time-out but that of the context.
+	// HTTP supplies the transport, with the certificates of mutual TLS for instance.
+	// Default: http.DefaultTransport.
 	HTTP *http.Client
+
+	// Timeout bounds a call with its redirects and repeats, beside the context. It should be
+	// longer than a session may take to answer a request. Default 1 min; negative: none. The stream of
+	// Events has none.
+	Timeout time.Duration
+
+	// Retries is how often a call is repeated that was certainly not carried out, or may be
+	// carried out twice without harm: any that was refused for too many requests (429), and
+	// reads and events with a key that got 502, 503, 504 or no answer. Start, Request, Terminate
+	// and events without a key are otherwise left to the caller, who knows what a second one does. Between
+	// two tries passes what the server asks for (Retry-After), and at least 100 ms, which double.
+	// Default 2; negative: none.
+	Retries int
 
 	// Bytes is the size of an answer that is accepted; default 8 MiB.
 	Bytes int64
 }
 
 const (
-	defaultBytes = 8 << 20
-	redirects    = 3
+	defaultBytes   = 8 << 20
+	defaultTimeout = time.Minute
+	defaultRetries = 2
+	redirects      = 3
+	firstPause     = 100 * time.Millisecond
 )
 
 // Client calls one node, and those to which it redirects. It is safe for concurrent use.
@@ -79,6 +95,12 @@ func New(node string, opts *Options) (*Client, error) {
 	}
 	if c.opts.Bytes <= 0 {
 		c.opts.Bytes = defaultBytes
+	}
+	if c.opts.Timeout == 0 {
+		c.opts.Timeout = defaultTimeout
+	}
+	if c.opts.Retries == 0 {
+		c.opts.Retries = defaultRetries
 	}
 	if c.opts.HTTP != nil {
 		c.http = *c.opts.HTTP
@@ -130,7 +152,7 @@ type EventOptions struct {
 func (c *Client) Event(ctx context.Context, id, name string, data any, opts *EventOptions) error {
 	header := http.Header{}
 	if opts != nil && opts.Key != "" {
-		header.Set("Idempotency-Key", opts.Key)
+		header.Set(keyHeader, opts.Key)
 	}
 	return c.call(ctx, http.MethodPost, sessionPath(id, "event", name), data, header, nil)
 }
@@ -145,6 +167,8 @@ type Answer struct {
 // Request sends a request to a session and waits for its answer, whatever status the
 // session gives it. A problem document is an *Error.
 func (c *Client) Request(ctx context.Context, id, name string, data any) (*Answer, error) {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
 	resp, err := c.do(ctx, http.MethodPost, sessionPath(id, "request", name), data, nil)
 	if err != nil {
 		return nil, err
@@ -220,7 +244,9 @@ func (c *Client) Sessions(ctx context.Context, f Filter) iter.Seq2[rest.Session,
 
 // Ready reports whether the node starts new sessions.
 func (c *Client) Ready(ctx context.Context) (bool, error) {
-	err := c.call(ctx, http.MethodGet, "/ors/v1/ready", nil, nil, nil)
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	err := c.once(ctx, http.MethodGet, "/ors/v1/ready", nil, nil, nil) // 503 is an answer
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusServiceUnavailable {
 		return false, nil
@@ -236,8 +262,54 @@ func sessionPath(id string, rest ...string) string {
 	return path
 }
 
-// call sends a request and reads the answer into out, unless that is nil.
+// bounded is ctx with Options.Timeout.
+func (c *Client) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.opts.Timeout < 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, c.opts.Timeout)
+}
+
+// call sends a request, repeats it where Options.Retries allows that, and reads the answer
+// into out, unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, in any, header http.Header, out any) error {
+	ctx, cancel := c.bounded(ctx)
+	defer cancel()
+	twice := method == http.MethodGet || header.Get(keyHeader) != ""
+	for pause, n := firstPause, 0; ; n++ {
+		err := c.once(ctx, method, path, in, header, out)
+		again, after := repeatable(err, twice)
+		if !again || n >= c.opts.Retries {
+			return err
+		}
+		timer := time.NewTimer(max(pause, after))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+		pause *= 2
+	}
+}
+
+// repeatable reports whether a call that ended with err may be made again, and when.
+func repeatable(err error, twice bool) (again bool, after time.Duration) {
+	var refused *Error
+	var unsent *url.Error
+	switch {
+	case errors.As(err, &refused):
+		again = refused.Status == http.StatusTooManyRequests || twice &&
+			(refused.Status == http.StatusBadGateway || refused.Status == http.StatusServiceUnavailable || refused.Status == http.StatusGatewayTimeout)
+		return again, refused.RetryAfter
+	case errors.As(err, &unsent):
+		return twice, 0
+	}
+	return false, 0
+}
+
+// once is call without repeats.
+func (c *Client) once(ctx context.Context, method, path string, in any, header http.Header, out any) error {
 	resp, err := c.do(ctx, method, path, in, header)
 	if err != nil {
 		return err
@@ -310,6 +382,8 @@ func (c *Client) read(resp *http.Response) ([]byte, error) {
 	}
 	return body, nil
 }
+
+const keyHeader = "Idempotency-Key"
 
 const problemType = "application/problem+json"
 

@@ -19,7 +19,7 @@ const maxLine = 1 << 20
 
 // Events follows what sessions do, of one session or, with an empty id, of all of the node.
 // The loop ends with an error: that of ctx, or io.ErrUnexpectedEOF when the server has ended the
-// stream. HTTP.Timeout, where it is set, ends it, too.
+// stream. Options.Timeout does not bound it; HTTP.Timeout does, where it is set.
 func (c *Client) Events(ctx context.Context, id string) iter.Seq2[rest.StreamEvent, error] {
 	return func(yield func(rest.StreamEvent, error) bool) {
 		path := "/ors/v1/events"
