@@ -74,7 +74,7 @@ var applicationSpecs = []Spec{
 
 	{Where: InApplication, Section: "persistence", Name: "type", Type: Text, Default: "cassandra", Effect: AtStart, Evidence: "D, W",
 		Meaning: "redis, or anything else for Cassandra",
-		By:      "the host's opener of stores, by its name"},
+		By:      "the host's opener of stores, by its name; none, memory and an empty section are no store"},
 	{Where: InApplication, Section: "persistence", Name: "redis-nodes", Type: Nodes, Effect: AtStart, Evidence: "W",
 		Meaning: "first nodes of the Redis Cluster",
 		By:      "settings for the host's opener of stores (RedisSettings, CassandraSettings)"},

@@ -28,8 +28,9 @@
 //	port with protocol http     where the REST API listens; secure: TLS. Without one there is no REST API
 //	host                        the address of its host, or its name; without one 127.0.0.1
 //	dbid of the primary         the node id: in cookies and, with sessionid-with-nodeid, in session ids
-//	connections                 to a TServer (a SIP Server too): the link; to an InteractionServer: multimedia. The
-//	                            backup of the application it leads to is a further endpoint, hot or warm standby
+//	connections                 to a TServer (a SIP Server too): the link; to an InteractionServer: multimedia, with
+//	                            mcr-pull-by-this-node. The backup of the application that one leads to is a further
+//	                            endpoint, in hot or warm standby; protocol addp is the keep-alive
 //	persistence/type            the store; "none" or "memory", or no option in the section at all: there is none
 //	tenants                     the first is _genesys.session.tenant; persons of other tenants than these are left out
 //	shutdownTimeout             how long Run waits for sessions without a store, in seconds
@@ -74,7 +75,7 @@
 //
 // [Options.Store], [Options.Router], [Options.Listen] and the openers are the host's; [Adjust] is
 // handed the settings of each part when the configuration has filled them in, and before the part
-// is made: a Loader, a TargetSelector or a clock of one's own goes there.
+// is made: a loader or a selector of targets of one's own goes there.
 //
 // # Start, readiness, end
 //

@@ -57,7 +57,8 @@ func TestReplacedParts(t *testing.T) {
 	assert.Equal(t, 200, status)
 	_, metrics := w.request(srv, "GET", "/ors/v1/metrics", "")
 	assert.Contains(t, metrics, "ors_sessions_started_total 2")
-	assert.Contains(t, metrics, "ors_store_latency_milliseconds_count", "of the host's store")
+	assert.Contains(t, metrics, `ors_store_latency_milliseconds_count{operation="create"} 2`, "of the host's store")
+	srv.Monitor().Measure("redirect-time", "", time.Second)
 	require.NoError(t, srv.Shutdown(t.Context()))
 	n := 0
 	for bucket := range store.Buckets() {

@@ -101,11 +101,10 @@ type Adjust struct {
 }
 
 const (
-	defaultDrain    = 30 * time.Second
-	closingTime     = 10 * time.Second // what Run allows for the end after draining
-	maxReserve      = 5 * time.Second  // of a shutdown's time, for the end after draining
-	recoverInterval = 15 * time.Second // the default lease of session.Options
-	pollInterval    = 50 * time.Millisecond
+	defaultDrain = 30 * time.Second
+	closingTime  = 10 * time.Second // what Run allows for the end after draining
+	maxReserve   = 5 * time.Second  // of a shutdown's time, for the end after draining
+	pollInterval = 50 * time.Millisecond
 )
 
 // Server is a whole orchestration server. It is safe for concurrent use. End it with
@@ -140,7 +139,6 @@ type Server struct {
 	apps      *applications
 
 	unsubscribe func()
-	endRecovery func()        // nil: no store
 	storeLost   atomic.Bool   // the store does not answer
 	running     bool          // HTTP is served
 	served      chan struct{} // closed when it is not any more

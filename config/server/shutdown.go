@@ -83,9 +83,6 @@ func (s *Server) drain(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	var errs []error
 	s.unsubscribe()
-	if s.endRecovery != nil {
-		s.endRecovery()
-	}
 	errs = append(errs, s.endHTTP(ctx))
 	if s.engine != nil {
 		errs = append(errs, s.engine.Shutdown(ctx))

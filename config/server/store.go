@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/persistence"
@@ -46,40 +45,4 @@ func (s *Server) openStore(ctx context.Context, settings *config.Settings) error
 	}
 	s.store, s.ownStore = store, true
 	return nil
-}
-
-// recoverRegularly takes over, every now and then, what other engines have given up. stop waits
-// for a look that is under way.
-func (s *Server) recoverRegularly() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	var (
-		mu   sync.Mutex // held while looking
-		done bool
-		halt func() bool // of the next look
-		look func()
-	)
-	look = func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if done {
-			return
-		}
-		switch n, err := s.engine.Recover(ctx); {
-		case err != nil:
-			s.logger.Warn("the store cannot be looked through", "error", err)
-		case n > 0:
-			s.logger.Info("sessions are taken over", "sessions", n)
-		}
-		halt = s.opts.Clock.AfterFunc(recoverInterval, look)
-	}
-	mu.Lock()
-	halt = s.opts.Clock.AfterFunc(recoverInterval, look)
-	mu.Unlock()
-	return func() {
-		cancel()
-		mu.Lock()
-		defer mu.Unlock()
-		done = true
-		halt()
-	}
 }

@@ -64,7 +64,9 @@ func (p *process) line() string {
 	p.Helper()
 	select {
 	case line, ok := <-p.lines:
-		require.True(p, ok, "the server has ended: %s", p.problems.String())
+		if !ok {
+			p.Fatal("the server has ended: ", <-p.done, p.problems.String())
+		}
 		return line
 	case <-time.After(time.Minute):
 		p.Fatal("no line comes")
@@ -145,6 +147,41 @@ func TestCalls(t *testing.T) {
 	require.Equal(t, "bob at 7002: Ready, 0 calls", p.line())
 	p.types("quit")
 	for p.line() != "stopped" {
+	}
+}
+
+// Sessions in a file go on in the next run.
+func TestStore(t *testing.T) {
+	t.Setenv("ORS_TOKEN", "a-token-of-the-tests-0123")
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	p := begin(t, "-store", file)
+	require.Equal(t, "a-token-of-the-tests-0123", p.token)
+	shell := map[string]string{"ORS": p.url, "TOKEN": p.token}
+	started := p.curl(`curl -H "Authorization: Bearer $TOKEN" -d src=app:/callback.scxml -d number=77 $ORS/scxml/session/start`, shell)
+	shell["ID"] = strings.Split(started, `"`)[3]
+	p.types("quit")
+	require.Equal(t, "stopped", p.line())
+	require.NoError(t, <-p.done)
+
+	p = begin(t, "-store", file)
+	shell["ORS"] = p.url
+	assert.JSONEq(t, `{"number":"77","agent":""}`, p.curl(`curl -H "Authorization: Bearer $TOKEN" -X POST $ORS/scxml/session/$ID/request/status`, shell))
+	p.types("sessions")
+	assert.Equal(t, shell["ID"]+" callback", p.line())
+	assert.Equal(t, []string{"stopped"}, p.ends())
+}
+
+func TestBadCommandLines(t *testing.T) {
+	for args, want := range map[string]string{
+		"extra":                      `unexpected argument "extra"`,
+		"-config nowhere":            "nowhere",
+		"-strategies nowhere":        "nowhere",
+		"-app ORS_9":                 `there is no application object "ORS_9"`,
+		"-listen nonsense":           "nonsense",
+		"-store nowhere/sessions.db": "nowhere",
+	} {
+		all := append([]string{"-config", "config", "-strategies", "strategies", "-listen", "127.0.0.1:0"}, strings.Fields(args)...)
+		assert.ErrorContains(t, run(t.Context(), all, strings.NewReader(""), io.Discard, io.Discard), want, args)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
+	"github.com/seed-ff723688/ors/persistence/boltstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
@@ -34,16 +36,62 @@ const connections = 16
 
 // BenchmarkREST measures requests from the client's first byte to the last one of the answer,
 // over keep-alive connections of the loopback interface, with client and server in one process:
-// authenticator, rates, audit log at a level that is not written, and monitor included.
+// authenticator, rates, audit log at a level that is not written, and monitor included. The
+// document has the null data model ("bare" is a handler of net/http that answers {}, for comparison), then scripts (goja), then scripts and sessions in a file
+// (boltstore), where an answer means that the session or the event is on the disk.
 func BenchmarkREST(b *testing.B) {
-	const chart = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"><transition event="t" target="a"/></state></scxml>`
+	const null = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0"><state id="a"><transition event="t" target="a"/></state></scxml>`
+	const scripts = `<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="ecmascript"><datamodel><data id="n" expr="0"/><data id="customer"/></datamodel>
+<state id="a"><transition event="t" cond="_event.data.a == '1'" target="a"><assign location="n" expr="n + 1"/></transition></state></scxml>`
+	for _, x := range []struct {
+		name, chart string
+		stored      bool
+	}{{"bare", "", false}, {"null", null, false}, {"goja", scripts, false}, {"goja+boltstore", scripts, true}} {
+		b.Run(x.name, func(b *testing.B) {
+			if x.chart == "" {
+				benchBare(b)
+			} else {
+				benchREST(b, x.chart, x.stored)
+			}
+		})
+	}
+}
+
+// formPost is a request as its client writes it.
+func formPost(path, body string) []byte {
+	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
+		path, adminSecret, len(body), body)
+}
+
+func benchBare(b *testing.B) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, "{}")
+	}))
+	defer server.Close()
+	request := formPost("/scxml/session/x/event/t", "a=1")
+	load(b, server.Listener.Addr().String(), connections, func(int) []byte { return request })
+}
+
+func benchREST(b *testing.B, chart string, stored bool) {
 	monitor := rest.NewMonitor(nil)
 	loader, err := session.NewLoader(&session.LoaderOptions{FS: map[string]fs.FS{"app": fstest.MapFS{"a.scxml": {Data: []byte(chart)}}}})
 	require.NoError(b, err)
-	so := session.Options{Loader: loader}
+	so := session.Options{Loader: loader, Parse: scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}}
+	if stored {
+		store, err := boltstore.Open(filepath.Join(b.TempDir(), "sessions.db"), nil)
+		require.NoError(b, err)
+		b.Cleanup(func() { require.NoError(b, store.Close()) })
+		so.Store = store
+	}
 	monitor.Install(&so)
 	engine, err := session.New(&so)
 	require.NoError(b, err)
+	if stored {
+		_, err = engine.Recover(context.Background())
+		require.NoError(b, err)
+	}
 	h, err := rest.NewHandler(engine, &rest.Options{
 		Authenticators: []rest.Authenticator{newTokens(b)}, Sources: []string{"app:///"}, Monitor: monitor,
 		Rate: rest.Rate{PerSecond: 1e6}, ClientRate: rest.Rate{PerSecond: 1e6},
@@ -55,23 +103,28 @@ func BenchmarkREST(b *testing.B) {
 		server.Close()
 		require.NoError(b, engine.Shutdown(context.Background()))
 	})
-	post := func(path, body string) []byte {
-		return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-			path, adminSecret, len(body), body)
+	// More connections wait for a disk, which writes what comes together in one go.
+	connections := connections
+	if stored {
+		connections *= 8
 	}
-	start := post("/scxml/session/start", "src=app:///a.scxml&customer=7")
-	b.Run("start", func(b *testing.B) { load(b, server.Listener.Addr().String(), func(int) []byte { return start }) })
+	start := formPost("/scxml/session/start", "src=app:///a.scxml&customer=7")
+	b.Run("start", func(b *testing.B) {
+		load(b, server.Listener.Addr().String(), connections, func(int) []byte { return start })
+	})
 	events := make([][]byte, connections)
 	for i := range events {
 		id, err := engine.Start(context.Background(), session.StartRequest{URL: "app:///a.scxml"})
 		require.NoError(b, err)
-		events[i] = post("/scxml/session/"+id+"/event/t", "a=1")
+		events[i] = formPost("/scxml/session/"+id+"/event/t", "a=1")
 	}
-	b.Run("event", func(b *testing.B) { load(b, server.Listener.Addr().String(), func(i int) []byte { return events[i] }) })
+	b.Run("event", func(b *testing.B) {
+		load(b, server.Listener.Addr().String(), connections, func(i int) []byte { return events[i] })
+	})
 }
 
 // load sends b.N requests over the connections, one at a time on each.
-func load(b *testing.B, address string, request func(connection int) []byte) {
+func load(b *testing.B, address string, connections int, request func(connection int) []byte) {
 	var wg sync.WaitGroup
 	times := make([][]time.Duration, connections)
 	conns := make([]net.Conn, connections)

@@ -35,9 +35,10 @@
 //	GET  /scxml/session/{id}/query             role query
 //	GET  /ors/help                             any role
 //
-// A path may begin with /ors (/ors/scxml/session/…). Parameters come in the query, as a
-// form or as the members of a JSON object; the body counts where both have one of the
-// same name.
+// A path may begin with /ors (/ors/scxml/session/…) and end with a slash. Parameters come in
+// the query, as a form (UTF-8 or, where it says so, ISO-8859-1; a body without a type is one) or as the
+// members of a JSON object; the body counts where both have one of the same name. Other
+// methods of HTTP are answered 405 with Allow, OPTIONS with Allow alone.
 //
 // start wants src, the URL of the document, which has to be one of Options.Sources.
 // idealtime is when the session begins, in milliseconds since 1970-01-01 UTC. Every
@@ -77,6 +78,8 @@
 //
 // # Security
 //
+// Handler.Server makes a server with limits that fit. It speaks HTTP/2 over TLS, never without.
+//
 // A request passes, in this order: the networks that may connect, the number of
 // requests at work, the sizes of its line and header, TLS, its origin, the
 // authenticator, the rates, its path, its role, the size and the time of its body. See
@@ -88,6 +91,34 @@
 // method, path, status and cause. Masking rules (NewMasking) apply to it and to the
 // values in the answers of query, and with Masking.Handler and Masking.Writer to the logs and
 // traces of the rest of the program.
+//
+// Tokens of an identity provider are checked by an AuthenticatorFunc, with whatever library
+// the host has; this one uses github.com/coreos/go-oidc/v3, which looks at signature,
+// algorithm, issuer, audience and time:
+//
+//	verifier := provider.Verifier(&oidc.Config{ClientID: "ors", SupportedSigningAlgs: []string{oidc.RS256}})
+//	jwt := rest.AuthenticatorFunc(func(r *http.Request) (rest.Identity, error) {
+//		text, ok := rest.Bearer(r)
+//		if !ok {
+//			return rest.Identity{}, errors.New("no token")
+//		}
+//		token, err := verifier.Verify(r.Context(), text)
+//		if err != nil {
+//			return rest.Identity{}, err // for the audit log
+//		}
+//		var claims struct {
+//			Roles []string `json:"roles"`
+//		}
+//		if err := token.Claims(&claims); err != nil {
+//			return rest.Identity{}, err
+//		}
+//		id := rest.Identity{Name: token.Subject}
+//		if slices.Contains(claims.Roles, "ors-start") {
+//			id.Roles |= rest.Start
+//		}
+//		return id, nil
+//	})
+//	options.Authenticators = []rest.Authenticator{jwt, tokens}
 //
 // The loader of the engine fetches what src names. Its own allow-list bounds redirects;
 // NewSourceClient makes a client for it that connects to no private address, whatever a name

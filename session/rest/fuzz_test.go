@@ -106,6 +106,50 @@ func FuzzPath(f *testing.F) {
 	})
 }
 
+// FuzzStream is for the event stream, whose client has gone already.
+func FuzzStream(f *testing.F) {
+	s, id := fuzzSite(f)
+	f.Add("session="+id, "1")
+	f.Add("session=%zz&session=b", "-1")
+	f.Add("", "18446744073709551615")
+	gone, leave := context.WithCancel(context.Background())
+	leave()
+	f.Fuzz(func(t *testing.T, query, last string) {
+		r := httptest.NewRequest("GET", "/ors/v1/events", nil).WithContext(gone)
+		r.URL.RawQuery, r.RemoteAddr = query, "127.0.0.1:5"
+		r.Header.Set("Authorization", "Bearer "+adminSecret)
+		r.Header.Set("Last-Event-ID", last)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		if w.Code != 200 && w.Code != 414 && w.Code != 431 || w.Code == 200 && !strings.HasPrefix(w.Body.String(), ": open\n\n") {
+			t.Fatalf("%d: %s", w.Code, w.Body.String())
+		}
+	})
+}
+
+// FuzzHeaders is for what is read of a header before and behind the authenticator.
+func FuzzHeaders(f *testing.F) {
+	s, id := fuzzSite(f)
+	f.Add("Bearer "+adminSecret, "10.0.0.1, x", "https://desk.example", "key", "localhost")
+	f.Add("Bearer  ", ",,,", "null", "\x00", "[::1]:x")
+	f.Fuzz(func(t *testing.T, authorization, forwarded, origin, key, host string) {
+		r := httptest.NewRequest("POST", "/scxml/session/"+id+"/event/add", nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:5", host
+		for name, value := range map[string]string{"Authorization": authorization, "X-Forwarded-For": forwarded, "Origin": origin, "Idempotency-Key": key} {
+			r.Header.Set(name, value)
+		}
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		known := strings.Contains(authorization, adminSecret) || strings.Contains(authorization, eventSecret)
+		if w.Code >= 500 && w.Code != 503 || w.Code == 200 && !known {
+			t.Fatalf("%d: %s", w.Code, w.Body.String())
+		}
+		s.audit.mu.Lock()
+		s.audit.buf.Reset()
+		s.audit.mu.Unlock()
+	})
+}
+
 func FuzzMasking(f *testing.F) {
 	f.Add("ors-regex-a;tag", "a+", "hide-first,3", "text")
 	f.Fuzz(func(_ *testing.T, option, expr, filter, text string) {

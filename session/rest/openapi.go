@@ -12,7 +12,7 @@ import (
 type object = map[string]any
 
 // common are the statuses that every method which authenticates may answer.
-var common = []int{401, 403, 404, 414, 429, 431, 500, 503}
+var common = []int{401, 403, 414, 429, 431, 500, 503}
 
 // openAPI answers with the description, an OpenAPI 3.1 document.
 func (h *Handler) openAPI(w *answer, _ *http.Request) *problem {
@@ -32,7 +32,7 @@ func (h *Handler) description() object {
 			}
 			paths[r.path] = item
 		}
-		item[strings.ToLower(name)] = operation(name, m)
+		item[strings.ToLower(name)] = operation(name, r, m)
 	})
 	return object{
 		"openapi": "3.1.0",
@@ -71,7 +71,7 @@ func pathParams(path string) []object {
 	return list
 }
 
-func operation(name string, m *method) object {
+func operation(name string, r *route, m *method) object {
 	content := "application/json"
 	switch {
 	case m.result == "Text":
@@ -97,6 +97,12 @@ func operation(name string, m *method) object {
 			role = roleName(m.role)
 		}
 		op["x-role"] = role
+		if strings.Contains(r.path, "{id}") {
+			statuses = append(statuses, http.StatusNotFound)
+		}
+	}
+	if m.id == "request" {
+		responses["default"] = object{"description": "What the session answers, with any status from 200 to 599", "content": responses["200"].(object)["content"]}
 	}
 	for _, s := range statuses {
 		r := object{"description": http.StatusText(s)}

@@ -279,7 +279,7 @@ func sourceAllowed(list []source, text string) error {
 // Server makes a server for the handler with limits of time and size that fit it: a header
 // within 10 s, an answer 10 s after the longest time of its request, an idle connection for
 // 1 min, TLS 1.2 and later. HTTP/2 is spoken over TLS alone, with 100 streams for a connection; a
-// peer that does not answer a ping within 30 s has gone. The host sets the address and the
+// peer that does not answer a ping within 30 s has gone. Nothing is answered past the handler. The host sets the address and the
 // certificates (Addr, TLSConfig with MinVersion), serves, and shuts it down after
 // Handler.Shutdown.
 func (h *Handler) Server() *http.Server {
@@ -296,6 +296,8 @@ func (h *Handler) Server() *http.Server {
 		TLSConfig:         minTLS(),
 		Protocols:         &protocols,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: concurrentStreams, SendPingTimeout: pingTime, PingTimeout: pingTime / 2},
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * comes to the handler like everything else
 	}
 }
 

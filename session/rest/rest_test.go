@@ -57,6 +57,7 @@ type site struct {
 	handler *rest.Handler
 	monitor *rest.Monitor
 	audit   *lines
+	api     map[string]any // the OpenAPI document, once it was asked for
 }
 
 // lines is a log.
@@ -121,7 +122,7 @@ func newSite(t testing.TB, opts *rest.Options, change ...func(*session.Options))
 	s.handler, err = rest.NewHandler(s.engine, &o)
 	require.NoError(t, err)
 	s.Server = httptest.NewUnstartedServer(s.handler)
-	s.Server.Config.Handler = s.handler
+	s.Server.Config = s.handler.Server()
 	s.Server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -175,7 +176,9 @@ func (s *site) do(secret, method, path, body string, header ...string) *reply {
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	require.NoError(s.t, err)
-	return &reply{resp, string(b)}
+	r := &reply{resp, string(b)}
+	s.described(method, path, r)
+	return r
 }
 
 var noRedirect = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}

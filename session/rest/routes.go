@@ -21,6 +21,7 @@ func routes() []route {
 	}
 	eventGet := event
 	eventGet.id, eventGet.summary = "eventGet", "Send an event to a session, by a link"
+	eventGet.extra = []int{307, 400}
 	query := method{id: "query", role: Query, serve: (*Handler).state, summary: "Look at a session", result: "SessionState", extra: []int{307}}
 	state := query
 	state.id, state.summary = "state", "Look at a session: configuration, data, timers, queue"

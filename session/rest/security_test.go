@@ -462,6 +462,16 @@ func TestSmuggling(t *testing.T) {
 		"Content-Length: 0, 0\r\n\r\n",
 		"Host: b\r\nContent-Length: 0\r\n\r\n",
 		"Content-Length: 0\r\nX: a\x00b\r\n\r\n",
+		"Content-Length: 5\r\nContent-Length: 0\r\n\r\n",
+		"Content-Length: -1\r\n\r\n", "Content-Length: 0x0\r\n\r\n", "Content-Length:\r\n\r\n", "Content-Length : 0\r\n\r\n",
+		"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",                   // obs-fold
+		"Content-Length: 0\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", // obs-fold
+		"Transfer-Encoding: chunked\r\n\r\n0;a=\"\r\n\"\r\n\r\n",            // a chunk extension with a line's end
+		"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\na=\r\n0;" + strings.Repeat("x", 100) + "\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n0\n\n", "Transfer-Encoding: chunked\r\n\r\n0;\n\r\n", // a bare line feed
+		"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 5\r\n\r\n", // a trailer
+		"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", "TRANSFER-ENCODING: ChUnKeD\r\n\r\n0\r\n\r\n",
+		"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	} {
 		statuses := s.raw(path + x + smuggled)
 		require.Len(t, statuses, 1, "%q: what follows is not read", x)
