@@ -59,3 +59,6 @@ func Renew(ctx context.Context, e *Engine) error {
 	e.durable.claim(ctx)
 	return nil
 }
+
+// Underway is the number of effects of a session that handlers have.
+func Underway(e *Engine, id string) int { return len(e.durable.knownOf(id)) }

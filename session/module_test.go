@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -146,6 +148,54 @@ func TestPendingModuleCalls(t *testing.T) {
 			b.Confirm(session.EffectID{Session: "nobody"})
 		})
 	}
+}
+
+// TestConfirmedWhileLoading: an effect that is confirmed after the session was read from the store, and
+// before it goes on, is not repeated.
+func TestConfirmedWhileLoading(t *testing.T) {
+	store := &loads{Store: memory(t)}
+	var calls []*session.ModuleCall
+	b := node(t, store, session.Options{
+		Parse: scxml.ParseOptions{Modules: []scxml.Module{bells{}}}, IdleTime: time.Minute,
+		Modules: map[string]session.ModuleHandler{"urn:bells": handler(func(_ context.Context, c *session.ModuleCall) error {
+			calls = append(calls, c)
+			return session.ErrPending
+		})},
+	})
+	doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="null" xmlns:b="urn:bells">
+		<state id="a"><onentry><b:ring/></onentry><transition event="go" target="b"/></state><state id="b"/></scxml>`), &scxml.ParseOptions{Modules: []scxml.Module{bells{}}})
+	require.NoError(t, err)
+	id, err := b.Start(deadline(t), session.StartRequest{Document: doc})
+	require.NoError(t, err)
+	require.NoError(t, b.Settle(deadline(t)))
+	require.Len(t, calls, 1)
+	b.clock.Advance(time.Minute)
+	require.True(t, b.passive(id))
+	store.loaded = func() {
+		store.loaded = nil
+		b.Confirm(calls[0].Effect)
+		for session.Underway(b.Engine, id) > 0 {
+			runtime.Gosched()
+		}
+	}
+	b.send(id, "go")
+	assert.Equal(t, []string{"b"}, b.active(id))
+	require.Nil(t, store.loaded, "it has been loaded")
+	assert.Len(t, calls, 1)
+}
+
+// loads is a store that tells when a session has been read.
+type loads struct {
+	persistence.Store
+	loaded func()
+}
+
+func (l *loads) Load(ctx context.Context, id string) (*persistence.Session, error) {
+	s, err := l.Store.Load(ctx, id)
+	if l.loaded != nil {
+		l.loaded()
+	}
+	return s, err
 }
 
 // TestPendingOffline: what a handler has under way is written when the store is back, too.

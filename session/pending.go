@@ -69,11 +69,20 @@ func (d *durable) forget(session string) {
 	delete(d.pending, session)
 }
 
-// isPending reports whether an effect is under way.
-func (d *durable) isPending(id EffectID) bool {
+// knownOf returns the effects of a session that handlers have, those included whose
+// confirmation is being written.
+func (d *durable) knownOf(session string) map[EffectID]bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.pending[id.Session][id] != nil
+	list := d.pending[session]
+	if len(list) == 0 {
+		return nil
+	}
+	known := make(map[EffectID]bool, len(list))
+	for id := range list {
+		known[id] = true
+	}
+	return known
 }
 
 // pendingOf returns what is under way for a session.

@@ -14,7 +14,8 @@ import (
 // revival is what a session that was loaded from a store begins with.
 type revival struct {
 	outbox []errand
-	ended  *Result // the session has ended; what is left are the errands
+	known  map[EffectID]bool // with a handler when the outbox was read: one that is done since is in it still
+	ended  *Result           // the session has ended; what is left are the errands
 }
 
 // errAway: the store could not be reached when it was needed.
@@ -34,6 +35,7 @@ func unreadable(err error) bool {
 
 // load fills a cold session from the store. A worker has it.
 func (d *durable) load(s *session) error {
+	known := d.knownOf(s.id)
 	stored, rec, err := d.read(s.id)
 	if err != nil {
 		return err
@@ -41,6 +43,7 @@ func (d *durable) load(s *session) error {
 	if err := d.fill(s, stored, rec); err != nil {
 		return err
 	}
+	s.revival.known = known
 	if err := d.migrate(s, rec); err != nil {
 		return err
 	}
@@ -241,8 +244,8 @@ func (e *Engine) resume(s *session, r *revival) (left bool) {
 			s.confirm(x.id)
 			continue
 		}
-		if e.durable.isPending(x.id) {
-			continue // its handler is at work
+		if r.known[x.id] {
+			continue // its handler is at work, or has done it meanwhile
 		}
 		x.repeat = true
 		e.carryOut(s, x)
