@@ -39,6 +39,7 @@ type Machine struct {
 	err           error // the session cannot go on
 	modules       []ModuleState
 	held          bool // by a module, as the last snapshot has it
+	followed      bool // by a module, in the world outside; likewise
 
 	// Of the macrostep at hand.
 	*scratch

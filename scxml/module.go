@@ -37,13 +37,21 @@ type ModuleState interface {
 }
 
 // Resident is what a ModuleState adds when it can tell whether its session has to be in
-// memory, where the module reaches it: because it follows something for it in the
-// world outside, such as a call. Such a session stays in memory, and is the first to be
-// brought back after a restart. Of a state without this method the session has to
+// memory, where the module reaches it. Such a session stays in memory, and is the first
+// to be brought back after a restart. Of a state without this method the session has to
 // be in memory while Snapshot returns anything.
 type Resident interface {
 	// Resident is called after Snapshot and after Restore.
 	Resident() bool
+}
+
+// Followed is what a ModuleState adds when its module may follow something for the session
+// in the world outside, such as a call, and has to learn of it after a restart: the
+// session is brought back once then, so that Restore is called. It may leave memory again,
+// if Resident allows: what happens outside is sent to it as an event.
+type Followed interface {
+	// Followed is called after Snapshot and after Restore.
+	Followed() bool
 }
 
 // Action is a compiled element of a module. It is shared by all sessions.

@@ -97,14 +97,14 @@ func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 		return nil, err
 	}
 	dst = appendBytes(dst, data)
-	m.held = false
+	m.held, m.followed = false, false
 	for i, s := range m.modules {
 		var state []byte
 		if s != nil {
 			if state, err = s.Snapshot(nil); err != nil {
 				return nil, fmt.Errorf("scxml: saving module %s: %w", m.doc.modules[i].Namespaces()[0], err)
 			}
-			m.held = m.held || holds(s, state)
+			m.attached(s, state)
 		}
 		dst = appendBytes(dst, state)
 	}
@@ -205,7 +205,7 @@ func (m *Machine) restore(snapshot []byte) error {
 		if err := s.Restore(state); err != nil {
 			return fmt.Errorf("%w: its state of module %s: %w", ErrSnapshot, m.doc.modules[i].Namespaces()[0], err)
 		}
-		m.held = m.held || holds(s, state)
+		m.attached(s, state)
 	}
 	if len(r.data) != 0 {
 		r.fail("%d bytes left over", len(r.data))
@@ -242,12 +242,20 @@ func (m *Machine) Residence() Residence {
 	return r
 }
 
-// holds reports whether the state of a module keeps its session in memory.
-func holds(s ModuleState, snapshot []byte) bool {
+// Followed reports whether a module follows something for the session in the world outside
+// (the interface Followed). Like Residence it speaks of the last snapshot.
+func (m *Machine) Followed() bool { return m.followed }
+
+// attached notes what the state of a module says of its session's place.
+func (m *Machine) attached(s ModuleState, snapshot []byte) {
+	held := len(snapshot) > 0
 	if r, ok := s.(Resident); ok {
-		return r.Resident()
+		held = r.Resident()
 	}
-	return len(snapshot) > 0
+	m.held = m.held || held
+	if f, ok := s.(Followed); ok {
+		m.followed = m.followed || f.Followed()
+	}
 }
 
 func appendBytes(dst, b []byte) []byte {

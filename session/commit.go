@@ -70,9 +70,9 @@ func (d *durable) mark(s *session, c *persistence.Commit) {
 		setMark(c, alarmMark, !end.IsZero(), end)
 		s.saved.alarm = end
 	}
-	if stays := s.machine.Residence() == scxml.MustStay; stays != s.saved.resident {
-		setMark(c, residentMark, stays, time.Unix(0, 0))
-		s.saved.resident = stays
+	if wanted := s.machine.Residence() == scxml.MustStay || s.machine.Followed(); wanted != s.saved.resident {
+		setMark(c, residentMark, wanted, time.Unix(0, 0))
+		s.saved.resident = wanted
 	}
 }
 

@@ -150,7 +150,8 @@
 //
 // These stay in memory: sessions with events to handle or messages to processors under
 // way; those that have not begun; those that a module needs there, as long as it has
-// state of its own in their snapshots ([scxml.Resident] lets it be more precise);
+// state of its own in their snapshots ([scxml.Resident] lets it be more precise; those of
+// telephony/fm may leave with their interactions);
 // and those with an active state that has _deactivate="mustnot" (ORS dialect). With
 // _deactivate="must" they leave as soon as they have nothing to do. A call of a module's
 // handler does not keep a session in memory: its outcome comes with Engine.Send.

@@ -57,8 +57,9 @@ func checkNodeID(node int) error {
 	return nil
 }
 
-// NewID returns an id for StartRequest.SessionID, made as Start makes one: for a caller who
-// has to know the id before the session begins.
+// NewID makes an id of the form that Start gives a session without one, for a caller that
+// has to know it before: StartRequest.SessionID. With a store it lies in a bucket that the
+// engine holds now.
 func (e *Engine) NewID() string { return e.newID("") }
 
 // newID makes the id of a session. The default ones lie in a bucket that the engine holds;

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -145,4 +146,48 @@ func TestPendingModuleCalls(t *testing.T) {
 			b.Confirm(session.EffectID{Session: "nobody"})
 		})
 	}
+}
+
+// TestPendingOffline: what a handler has under way is written when the store is back, too.
+func TestPendingOffline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &cut{Store: memory(t)}
+		var calls []*session.ModuleCall
+		opts := session.Options{
+			Parse: scxml.ParseOptions{Modules: []scxml.Module{bells{}}}, StoreLost: session.ContinueInMemory,
+			Modules: map[string]session.ModuleHandler{"urn:bells": handler(func(_ context.Context, c *session.ModuleCall) error {
+				calls = append(calls, c)
+				return session.ErrPending
+			})},
+		}
+		b := node(t, store, opts)
+		ctx := context.Background()
+		doc, err := scxml.Parse(ctx, []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="null" xmlns:b="urn:bells">
+			<state id="a"><transition event="ring"><b:ring/></transition></state></scxml>`), &scxml.ParseOptions{Modules: []scxml.Module{bells{}}})
+		require.NoError(t, err)
+		id, err := b.Start(ctx, session.StartRequest{Document: doc})
+		require.NoError(t, err)
+		require.NoError(t, b.Settle(ctx))
+		b.send(id, "ring") // before, and confirmed meanwhile
+		require.NoError(t, b.Settle(ctx))
+		store.off.Store(true)
+		b.send(id, "ring")
+		b.send(id, "ring")
+		require.NoError(t, b.Settle(ctx))
+		require.Len(t, calls, 3)
+		b.Confirm(calls[0].Effect)
+		b.Confirm(calls[2].Effect)
+		require.NoError(t, b.Settle(ctx))
+		store.off.Store(false)
+		b.clock.Advance(2 * time.Second)
+		require.NoError(t, b.Settle(ctx))
+		s, err := store.Load(ctx, id)
+		require.NoError(t, err)
+		require.Len(t, s.Outbox, 1)
+		b = b.restart(store, 0, opts)
+		require.NoError(t, b.Settle(ctx))
+		require.Len(t, calls, 4)
+		assert.Equal(t, calls[1].Effect, calls[3].Effect)
+		require.NoError(t, b.Shutdown(ctx))
+	})
 }

@@ -268,12 +268,12 @@ func positive[T int | time.Duration](v *T, def T) {
 
 // Observer is a set of optional callbacks. They are called on the engine's
 // goroutines, outside of any lock, and must return quickly; those about one
-// session come in order. They may call the Engine, except for what waits for
-// the same session (Query, Wait).
+// session come in order. They may call the Engine, except for Recover and what
+// waits for the same session (Query, Wait).
 type Observer struct {
 	SessionStarted func(Info)         // its initial macrostep is about to run
 	Store          func(err error)    // the store has stopped to answer, with its error; nil: it answers again
-	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin
+	SessionEnded   func(Info, Result) // a session that had started has ended, or was taken out of memory (Lost, ShutDown); also one that waited for StartRequest.At and did not begin, and one in the store alone that is lost: Info has ID and Passive then
 
 	StartBegins func()                           // Engine.Start has been called; on its caller's goroutine, as StartEnds
 	StartEnds   func(d time.Duration, err error) // it returns, after d

@@ -165,7 +165,7 @@ func (e *Engine) passivate(s *session) {
 func (s *session) canLeave() bool {
 	return s.saved != nil && !s.ended.Load() && s.stopping == 0 && !s.drained && !s.cold &&
 		s.begin == nil && s.revival == nil && s.machine != nil && s.out == nil && len(s.saved.confirmed) == 0 && s.saved.away == nil &&
-		s.machine.Residence() != scxml.MustStay
+		s.machine.Residence() != scxml.MustStay && !s.engine.timers.due(s)
 }
 
 // fallAsleep puts a sleeper in the place of s. s.mu is held, s.canLeave is true.
@@ -258,6 +258,7 @@ func (e *Engine) thaw(s *session) {
 	case errors.Is(err, errNotStored), errors.Is(err, persistence.ErrClosed), d.epoch(s.id) == 0, e.closed.Load():
 		e.sessions.drop(s)
 		sl.ending.tell(&Result{Reason: Lost, Err: err})
+		e.lostAsleep(s.id, err)
 		return
 	case unreadable(err):
 		sl.err = &UnreadableError{Session: s.id, Err: err}
@@ -274,12 +275,24 @@ func (e *Engine) thaw(s *session) {
 	})
 }
 
+// lostAsleep tells of a session that was in the store alone, and is not this engine's any
+// more.
+func (e *Engine) lostAsleep(id string, err error) {
+	if f := e.opts.Observer.SessionEnded; f != nil && !e.closed.Load() {
+		f(Info{ID: id, Passive: true}, Result{Reason: Lost, Err: err})
+	}
+}
+
 // lose takes a session out of memory because the store cannot be written. What
 // it did since the last commit is forgotten, and is done again when it has been
 // loaded again, by this engine or by the one that has taken its bucket.
 func (e *Engine) lose(s *session, err error) {
 	e.logger.Warn("session taken out of memory", "session", s.id, "error", err)
+	cold := s.cold
 	e.end(s, Result{Reason: Lost, Err: err})
+	if cold {
+		e.lostAsleep(s.id, err)
+	}
 	held := e.durable.epoch(s.id)
 	var fenced *persistence.FencedError
 	switch {

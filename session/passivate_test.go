@@ -106,6 +106,10 @@ func TestResident(t *testing.T) {
 	assert.True(t, none.passive(id))
 	assert.Equal(t, []string{"b"}, none.active(id))
 
+	// What it is brought back for keeps it there.
+	none.clock.Advance(2 * time.Hour)
+	assert.Equal(t, session.Finished, none.result(id).Reason)
+
 	never := node(t, memory(t), session.Options{IdleTime: -1})
 	id = never.start(chart(waiting))
 	never.clock.Advance(50 * time.Minute)

@@ -254,10 +254,15 @@ func (d *durable) hold(leases []persistence.Lease) {
 			d.engine.stopSession(s, Lost)
 		}
 	}
+	var gone []string
 	d.engine.sessions.abandon(func(id string) bool { return d.epoch(id) == 0 }, func(sl *sleeper) {
 		d.engine.timers.take(sl)
 		sl.ending.tell(&Result{Reason: Lost, Err: ErrNotOwner})
+		gone = append(gone, sl.id)
 	})
+	for _, id := range gone {
+		d.engine.lostAsleep(id, ErrNotOwner)
+	}
 }
 
 func (d *durable) scheduleRenewal() {

@@ -322,5 +322,5 @@ func (d *durable) query(id string) (Status, error) {
 // what it need not load a session for.
 const (
 	alarmMark    = "alarm"    // when it is to begin, or when its life ends
-	residentMark = "resident" // in the past: it has to be in memory, or has ended
+	residentMark = "resident" // in the past: it has to be brought back, or has ended
 )

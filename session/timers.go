@@ -275,6 +275,19 @@ func (ts *timers) hand(s *session, sl *sleeper) {
 	}
 }
 
+// due reports whether a timer of the session is about to fire.
+func (ts *timers) due(s *session) bool {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	now := ts.clock.Now().Sub(ts.epoch)
+	for x := s.timers; x != nil; x = x.next {
+		if x.due <= now {
+			return true
+		}
+	}
+	return s.alarm != nil && s.alarm.due <= now
+}
+
 // rouse sets the time when a session that is not in memory is needed next.
 func (ts *timers) rouse(sl *sleeper, at time.Time) {
 	ts.mu.Lock()

@@ -98,6 +98,7 @@ type Store struct {
 	headRoom int // as the constant, but in tests
 
 	queue  chan *write
+	writes sync.Pool     // of *write
 	heads  packer        // the writer's; see txn
 	closed chan struct{} // no further writes are taken
 	done   chan struct{} // the writer has ended

@@ -16,7 +16,7 @@ const headRoom = 2 << 10
 type entry struct {
 	kind   byte   // rowEffect, rowEvent or rowTimer
 	number uint64 // sequence, number or time
-	value  []byte // the name with the data; see named
+	value  []byte // the name with the data; see readNamed
 }
 
 // name returns the effect's id, the event's key or the timer's id.

@@ -89,15 +89,7 @@ func readyKey(bucket int, id string) []byte {
 	return append(binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(id)), uint16(bucket)), id...)
 }
 
-// named is a name with data.
-func named(name string, data []byte) []byte {
-	v := make([]byte, 0, 1+len(name)+len(data))
-	v = append(v, byte(len(name)))
-	v = append(v, name...)
-	return append(v, data...)
-}
-
-// readNamed reads it; the parts are those of v.
+// readNamed reads a name with data: length(1), name, data. The parts are those of v.
 func readNamed(v []byte) (name, data []byte, err error) {
 	if len(v) < 1 || len(v) < 1+int(v[0]) {
 		return nil, nil, errShort

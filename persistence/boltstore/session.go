@@ -184,7 +184,7 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 	}
 	at := s.place(c.ID)
 	rev, acked := c.Rev, c.Acked
-	w := newWrite()
+	w := s.newWrite()
 	snapshot, timers, effects := w.pack.bytes(c.Snapshot), w.pack.timers(c.SetTimers), w.pack.effects(c.Effects)
 	clears, confirmed := slices.Clone(c.ClearTimers), newNames(c.Confirmed)
 

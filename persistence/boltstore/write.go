@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"go.etcd.io/bbolt"
@@ -29,27 +28,30 @@ const (
 	givenUp
 )
 
-// writes holds those that are over, for the next ones: at tens of thousands a second their memory is what the
-// garbage collector has to do with.
-var writes = sync.Pool{New: func() any { return &write{done: make(chan struct{}, 1)} }}
-
-func newWrite() *write { return writes.Get().(*write) }
+// newWrite returns a write that is nobody's. Those that are over are used again: at tens of thousands a second their
+// memory is what the garbage collector has to do with.
+func (s *Store) newWrite() *write {
+	if w, ok := s.writes.Get().(*write); ok {
+		return w
+	}
+	return &write{done: make(chan struct{}, 1)}
+}
 
 // end returns the error of a write that is over and keeps the write for others.
-func (w *write) end() error {
+func (s *Store) end(w *write) error {
 	err := w.err
 	w.run, w.err = nil, nil
 	w.state.Store(waiting)
 	if w.pack = w.pack[:0]; cap(w.pack) > 64<<10 {
 		w.pack = nil
 	}
-	writes.Put(w)
+	s.writes.Put(w)
 	return err
 }
 
 // do has the writer carry out a write and waits for it.
 func (s *Store) do(ctx context.Context, run func(*txn) error) error {
-	w := newWrite()
+	w := s.newWrite()
 	w.run = run
 	return s.carryOut(ctx, w)
 }
@@ -73,7 +75,7 @@ func (s *Store) carryOut(ctx context.Context, w *write) error {
 	}
 	select {
 	case <-w.done:
-		return w.end()
+		return s.end(w)
 	case <-ctx.Done():
 	case <-s.done:
 		// The writer has ended; it may have done this one first.
@@ -81,7 +83,7 @@ func (s *Store) carryOut(ctx context.Context, w *write) error {
 			return persistence.ErrClosed
 		}
 		<-w.done
-		return w.end()
+		return s.end(w)
 	}
 	if w.state.CompareAndSwap(waiting, givenUp) {
 		return ctx.Err()

@@ -2,6 +2,7 @@ package rest_test
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -48,6 +49,70 @@ func TestNoAnswerTellsOfSessions(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, s.engine.Len())
+}
+
+// A body that does not say how long it is has the same limit.
+func TestSizeOfChunkedBody(t *testing.T) {
+	s := newSite(t, &rest.Options{Body: 1000})
+	for size, want := range map[int]int{900: 200, 1000: 413, 5000: 413} {
+		body := struct{ io.Reader }{strings.NewReader("price=1&a=" + strings.Repeat("x", size))}
+		req, err := http.NewRequest("POST", s.URL+"/scxml/session/"+s.begin()+"/event/add", body)
+		require.NoError(t, err)
+		req.Header.Set("Authorization", "Bearer "+eventSecret)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		resp, err := http.DefaultClient.Do(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, want, resp.StatusCode, "%d", size)
+		require.True(t, resp.Close, "chunked: the connection is closed")
+	}
+}
+
+// The key of one client says nothing of the events of another.
+func TestKeysOfClients(t *testing.T) {
+	s := newSite(t, nil)
+	path := "/scxml/session/" + s.begin()
+	for _, secret := range []string{eventSecret, adminSecret, eventSecret, adminSecret} {
+		require.Equal(t, 200, s.do(secret, "POST", path+"/event/add", "price=1", "Idempotency-Key", "k").StatusCode)
+	}
+	s.settle()
+	require.Equal(t, 2.0, s.do(querySecret, "GET", path+"/query", "").json(t)["data"].(map[string]any)["total"])
+	s.problem(s.do(eventSecret, "POST", path+"/event/add", "price=1", "Idempotency-Key", strings.Repeat("k", session.MaxEventKey+1)), 400)
+}
+
+// stuck is a client that does not read its answer.
+type stuck struct {
+	http.ResponseWriter
+	inside, leave chan struct{}
+}
+
+func (w *stuck) Write(b []byte) (int, error) {
+	w.inside <- struct{}{}
+	<-w.leave
+	return w.ResponseWriter.Write(b)
+}
+
+// Lists go through all sessions: few are made at the same time.
+func TestListsAtTheSameTime(t *testing.T) {
+	s := newSite(t, nil)
+	inside, leave, done := make(chan struct{}), make(chan struct{}), make(chan int)
+	for range 4 {
+		go func() {
+			r := httptest.NewRequest("GET", "/ors/v1/sessions", nil)
+			r.RemoteAddr = "127.0.0.1:5"
+			r.Header.Set("Authorization", "Bearer "+querySecret)
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(&stuck{w, inside, leave}, r)
+			done <- w.Code
+		}()
+		<-inside
+	}
+	s.problem(s.do(querySecret, "GET", "/ors/v1/sessions", ""), 503)
+	require.Equal(t, 200, s.do(querySecret, "GET", "/ors/help", "").StatusCode, "anything else is served")
+	close(leave)
+	for range 4 {
+		require.Equal(t, 200, <-done)
+	}
 }
 
 // slowSource is a source of documents that does not answer before it is closed.

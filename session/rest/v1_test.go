@@ -162,7 +162,7 @@ func (s *site) follow(ctx context.Context, path string, header ...string) (next 
 }
 
 func TestStream(t *testing.T) {
-	s := newSite(t, &rest.Options{Streams: 2})
+	s := newSite(t, &rest.Options{Streams: 2, Masking: newMasking(t)})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	all, _ := s.follow(ctx, "/ors/v1/events")
@@ -189,6 +189,13 @@ func TestStream(t *testing.T) {
 		require.Equal(t, want, ev.Type)
 	}
 	require.Equal(t, "finished", ev.Reason)
+
+	s.do(eventSecret, "POST", "/scxml/session/"+s.begin()+"/event/card.4111111111111111", "")
+	for ev.Name != "card.****" { // masked, as a word of its own
+		_, ev = all()
+		require.NotEqual(t, "card.4111111111111111", ev.Name)
+		require.NotEmpty(t, ev.Type)
+	}
 
 	_, resp := s.follow(ctx, "/ors/v1/events")
 	require.Equal(t, 503, resp.StatusCode, "the third one is too many")

@@ -132,7 +132,7 @@ type Connector struct {
 	ids      map[string]*call           // interactions of every kind that are followed
 	sessions map[string][]*call         // by session, in the order in which it got them
 	starting map[string]*startup
-	recent   map[string]*recent        // by session
+	recent   map[string]*recent        // by session; of all that this Connector has to do with
 	hops     map[string]int            // by interaction: how often it was routed lately
 	turned   map[telephony.ConnID]bool // calls that are left to the switch for want of room
 
@@ -271,14 +271,20 @@ type effectKey struct {
 
 const maxRecent = 64
 
+// recentOf returns them, and notes that the Connector has to do with the session.
+func (c *Connector) recentOf(session string) *recent {
+	r := c.recent[session]
+	if r == nil {
+		r = &recent{}
+		c.recent[session] = r
+	}
+	return r
+}
+
 // repeated reports whether an effect has been carried out before, and notes it.
 // c.mu is held.
 func (c *Connector) repeated(id session.EffectID) bool {
-	r := c.recent[id.Session]
-	if r == nil {
-		r = &recent{}
-		c.recent[id.Session] = r
-	}
+	r := c.recentOf(id.Session)
 	key := effectKey{id.Macrostep, id.Index}
 	switch {
 	case slices.Contains(r.effects, key):
@@ -467,6 +473,7 @@ func (c *Connector) sessionEnded(id string) {
 
 // bind makes an interaction that has none one of a session. c.mu is held.
 func (c *Connector) bind(k *call, id string) {
+	c.recentOf(id)
 	k.session, k.applied, k.own = id, 0, 0
 	c.sessions[id] = append(c.sessions[id], k)
 }

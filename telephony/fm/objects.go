@@ -170,6 +170,14 @@ func (s *interactions) Restore(snapshot []byte) error {
 	return nil
 }
 
+// Resident implements scxml.Resident: what happens to an interaction comes as an event,
+// which brings the session back.
+func (*interactions) Resident() bool { return false }
+
+// Followed implements scxml.Followed: after a restart the Connector learns of the
+// interactions from the snapshot.
+func (s *interactions) Followed() bool { return len(s.list) > 0 }
+
 // Globals implements scxml.ModuleState.
 func (s *interactions) Globals() map[string]datamodel.Value {
 	return map[string]datamodel.Value{"_genesys.ixn": &root{s: s, list: &listView{s}}}

@@ -35,6 +35,10 @@ func (s *queueState) Restore(snapshot []byte) (err error) {
 	return err
 }
 
+// Resident implements scxml.Resident: who submits is in memory when it does, and hears of
+// the outcome by an event.
+func (*queueState) Resident() bool { return false }
+
 // readSettings reads a snapshot of the module.
 func readSettings(snapshot []byte) (*datamodel.Object, error) {
 	v, rest, err := datamodel.ReadValue(snapshot)

@@ -63,9 +63,11 @@ func newDeskWith(t testing.TB, states string, change func(*fm.Options)) *desk {
 		Trace: witness(w),
 	}
 	w.conn.Install(so)
+	passivate(w, so)
 	var err error
 	w.engine, err = session.New(so)
 	require.NoError(t, err)
+	recoverPassive(w, w.engine)
 	link := w.sw.Connect()
 	require.NoError(t, w.conn.Open(w.engine, link))
 	w.clock.Advance(0)

@@ -14,13 +14,14 @@ import (
 // their snapshots. The Connector learns of them when the snapshot is read, follows the
 // interactions again, and asks the switch whether they are still there: it writes the
 // session id into their user data once more. For one that is not, the session gets
-// interaction.deleted.
+// interaction.deleted. Of a session that has only been out of memory the Connector knows
+// all that, and more: what has happened meanwhile is on its way as events.
 
 // restored takes the interactions of a session that is being brought back.
 func (c *Connector) restored(session string, list []*interaction) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.closed || c.recent[session] != nil {
 		return
 	}
 	for _, x := range list {
@@ -30,8 +31,6 @@ func (c *Connector) restored(session string, list []*interaction) {
 			known = c.calls[k.conn]
 		}
 		switch {
-		case known != nil && known.session == session:
-			continue // it has been taken out of memory only
 		case known != nil && known.session == "":
 			k = known
 		case known != nil || c.full():

@@ -157,7 +157,7 @@ func (a *startAction) Execute(x *scxml.Exec) error {
 	}
 	// Not to be guessed by those who do not know the id of this session.
 	sum := sha256.Sum256([]byte("session:start\x00" + x.SessionID() + "\x00" + id))
-	child := base32.StdEncoding.EncodeToString(sum[:20])
+	child := relatedID(x.SessionID(), base32.HexEncoding.EncodeToString(sum[:20]))
 	for _, l := range a.locations {
 		if err := x.Assign(l.expr, child); err != nil {
 			return err
@@ -166,6 +166,19 @@ func (a *startAction) Execute(x *scxml.Exec) error {
 	args.Set("sessionid", child)
 	x.Call(id, args)
 	return nil
+}
+
+// relatedID gives 32 characters the node and the bucket of another session's id, so that
+// the engine that has that one can start this one. An id in a form of the host's own has
+// neither.
+func relatedID(of, random string) string {
+	_, named := session.NodeOf(of)
+	_, plain := session.NodeOf("~1~" + of)
+	if !named && !plain {
+		return random
+	}
+	at := len(of) - len(random)
+	return of[:at] + random[:len(random)-3] + of[len(of)-3:]
 }
 
 // startedSession is a session that <session:start> has started.

@@ -59,6 +59,9 @@ func (st *sessionState) Restore(snapshot []byte) error {
 	return nil
 }
 
+// Resident implements scxml.Resident.
+func (*sessionState) Resident() bool { return false }
+
 // sessionFunctions are the functions of _genesys.session, in the order of their
 // names in the table.
 var sessionFunctions = []struct {

@@ -152,6 +152,9 @@ func unsupportedEvent(name string) bool {
 
 func TestMain(m *testing.M) {
 	code := runDialects(m)
+	if code == 0 {
+		code = runPassive(m)
+	}
 	all := !slices.ContainsFunc([]string{"test.run", "test.skip", "test.list", "test.short"}, given) // no test was left out
 	if code == 0 && all {
 		if missing := unseen(); len(missing) > 0 {
