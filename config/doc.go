@@ -74,7 +74,7 @@
 //
 // [NewSite] refuses a configuration with everything that is wrong with it, each with file,
 // line, object, section and option: names that lead nowhere, and values that the catalogue
-// of options ([Catalogue], OPTIONS.md) does not allow. What it does not know is a
+// of options ([Catalogue], OPTIONS.md) does not allow; what it honours, and by what, is there, too. What it does not know is a
 // warning with the name that was probably meant. A change of a Live configuration that is
 // refused leaves it as it is. What it accepts counts as the catalogue says: at
 // once, for the next interaction, or when the server starts again; [Live.Settings] keeps the last kind as

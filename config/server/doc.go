@@ -40,7 +40,8 @@
 //	queues, routing points      DNs whose calls the router counts
 //	DNs and scripts             where documents may be loaded from: the folders of the URLs that they name
 //	external-url                of the other nodes: where requests for their sessions are sent, by 307
-//	options                     as config/OPTIONS.md tells of each what it does here
+//	options                     those of config/OPTIONS.md, whose last column says by what each is honoured, or why it
+//	                            has no effect: that is logged when such a one is set
 //
 // A connection to Universal Routing Server or Stat Server needs nothing: the router in the
 // process does their work, and has the statistics. Other connections are left alone.
@@ -51,7 +52,24 @@
 // Config.Live tells, and what has changed counts for the next interaction: applications and
 // parameters, persons, skills, groups, DNs (which are registered or given up), the folders
 // of documents, external-urls. Ports, hosts, connections and what the catalogue of options
-// calls AtStart count when the server starts again.
+// calls AtStart count when the server starts again. Options that count at once do so without a
+// pause: levels, outputs and masking of the log, the cookie and the hold time of the REST API, the
+// cache of documents, performance alarms. A value that a part refuses (a log file that cannot be written) is
+// logged, and what was there stays.
+//
+// # The log
+//
+// The section log says where lines go, of which level, and in which form. The levels of
+// log/slog are Debug debug, Info trace, [LevelInteraction] interaction, Warn and Error standard,
+// [LevelAlarm] alarm. A file ors.log is written as ors.20261123_195938_123.log, by the time (UTC) when it was begun;
+// segment begins the next one, expire removes old ones. Options.Logger gets every line beside that. All of
+// them are masked by log-filter and log-filter-data, user data by their keys; so are answers of the REST API.
+// Lines of the level debug are chosen by component (log-trace-segments): ORSInternal, ScxmlCore, ScxmlMetric,
+// FMCore, FMWeb, ORSURS, CallMonitor, Persistence, Configuration, SelfMonitoring.
+//
+// # Stores of the section persistence
+//
+// [Redis] and [Cassandra] read its options for a [StoreOpener].
 //
 // # Replacing parts
 //

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -320,4 +321,25 @@ func TestRouterFunctions(t *testing.T) {
 	require.Equal(t, `true  {"s1FindConfigObject":{"type":"agent"}}`, fetched(t, "BASE", opts,
 		`<session:fetch requestid="req" method="'urs'" src="'FindConfigObject'"><param name="type" expr="'agent'"/></session:fetch>`))
 	require.Equal(t, "true number 0 no such function", fetched(t, "BASE", opts, `<session:fetch requestid="req" method="'urs'" src="'none'"/>`))
+}
+
+// What the host says of connections is kept to.
+func TestFetchConnections(t *testing.T) {
+	var asked []*http.Request
+	base, opts := web(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r)
+		echo(w, r)
+	})
+	opts.Fetch.HTTP, opts.Fetch.Continue, opts.Fetch.LocalPorts = "1.0", true, session.PortRange{First: 43000, Last: 43050}
+	o := newOffice(t, opts)
+	o.run(service(`<session:fetch requestid="req" src="'`+base+`/a'" method="'post'" enctype="'text/plain'"><content _expr="'x'"/></session:fetch>`, onFetched))
+	o.expect("true 200 POST /a|text/plain|x")
+	require.Len(t, asked, 1)
+	require.Equal(t, "100-continue", asked[0].Header.Get("Expect"))
+	require.True(t, asked[0].Close)
+	require.Regexp(t, `:430[0-5]\d$`, asked[0].RemoteAddr)
+	for _, bad := range []fm.FetchOptions{{HTTP: "3"}, {LocalPorts: session.PortRange{First: 2, Last: 1}}, {HTTPSProxy: &url.URL{Scheme: "ftp", Host: "a"}}} {
+		_, err := fm.NewServices(&fm.ServicesOptions{Fetch: bad})
+		require.ErrorContains(t, err, "fm: FetchOptions")
+	}
 }
