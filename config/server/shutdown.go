@@ -73,7 +73,7 @@ func (s *Server) drain(ctx context.Context) error {
 		break
 	}
 	if n := s.engine.Len(); n > 0 && s.store == nil {
-		return fmt.Errorf("server: %d sessions had not ended after %s, and are ended now", n, left)
+		return fmt.Errorf("server: sessions that had not ended within %s are ended now: %d", left, n)
 	}
 	return nil
 }
