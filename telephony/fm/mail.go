@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
-	"github.com/seed-ff723688/ors/persistence"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -52,21 +50,9 @@ func newMail(clock session.Clock, logger *slog.Logger) *mail {
 	return &mail{clock: clock, logger: logger, late: map[string]*backlog{}}
 }
 
-// newLetter makes a letter. An effect has one answer: that to its repetition, after a crash, is dropped
-// if the session had taken the first.
-func newLetter(ev *scxml.Event, effect session.EffectID) *letter {
-	l := &letter{ev: ev, effect: effect}
-	if effect.Session == "" {
-		l.key = rand.Text()
-	} else {
-		l.key = fmt.Sprintf("fm.%d.%d", effect.Macrostep, effect.Index)
-	}
-	return l
-}
-
 // send gives an event to a session. Then the effect that it answers is done.
 func (m *mail) send(engine *session.Engine, id string, ev *scxml.Event, effect session.EffectID) {
-	l := newLetter(ev, effect)
+	l := &letter{ev: ev, effect: effect, key: rand.Text()}
 	m.mu.Lock()
 	joined := m.join(id, l)
 	m.mu.Unlock()
@@ -159,7 +145,7 @@ func (m *mail) try(engine *session.Engine, id string, l *letter) bool {
 // refused reports whether an event will never be accepted.
 func refused(err error) bool {
 	var unreadable *session.UnreadableError
-	return errors.Is(err, session.ErrTooLarge) || errors.Is(err, persistence.ErrInvalid) || errors.Is(err, datamodel.ErrDepth) || errors.As(err, &unreadable)
+	return errors.Is(err, session.ErrTooLarge) || errors.Is(err, datamodel.ErrDepth) || errors.As(err, &unreadable)
 }
 
 // refusal is what a session gets in the place of an answer that it cannot be given.
