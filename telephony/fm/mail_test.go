@@ -226,3 +226,21 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		})
 	}
 }
+
+// A session that was taken out of memory since its store did not answer has not ended for who started it.
+func TestLostSessionHasNotEnded(t *testing.T) {
+	engine, err := session.New(nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
+	s, err := NewServices(nil)
+	require.NoError(t, err)
+	require.NoError(t, s.Open(engine))
+	s.started["child"] = &startedSession{by: "starter", announced: true}
+	s.startedBy["starter"] = []string{"child"}
+	s.sessionEnded("child", &session.Result{Reason: session.Lost})
+	assert.Contains(t, s.started, "child")
+	s.sessionEnded("child", &session.Result{Reason: session.Finished})
+	assert.Empty(t, s.started)
+	assert.Empty(t, s.startedBy)
+	require.NoError(t, s.Close())
+}
