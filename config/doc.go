@@ -48,7 +48,7 @@
 //	        password: {env: REDIS_PASSWORD}   # or {file: name}
 //
 // A List object, a section of its annex for each item, and special days, for
-// _genesys.session.getListItemValue('Numbers', '5000', 'skill') and isSpecialDay('Holidays', '', 'Europe/Paris', true),
+// _genesys.session.getListItemValue('Numbers', '5000', 'skill') and isSpecialDay('Holidays', ”, 'Europe/Paris', true),
 // where true has the hours count, and false the whole day:
 //
 //	transactions:
