@@ -171,6 +171,26 @@ func TestStore(t *testing.T) {
 	assert.Equal(t, []string{"stopped"}, p.ends())
 }
 
+// A call that has gone while the server was away leaves no session behind.
+func TestStoreAndTheCallIsGone(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "sessions.db")
+	p := begin(t, "-store", file)
+	p.types("call 5000")
+	for p.line() != "call 1 hears PlayAnnouncement" {
+	}
+	p.types("quit")
+	for p.line() != "stopped" {
+	}
+	require.NoError(t, <-p.done)
+
+	p = begin(t, "-store", file)
+	shell := map[string]string{"ORS": p.url, "TOKEN": p.token}
+	require.Eventually(t, func() bool {
+		return strings.Contains(p.curl(`curl -H "Authorization: Bearer $TOKEN" $ORS/ors/v1/sessions`, shell), `"live":0`)
+	}, time.Minute, 10*time.Millisecond)
+	p.ends()
+}
+
 func TestBadCommandLines(t *testing.T) {
 	for args, want := range map[string]string{
 		"extra":                      `unexpected argument "extra"`,

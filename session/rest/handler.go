@@ -192,6 +192,11 @@ func (h *Handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		h.audit(w, r, h.opts.Clock.Now().Sub(begin))
 	}()
 	h.headers(w, r)
+	if r.ContentLength != 0 {
+		// Of a body that nobody reads, too: the server takes the rest of it before it answers.
+		// A recorder of a test has no deadlines, and needs none.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.opts.BodyTime))
+	}
 	if p := h.admit(w, r); p != nil {
 		w.fail(p)
 		return

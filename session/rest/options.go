@@ -121,7 +121,7 @@ type Options struct {
 	URL    int
 	Header int
 
-	// BodyTime bounds the reading of a body; default 10 s. HoldTime is how long a request
+	// BodyTime bounds the reading of a body, also of one that is not wanted; default 10 s. HoldTime is how long a request
 	// is held; default 30 s; Handler.SetHoldTime changes it. RequestTime bounds everything else that a request waits for, the
 	// loading of a document included; default 30 s.
 	BodyTime, HoldTime, RequestTime time.Duration

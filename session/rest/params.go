@@ -85,15 +85,12 @@ func (h *Handler) input(w *answer, r *http.Request) (params *datamodel.Object, d
 	return params, params, nil
 }
 
-// body reads the body of a request within its size and time.
+// body reads the body of a request within its size, and the time that ServeHTTP has set.
 func (h *Handler) body(w *answer, r *http.Request) ([]byte, *problem) {
 	if r.ContentLength > h.opts.Body {
 		closeAfter(w, r)
 		return nil, problemTooLarge.because(fmt.Errorf("%d bytes", r.ContentLength))
 	}
-	// A recorder of a test has no deadlines, and needs none.
-	rc := http.NewResponseController(w)
-	_ = rc.SetReadDeadline(time.Now().Add(h.opts.BodyTime))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.opts.Body))
 	if err != nil {
 		var size *http.MaxBytesError
@@ -102,7 +99,7 @@ func (h *Handler) body(w *answer, r *http.Request) ([]byte, *problem) {
 		}
 		return nil, problemBody.because(err)
 	}
-	_ = rc.SetReadDeadline(time.Time{})
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // ServeHTTP has set one
 	return body, nil
 }
 

@@ -390,6 +390,31 @@ func TestBodyThatDoesNotCome(t *testing.T) {
 	require.NotZero(t, server.IdleTimeout)
 }
 
+// A body that nobody wants has its time, too: the server takes it before it answers.
+func TestUnwantedBodyThatDoesNotCome(t *testing.T) {
+	s := newSite(t, &rest.Options{BodyTime: 20 * time.Millisecond})
+	auth := "Authorization: Bearer " + adminSecret + "\r\n"
+	for line, want := range map[string]int{
+		"POST /scxml/session/start HTTP/1.1\r\n": 401, "POST /nowhere HTTP/1.1\r\n" + auth: 404, "PUT /ors/help HTTP/1.1\r\n" + auth: 405,
+		"GET /ors/v1/health HTTP/1.1\r\n": 200, "POST /scxml/session/none/terminate HTTP/1.1\r\n" + auth: 404,
+	} {
+		for _, body := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n64\r\n{"} {
+			c, err := net.Dial("tcp", s.Listener.Addr().String())
+			require.NoError(t, err)
+			defer c.Close()
+			require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second))) // in place of for ever
+			_, err = io.WriteString(c, line+"Host: a\r\n"+body)
+			require.NoError(t, err)
+			in := bufio.NewReader(c)
+			resp, err := http.ReadResponse(in, nil)
+			require.NoError(t, err, line+body)
+			require.Equal(t, want, resp.StatusCode, line)
+			_, err = io.Copy(io.Discard, in)
+			require.NoError(t, err, "the connection is closed")
+		}
+	}
+}
+
 func TestAuditLog(t *testing.T) {
 	masking, err := rest.NewMasking(&rest.Rules{Regex: map[string]string{"ors-regex-card": "[0-9]{16}"}})
 	require.NoError(t, err)
