@@ -20,8 +20,9 @@ type Rules struct {
 	Regex map[string]string
 
 	// Filter is the section log-filter: default-filter-type. FilterData is
-	// log-filter-data: the filter of a key. Filters are copy, hide, hide-first,N,
-	// hide-last,N, unhide-first,N, unhide-last,N and skip; the default is copy.
+	// log-filter-data: the filter of a key. They count for user data and data of sessions.
+	// Filters are copy, hide, hide-first,N, hide-last,N, unhide-first,N, unhide-last,N
+	// and skip; the default is copy.
 	Filter     map[string]string
 	FilterData map[string]string
 }
@@ -191,6 +192,18 @@ func (m *maskRules) text(s string) string {
 		}
 	}
 	return s
+}
+
+// Filter applies the filter of a key of user data to its value, and no regular expression; keep is false
+// where the key is left out, own when the filter is one for this key and not the default.
+func (m *Masking) Filter(key, value string) (text string, keep, own bool) {
+	r := m.now()
+	f, own := r.keys[lowerKey(key)]
+	if !own {
+		f = r.other
+	}
+	text, keep = f.apply(value)
+	return text, keep, own
 }
 
 // Value returns a copy of v in which the members of objects are filtered by their
