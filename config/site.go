@@ -18,7 +18,8 @@ type SiteOptions struct {
 	Cluster string
 
 	// Interaction tells at which DN an interaction is, for Option; false when it is not
-	// known. nil: it never is. It is called inside of a macrostep and must be quick.
+	// known. nil: it never is. It is called inside of a macrostep and must be quick. A server of
+	// config/server knows it without.
 	Interaction func(id string) (dn string, ok bool)
 }
 

@@ -126,7 +126,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 	so := &fm.ServicesOptions{
 		Server:        fm.Server{Name: s.app.Name, Cluster: primary(site, s.app).Name, URL: s.url()},
 		Tenant:        s.app.DefaultTenant(),
-		Configuration: s.live, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
+		Configuration: configuration{s.live, s}, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
 		Clock: s.opts.Clock, Logger: s.log.component(logModules), Measure: s.measure,
 	}
 	if err := fetchOptions(settings, &so.Fetch); err != nil {
