@@ -18,6 +18,9 @@ import (
 // build makes all parts, in the order in which they need each other. What it has made when
 // it fails, close ends.
 func (s *Server) build(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
 	site := s.live.Site()
 	if err := s.identify(site); err != nil {
 		return err
@@ -274,6 +277,9 @@ func (s *Server) follow(u config.Update) {
 func (s *Server) update(concerned parts) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
+	if s.closed {
+		return
+	}
 	site := s.live.Site()
 	s.setOptions()
 	calls, media := s.switches(site)
