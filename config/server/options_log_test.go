@@ -30,7 +30,7 @@ func newLogBench(t *testing.T, values ...string) *logBench {
 	t.Helper()
 	b := &logBench{T: t, clock: session.NewVirtualClock(time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC))}
 	st := settingsOf(t, append([]string{"log", "time_convert", "utc"}, values...)...)
-	m, err := masking(st)
+	m, err := masking(st, nil)
 	require.NoError(t, err)
 	b.serverLog, err = newLog(st, &logOptions{application: "ORS_1", host: "lon1", clock: b.clock, masking: m, stdout: &b.out, stderr: &b.err,
 		beside: slog.NewTextHandler(&b.beside, &slog.HandlerOptions{Level: slog.LevelError})})
@@ -148,7 +148,7 @@ func TestLogIsMasked(t *testing.T) {
 	// Other rules count at once, also for attributes that a logger carries. Lines of the server's own are
 	// not user data: the default filter leaves them readable.
 	st := settingsOf(t, "log-filter-data", "Pin", "skip", "log-filter", "default-filter-type", "hide")
-	require.NoError(t, b.opts.masking.Set(rulesOf(st)))
+	require.NoError(t, b.opts.masking.Set(rulesOf(st, nil)))
 	text = say()
 	assert.Contains(t, text, "card 4111111111111111 mail=c@d.example from=a@b.example Pin=1234 number=4111111111111112")
 	assert.Contains(t, text, "5001")
