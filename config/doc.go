@@ -47,6 +47,21 @@
 //	        type: redis
 //	        password: {env: REDIS_PASSWORD}   # or {file: name}
 //
+// A List object, a section of its annex for each item, and special days, for
+// _genesys.session.getListItemValue('Numbers', '5000', 'skill') and isSpecialDay('Holidays', ”, 'Europe/Paris', true),
+// where true has the hours count, and false the whole day:
+//
+//	transactions:
+//	  - name: Numbers
+//	    type: List
+//	    annex:
+//	      "5000": {skill: Billing}
+//	statDays:
+//	  - {name: Christmas, date: 12-25}         # every year; 2026-12-25: in that one
+//	  - {name: Eve, date: 12-24, from: "14:00", to: "24:00"}
+//	statTables:
+//	  - {name: Holidays, statDays: [Christmas, Eve]}
+//
 // A value {env: NAME} or {file: name} is a secret: it is not written into errors, logs or
 // changes, and scripts do not get it. Names of files are relative to the directory.
 //

@@ -208,7 +208,7 @@ func (m *Machine) restore(snapshot []byte) error {
 		m.attached(s, state)
 	}
 	if len(r.data) != 0 {
-		r.fail("%d bytes left over", len(r.data))
+		r.fail("%d bytes left over, as when the document was parsed without the modules that it had (ParseOptions.Modules)", len(r.data))
 	}
 	return r.err
 }

@@ -253,7 +253,7 @@ func (e *Engine) callHandler(s *session, call *scxml.ModuleCall, x errand) error
 		name, err = errorExecution, fmt.Errorf("session: no handler for <%s> of namespace %q: %w", call.Name, call.Namespace, scxml.ErrUnsupported)
 	} else {
 		err = contain("module "+call.Namespace, func() error {
-			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Repeated: x.repeat, Session: s.info(), ModuleCall: call})
+			return h.Call(context.Background(), &ModuleCall{Effect: x.id, Repeated: x.repeat, Session: s.info(), Engine: e, ModuleCall: call})
 		})
 	}
 	if err == nil || errors.Is(err, ErrPending) {

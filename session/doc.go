@@ -154,7 +154,7 @@
 // telephony/fm may leave with their interactions);
 // and those with an active state that has _deactivate="mustnot" (ORS dialect). With
 // _deactivate="must" they leave as soon as they have nothing to do. A call of a module's
-// handler does not keep a session in memory: its outcome comes with Engine.Send.
+// handler does not keep a session in memory: its outcome comes with Engine.Send (ModuleCall.Engine).
 //
 // # Trouble with the store
 //

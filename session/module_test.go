@@ -49,7 +49,7 @@ func TestModuleCalls(t *testing.T) {
 				}
 				return answer
 			}
-			return b.Send(ctx, c.Session.ID, &scxml.Event{Name: "rung"})
+			return c.Engine.Send(ctx, c.Session.ID, &scxml.Event{Name: "rung"})
 		})},
 	})
 	source := func(ns string) string {

@@ -403,10 +403,8 @@ type PendingTimer struct {
 // ModuleHandler carries out the effects of a module's elements (ModuleCall). It
 // is called on a worker, in order, after the macrostep has been committed and
 // while no other step of the session runs: it must not block. A handler with
-// I/O to do starts it and reports the outcome with Engine.Send. It is part of the
-// options from which the Engine is made, so it learns of the Engine after New; no
-// call comes before the first Start or Recover. An error gives the session
-// error.communication, whose data carries the request id.
+// I/O to do starts it and reports the outcome with ModuleCall.Engine.Send. An error gives the
+// session error.communication, whose data carries the request id.
 //
 // An effect of a stored session is carried out at least once. With nil, or an error, it is
 // done when Call returns: what a handler has begun by then and not finished is lost when
@@ -423,6 +421,9 @@ type ModuleHandler interface {
 type ModuleCall struct {
 	Effect  EffectID
 	Session Info
+
+	// Engine has the session: the handler answers with Engine.Send or Engine.Confirm.
+	Engine *Engine
 
 	// Repeated: the effect was found in the store when the session was brought back. It may
 	// have been carried out before, wholly or in part, or not at all.

@@ -276,8 +276,9 @@ func (e *Engine) thaw(s *session) {
 }
 
 // lostAsleep tells of a session that was in the store alone, and is not this engine's any
-// more.
+// more. Handlers forget what they have under way for it, and so does the engine.
 func (e *Engine) lostAsleep(id string, err error) {
+	e.durable.forget(id)
 	if f := e.opts.Observer.SessionEnded; f != nil && !e.closed.Load() {
 		f(Info{ID: id, Passive: true}, Result{Reason: Lost, Err: err})
 	}

@@ -10,7 +10,8 @@ import (
 
 // ErrPending is what ModuleHandler.Call returns for an effect that is under way: the
 // handler says with Engine.Confirm when it is done. Until then the effect stays in the
-// store, and is carried out again after a crash or restart (ModuleCall.Repeated). In memory
+// store, and is carried out again after a crash or restart (ModuleCall.Repeated), or when the
+// session has been Lost (Observer.SessionEnded tells) and is brought back. In memory
 // alone there is nothing to confirm, and ErrPending is like nil.
 var ErrPending = errors.New("session: effect under way")
 

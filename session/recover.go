@@ -102,7 +102,10 @@ func (d *durable) takeOver(ctx context.Context, buckets []int) (n int, err error
 	for _, bucket := range slices.Sorted(maps.Keys(fresh)) {
 		sessions, pressing, err := d.list(ctx, bucket)
 		if err != nil {
-			e.sessions.abandon(func(id string) bool { return fresh[persistence.BucketOf(id, len(d.epochs))] != 0 }, e.timers.take)
+			e.sessions.abandon(func(id string) bool { return fresh[persistence.BucketOf(id, len(d.epochs))] != 0 }, func(sl *sleeper) {
+				e.timers.take(sl)
+				sl.ending.tell(&Result{Reason: Lost, Err: err})
+			})
 			return 0, fmt.Errorf("session: listing the store: %w", err)
 		}
 		n += sessions

@@ -399,6 +399,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 		if s.saved.away != nil {
 			e.logger.Error("session ended in memory without having caught up with the store", "session", s.id)
 		}
+		e.durable.flush(s)
 		e.end(s, Result{Reason: reason}) // it lives on in the store
 		return
 	}
@@ -497,6 +498,10 @@ func (e *Engine) end(s *session, r Result) {
 		e.idlers.mu.Lock()
 		e.idlers.remove(s)
 		e.idlers.mu.Unlock()
+		if s.saved.backlog { // it was not even loaded
+			s.saved.backlog = false
+			e.durable.next()
+		}
 	}
 	if machine != nil {
 		if err := machine.Close(); err != nil {

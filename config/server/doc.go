@@ -76,7 +76,13 @@
 //
 // [Options.Store], [Options.Router], [Options.Listen] and the openers are the host's; [Adjust] is
 // handed the settings of each part when the configuration has filled them in, and before the part
-// is made: a loader or a selector of targets of one's own goes there.
+// is made: a loader or a selector of targets of one's own goes there, and so do modules with
+// elements of one's own, beside those of telephony/fm:
+//
+//	Adjust: server.Adjust{Engine: func(o *session.Options) {
+//		o.Parse.Modules = append(o.Parse.Modules, crm)
+//		o.Modules = map[string]session.ModuleHandler{crmNamespace: crm}
+//	}},
 //
 // # Start, readiness, end
 //

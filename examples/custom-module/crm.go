@@ -21,7 +21,6 @@ type crm struct {
 	customers map[string]*datamodel.Object // by telephone number
 	vips      map[string]bool              // by customer id
 	clock     session.Clock
-	engine    *session.Engine // set before the first session starts
 }
 
 // Namespaces implements scxml.Module.
@@ -83,7 +82,7 @@ func (m *crm) Call(_ context.Context, call *session.ModuleCall) error {
 			data.Set("description", fmt.Sprintf("nobody has the number %s", phone))
 		}
 		ev.Data = data
-		if err := m.engine.Send(context.Background(), call.Session.ID, ev); err != nil {
+		if err := call.Engine.Send(context.Background(), call.Session.ID, ev); err != nil {
 			log.Print(err) // the session has ended
 		}
 	})

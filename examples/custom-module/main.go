@@ -69,7 +69,6 @@ func run(out io.Writer) error {
 		return err
 	}
 	defer engine.Shutdown(ctx)
-	module.engine = engine
 
 	for _, phone := range []string{"0301", "0302", "0303"} {
 		params := datamodel.NewObject(datamodel.Member{Name: "phone", Value: phone})

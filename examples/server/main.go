@@ -70,7 +70,7 @@ func serve(ctx context.Context, o *settings, stdin io.Reader, stdout, stderr io.
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	if _, err := os.Stat(o.strategies); err != nil {
-		return err
+		return fmt.Errorf("the folder of the documents, which -strategies names: %w", err)
 	}
 	live, err := config.Open(ctx, config.NewFiles(o.config, nil), &config.LiveOptions{
 		Site: config.SiteOptions{Application: o.application}, Interval: 500 * time.Millisecond, Logger: logger,

@@ -26,10 +26,10 @@ const (
 // String lists the roles: "start+event".
 func (r Role) String() string {
 	if r&Admin == Admin {
-		return "admin"
+		return "admin" // which has the others
 	}
 	var names []string
-	for i, name := range []string{"start", "event", "query"} {
+	for i, name := range []string{"start", "event", "query", "admin"} {
 		if r&(1<<i) != 0 {
 			names = append(names, name)
 		}

@@ -68,6 +68,8 @@ func TestRoles(t *testing.T) {
 			}
 		}
 	}
+	require.Contains(t, s.audit.String(), "the role query is needed")
+	require.Contains(t, s.audit.String(), "the role admin is needed")
 }
 
 func TestHandlerNeedsAGuard(t *testing.T) {

@@ -431,6 +431,7 @@ func (c *Connector) begun(id, url string, err error) {
 				k.refused = k.attachAt // the route request is still to come
 			}
 		}
+		delete(c.recent, id)
 		return
 	}
 	for _, ev := range st.held {
@@ -461,6 +462,7 @@ func (c *Connector) sessionEnded(id string) {
 	for _, k := range c.sessions[id] {
 		k.endTreatment()
 		k.session, k.routing, k.refused = "", nil, k.due // one session per arrival
+		k.again = nil
 		if len(k.parties) == 0 && k.media == nil {
 			c.forget(k)
 		}

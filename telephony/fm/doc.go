@@ -259,8 +259,8 @@
 // made from the tables that [Specs] returns. Beside that:
 //
 //   - <session:fetch> keeps no cache of responses.
-//   - What is under way lives in memory, not in the store of the engine: requests to the
-//     switch, submits, treatments, fetches with guaranteed delivery,
-//     subscriptions, and who has started whom. Sessions that come back from a store after a restart wait for answers in vain,
-//     so give their states a time-out.
+//   - Actions that are under way when the process ends stand in the store of the engine, and begin
+//     anew after the restart; calls and messages that would be made a second time are answered with the error event instead.
+//     Subscriptions, who has started whom, and events about interactions that a session had no room
+//     for yet live in memory alone: give the states that wait for done.start a time-out.
 package fm

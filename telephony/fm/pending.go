@@ -50,10 +50,23 @@ func (c *Connector) call(effect *session.ModuleCall, perform func(*Connector, *s
 	if err := perform(c, effect); err != nil {
 		return err
 	}
-	if c.unanswered[effect.Session.ID][effect.Effect] != nil {
+	if c.owes(effect.Effect) {
 		return session.ErrPending
 	}
 	return nil
+}
+
+// owes reports whether an action has no answer yet, or one that has yet to be delivered. c.mu is held.
+func (c *Connector) owes(effect session.EffectID) bool {
+	if c.unanswered[effect.Session][effect] != nil || c.mail.holds(effect) {
+		return true
+	}
+	for _, e := range c.answers { // mostly of sessions that are being started
+		if e == effect {
+			return true
+		}
+	}
+	return false
 }
 
 // repeat begins the actions on an interaction anew, in order. c.mu is held.

@@ -347,7 +347,7 @@ func (h serviceHandler) Call(_ context.Context, call *session.ModuleCall) error 
 		return nil
 	}
 	h.part.perform(h.s, call, a)
-	if a.pending {
+	if a.pending || h.s.mail.holds(call.Effect) {
 		return session.ErrPending
 	}
 	return nil

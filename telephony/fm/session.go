@@ -291,8 +291,12 @@ func (s *Services) forgetStarted(id string) {
 	}
 }
 
-// childEnded tells the session that started this one of its end.
+// childEnded tells the session that started this one of its end. One that is lost goes on from its
+// store.
 func (s *Services) childEnded(id string, r *session.Result) {
+	if r.Reason == session.Lost {
+		return
+	}
 	s.mu.Lock()
 	link, engine := s.started[id], s.engine
 	if link == nil || engine == nil {

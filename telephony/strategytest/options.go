@@ -59,8 +59,9 @@ type Options struct {
 	// def is what would be done otherwise. It must be quick.
 	Treat func(r *telephony.RequestApplyTreatment, def sim.Treatment) sim.Treatment
 
-	// Configuration is what functions of _genesys.session look up; nil: nothing.
-	Configuration *fm.ConfigurationTable
+	// Configuration is what functions of _genesys.session look up: an *fm.ConfigurationTable, or a
+	// *config.Site of the files of the configuration (config.NewFiles, Files.Read, config.NewSite); nil: nothing.
+	Configuration fm.Configuration
 
 	// Tenant is the tenant of the session; Location its time zone, default UTC.
 	Tenant   string

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/scxml/scxmltest"
 	"github.com/seed-ff723688/ors/telephony"
 	"github.com/seed-ff723688/ors/telephony/fm"
@@ -418,4 +420,23 @@ func TestNothingIsLeft(t *testing.T) {
 		centre.Advance(10 * time.Minute)
 		assert.Zero(t, time.Since(before), "no real time has passed")
 	})
+}
+
+// TestConfigurationOfFiles looks up a list of the site's own files.
+func TestConfigurationOfFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "site.yaml"), []byte(`
+tenants: [{name: Environment}]
+transactions: [{name: Numbers, tenant: Environment, type: List, annex: {"6000": {skill: Billing}}}]
+`), 0o600))
+	objects, err := config.NewFiles(dir, nil).Read(t.Context())
+	require.NoError(t, err)
+	site, err := config.NewSite(objects, nil)
+	require.NoError(t, err)
+	centre := strategytest.New(t, chart(`<state id="work"><onentry>
+    <log label="skill" expr="_genesys.session.getListItemValue('Numbers', '6000', 'skill')"/></onentry>
+    <transition event="interaction.deleted" target="end"/></state><final id="end"/>`),
+		&strategytest.Options{Tenant: "Environment", Configuration: site})
+	centre.Call(strategytest.Caller{}).ExpectLog("Billing")
 }
