@@ -106,6 +106,7 @@ func at(o Object, format string, args ...any) *Error {
 func atOption(o Object, section string, option Option, format string, args ...any) *Error {
 	e := at(o, format, args...)
 	e.Section, e.Option = section, option.Name
+	e.Problem = option.hide(e.Problem)
 	if option.line > 0 {
 		e.Line = option.line
 	}

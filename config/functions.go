@@ -51,10 +51,23 @@ func (s *Site) listByAlias(tenant, alias string) *Transaction {
 
 // Option returns the value of an option, looked for from a place on: the script
 // object of the interaction's DN, the DN, the server that asks (with what its cluster shares), the
-// tenant, the T-Server of the DN's switch. The first two need SiteOptions.Interaction. key is
-// "section/option", or an option alone: then all sections are tried in their order.
+// tenant, the T-Server of the DN's switch. The DN is that of SiteOptions.Interaction; OptionAt is told
+// it. key is "section/option", or an option alone: then all sections are tried in their order.
 func (s *Site) Option(tenant, interactionID, key string, from telephony.LookupSequence) (value string, ok bool) {
-	dn := s.interactionDN(interactionID)
+	at := ""
+	if interactionID != "" && s.opts.Interaction != nil {
+		at, _ = s.opts.Interaction(interactionID)
+	}
+	return s.OptionAt(tenant, at, key, from)
+}
+
+// OptionAt is Option for an interaction at a DN, "5000" or "5000@Main"; empty, or one that
+// the configuration does not have: it is at none.
+func (s *Site) OptionAt(tenant, at, key string, from telephony.LookupSequence) (value string, ok bool) {
+	var dn *DN
+	if at != "" {
+		dn, _ = s.DN(at) // without one its places are passed over
+	}
 	if from <= telephony.StartFromStrategy && dn != nil {
 		if st, err := s.Resolve(dn.ID().Name); err == nil && st.Script != "" {
 			if sc := s.Script(s.tenantOf(dn), st.Script); sc != nil {
@@ -103,22 +116,6 @@ func (s *Site) tenantOf(dn *DN) string {
 		return sw.Tenant
 	}
 	return dn.Tenant
-}
-
-// interactionDN is nil for an interaction that is nowhere.
-func (s *Site) interactionDN(id string) *DN {
-	if id == "" || s.opts.Interaction == nil {
-		return nil
-	}
-	name, ok := s.opts.Interaction(id)
-	if !ok {
-		return nil
-	}
-	dn, err := s.DN(name)
-	if err != nil {
-		return nil
-	}
-	return dn
 }
 
 // byKey finds an option by "section/option" or by its name alone. A secret is not found:

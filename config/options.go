@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -40,6 +41,21 @@ func (o Option) shown() string {
 		return hidden
 	}
 	return o.Value
+}
+
+// hide leaves a secret, and the parts of one that is a list of URLs, out of a text about it.
+func (o Option) hide(text string) string {
+	if !o.Secret {
+		return text
+	}
+	script, _ := scriptName(o.Value)
+	for _, part := range append([]string{o.Value, script}, strings.Fields(o.Value)...) {
+		if part != "" {
+			quoted := strconv.Quote(part)
+			text = strings.ReplaceAll(strings.ReplaceAll(text, quoted[1:len(quoted)-1], hidden), part, hidden)
+		}
+	}
+	return text
 }
 
 // Section returns the options of a section, nil when there is none of this name.

@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,7 +20,8 @@ type SiteOptions struct {
 	Cluster string
 
 	// Interaction tells at which DN an interaction is, for Option; false when it is not
-	// known. nil: it never is. It is called inside of a macrostep and must be quick.
+	// known. nil: it never is. It is called inside of a macrostep and must be quick. A server of
+	// config/server knows it without.
 	Interaction func(id string) (dn string, ok bool)
 }
 
@@ -160,6 +163,33 @@ func (s *Site) Objects() *Objects { return s.objects }
 // Warnings returns what is doubtful: unknown options of known sections, things that
 // are there but have no effect. The slice must not be changed.
 func (s *Site) Warnings() []*Error { return s.warnings }
+
+// Secrets returns the values of options that are secrets (Option.Secret), of all objects, each once: what a
+// log must not have.
+func (s *Site) Secrets() []string {
+	seen := map[string]bool{}
+	add := func(l Options) {
+		for i := range l {
+			for j := range l[i].Options {
+				if o := &l[i].Options[j]; o.Secret && o.Value != "" {
+					seen[o.Value] = true
+				}
+			}
+		}
+	}
+	for _, dn := range s.objects.DNs { // there are many
+		add(dn.Annex)
+	}
+	s.objects.each(func(o Object) {
+		if _, ok := o.(*DN); ok {
+			return
+		}
+		for _, l := range o.lists() {
+			add(l.options)
+		}
+	})
+	return slices.Sorted(maps.Keys(seen))
+}
 
 // Cluster returns the name of the cluster that asks; empty for none.
 func (s *Site) Cluster() string { return s.cluster }

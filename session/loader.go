@@ -108,7 +108,7 @@ type LoaderOptions struct {
 
 // Loader reads resources from directories, HTTP servers and file systems in
 // memory, within an allow-list and limits. It is safe for concurrent use, and holds
-// nothing that has to be closed: idle connections end by themselves.
+// nothing that has to be closed: idle connections end by themselves, or by CloseIdleConnections.
 type Loader struct {
 	opts    LoaderOptions
 	roots   []string // directories, absolute

@@ -53,6 +53,17 @@ func (l *Loader) connect() error {
 	return nil
 }
 
+// CloseIdleConnections ends connections to web servers that are not in use now, but for those of
+// LoaderOptions.Client. The Loader can be used on.
+func (l *Loader) CloseIdleConnections() {
+	if l.opts.Client != nil {
+		return // the host has them
+	}
+	for _, c := range l.clients {
+		c.CloseIdleConnections()
+	}
+}
+
 // transport is like http.DefaultTransport.
 func (o *LoaderOptions) transport(version string) *http.Transport {
 	dialer := net.Dialer{Timeout: 30 * time.Second, Control: o.Control}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"github.com/seed-ff723688/ors/config"
@@ -34,12 +35,36 @@ func (a *applications) Application(dn string, call *telephony.CallAttributes) (s
 		switches = *a.media.Load()
 	}
 	site := a.live.Site()
+	return site.Application(atSwitch(site, dn, switches), call)
+}
+
+// atSwitch is a DN with the first of the switches that has it; the DN as it is when none has.
+func atSwitch(site *config.Site, dn string, switches []string) string {
 	for _, name := range switches {
 		if _, err := site.DN(dn + "@" + name); err == nil {
-			return site.Application(dn+"@"+name, call)
+			return dn + "@" + name
 		}
 	}
-	return site.Application(dn, call)
+	return dn
+}
+
+// configuration is what strategies read: options from the DN of an interaction on.
+type configuration struct {
+	*config.Live
+	s *Server
+}
+
+// Option implements fm.Configuration.
+func (c configuration) Option(tenant, interactionID, key string, from telephony.LookupSequence) (value string, ok bool) {
+	dn, known := "", false
+	if interactionID != "" {
+		dn, known = c.s.connector.DN(interactionID)
+	}
+	if !known {
+		return c.Live.Option(tenant, interactionID, key, from)
+	}
+	site := c.Site()
+	return site.OptionAt(tenant, atSwitch(site, dn, slices.Concat(*c.s.apps.calls.Load(), *c.s.apps.media.Load())), key, from)
 }
 
 // owners tells where the other nodes are reached.

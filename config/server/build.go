@@ -18,6 +18,9 @@ import (
 // build makes all parts, in the order in which they need each other. What it has made when
 // it fails, close ends.
 func (s *Server) build(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("server: %w", err)
+	}
 	site := s.live.Site()
 	if err := s.identify(site); err != nil {
 		return err
@@ -126,7 +129,7 @@ func (s *Server) makeConnector(site *config.Site, settings *config.Settings, res
 	so := &fm.ServicesOptions{
 		Server:        fm.Server{Name: s.app.Name, Cluster: primary(site, s.app).Name, URL: s.url()},
 		Tenant:        s.app.DefaultTenant(),
-		Configuration: s.live, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
+		Configuration: configuration{s.live, s}, Responder: responder, Statistics: fm.RouterStatistics{Router: s.router},
 		Clock: s.opts.Clock, Logger: s.log.component(logModules), Measure: s.measure,
 	}
 	if err := fetchOptions(settings, &so.Fetch); err != nil {
@@ -274,6 +277,9 @@ func (s *Server) follow(u config.Update) {
 func (s *Server) update(concerned parts) {
 	s.updating.Lock()
 	defer s.updating.Unlock()
+	if s.closed {
+		return
+	}
 	site := s.live.Site()
 	s.setOptions()
 	calls, media := s.switches(site)

@@ -63,7 +63,8 @@
 // log/slog are Debug debug, Info trace, [LevelInteraction] interaction, Warn and Error standard,
 // [LevelAlarm] alarm. A file ors.log is written as ors.20261123_195938_123.log, by the time (UTC) when it was begun;
 // segment begins the next one, expire removes old ones. Options.Logger gets every line beside that. All of
-// them are masked by log-filter and log-filter-data, user data by their keys; so are answers of the REST API.
+// them are masked: any text by the expressions ors-regex-…, user data (of messages, in answers of the REST API) by their
+// keys too (log-filter-data, default-filter-type).
 // Lines of the level debug are chosen by component (log-trace-segments): ORSInternal, ScxmlCore, ScxmlMetric,
 // FMCore, FMWeb, ORSURS, CallMonitor, Persistence, Configuration, SelfMonitoring.
 //

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -85,13 +86,21 @@ func TestRefused(t *testing.T) {
 		"an engine's setting": {func(w *world) { w.opts.Adjust.Engine = func(o *session.Options) { o.NodeID = -1 } }, "NodeID"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			before := runtime.NumGoroutine()
 			w := newWorld(t)
 			c.set(w)
 			w.refused(c.want)
+			nothingLeft(t, before)
 		})
 	}
 	_, err := server.New(t.Context(), nil, nil)
 	require.ErrorContains(t, err, "config.Open makes one")
+	w := newWorld(t)
+	w.config("ORS_1")
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = server.New(over, w.live, &w.opts)
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 type mute struct{ telephony.Link }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
+	"github.com/seed-ff723688/ors/telephony"
 )
 
 // logBench is a log with streams that can be read.
@@ -29,7 +30,7 @@ func newLogBench(t *testing.T, values ...string) *logBench {
 	t.Helper()
 	b := &logBench{T: t, clock: session.NewVirtualClock(time.Date(2026, 1, 5, 9, 30, 0, 0, time.UTC))}
 	st := settingsOf(t, append([]string{"log", "time_convert", "utc"}, values...)...)
-	m, err := masking(st)
+	m, err := masking(st, nil)
 	require.NoError(t, err)
 	b.serverLog, err = newLog(st, &logOptions{application: "ORS_1", host: "lon1", clock: b.clock, masking: m, stdout: &b.out, stderr: &b.err,
 		beside: slog.NewTextHandler(&b.beside, &slog.HandlerOptions{Level: slog.LevelError})})
@@ -125,21 +126,36 @@ func TestLogSegments(t *testing.T) {
 
 func TestLogIsMasked(t *testing.T) {
 	b := newLogBench(t, "log", "standard", "stdout", "log-filter", "ors-regex-card;hide", `\d{16}`, "log-filter", "ors-regex-mail;tag", `\S+@\S+`,
-		"log-filter-data", "Pin", "hide-first,2")
-	kept := b.component(logModules).With("Pin", "1234")
+		"log-filter-data", "Pin", "hide-first,2", "log", "x-print-attached-data", "1")
+	kept := b.component(logModules).With("mail", "c@d.example")
+	event := &telephony.EventRinging{CallAttributes: telephony.CallAttributes{ThisDN: "5001", UserData: telephony.KVList{
+		{Key: "Pin", Value: telephony.String("1234")}, {Key: "mail", Value: telephony.String("e@f.example")},
+		{Key: "in", Value: telephony.List(telephony.KVList{{Key: "PIN", Value: telephony.Int(5678)}, {Key: "x", Value: telephony.String("abcdef")}})}}}}
 	say := func() string {
-		kept.Error("card 4111111111111111", "from", "a@b.example", "number", 4111111111111112)
+		kept.Error("card 4111111111111111", "from", "a@b.example", "Pin", "1234", "number", 4111111111111112, "message", event, "list", event.UserData)
 		text := b.out.String()
 		b.out.Reset()
 		return text
 	}
-	assert.Contains(t, say(), "card **** Pin=**34 from=<#a@b.example#> number=****")
-	assert.Contains(t, b.beside.String(), `msg="card ****" Pin=**34`)
+	text := say()
+	assert.Contains(t, text, "card **** mail=<#c@d.example#> from=<#a@b.example#> Pin=1234 number=**** message=")
+	assert.Equal(t, 2, strings.Count(text, "**34"), text)
+	assert.Equal(t, 2, strings.Count(text, "**78"), text)
+	assert.NotContains(t, text, "<#<#")
+	assert.Contains(t, b.beside.String(), `msg="card ****" mail=<#c@d.example#>`)
+	assert.Equal(t, telephony.Int(5678), event.UserData[2].Value.List()[0].Value, "the message itself is as it was")
 
-	// Other rules count at once, also for attributes that a logger carries.
-	st := settingsOf(t, "log-filter-data", "Pin", "skip", "log-filter", "default-filter-type", "unhide-last,3")
-	require.NoError(t, b.opts.masking.Set(rulesOf(st)))
-	assert.Contains(t, say(), "card 4111111111111111 from=********ple number=4111111111111112\n")
+	// Other rules count at once, also for attributes that a logger carries. Lines of the server's own are
+	// not user data: the default filter leaves them readable.
+	st := settingsOf(t, "log-filter-data", "Pin", "skip", "log-filter", "default-filter-type", "hide")
+	require.NoError(t, b.opts.masking.Set(rulesOf(st, nil)))
+	text = say()
+	assert.Contains(t, text, "card 4111111111111111 mail=c@d.example from=a@b.example Pin=1234 number=4111111111111112")
+	assert.Contains(t, text, "5001")
+	for _, value := range []string{"1234 ", "5678", "abcdef", "e@f.example"} {
+		_, message, _ := strings.Cut(text, "message=")
+		assert.NotContains(t, message, value)
+	}
 }
 
 // files returns the log files in a folder, with what is in them.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"reflect"
 
-	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/session/rest"
 	"github.com/seed-ff723688/ors/telephony"
 )
@@ -42,13 +41,13 @@ func (l *serverLog) traceLink(name string, link telephony.Link) (cancel func()) 
 			add("Cause", a.Cause)
 		}
 		if r.attached {
-			attrs = append(attrs, slog.Attr{Key: "UserData", Value: slog.GroupValue(userData(a.UserData)...)})
+			attrs = append(attrs, slog.Attr{Key: "UserData", Value: slog.GroupValue(userData(maskList(a.UserData, l.opts.masking))...)})
 		}
 		logger.Info(e.Name(), attrs...)
 	})
 }
 
-// userData makes attributes of user data, so that masking finds its keys.
+// userData makes attributes of user data.
 func userData(l telephony.KVList) []slog.Attr {
 	attrs := make([]slog.Attr, 0, len(l))
 	for _, p := range l {
@@ -62,9 +61,11 @@ func userData(l telephony.KVList) []slog.Attr {
 }
 
 // message is what the log has of a message of a link: as text, with user data that is masked by its keys, or
-// without (attached). It is empty for what is no message.
+// without (attached). It is empty for what is neither a message nor a list of keys and values.
 func message(v any, m *rest.Masking, attached bool) string {
-	switch v.(type) {
+	switch v := v.(type) {
+	case telephony.KVList:
+		return fmt.Sprint(maskList(v, m))
 	case telephony.Event, telephony.Request:
 	default:
 		return ""
@@ -81,7 +82,7 @@ func message(v any, m *rest.Masking, attached bool) string {
 
 var listType = reflect.TypeFor[telephony.KVList]()
 
-// maskLists puts masked lists in the place of those of a message.
+// maskLists puts masked lists in the place of those of a message; the regular expressions are for the whole text.
 func maskLists(v reflect.Value, name string, m *rest.Masking, attached bool) {
 	switch {
 	case v.Type() == listType && v.CanSet():
@@ -100,15 +101,13 @@ func maskLists(v reflect.Value, name string, m *rest.Masking, attached bool) {
 func maskList(l telephony.KVList, m *rest.Masking) telephony.KVList {
 	var masked telephony.KVList
 	for _, p := range l {
-		if list := p.Value.List(); list != nil {
-			p.Value = telephony.List(maskList(list, m))
-		}
-		whole := datamodel.NewObject(datamodel.Member{Name: p.Key, Value: p.Value.Text()})
-		kept, ok := m.Value(whole).(*datamodel.Object)
-		if !ok || kept.Len() == 0 {
+		before := p.Value.Text()
+		text, keep, own := m.Filter(p.Key, before)
+		if list := p.Value.List(); list != nil && (!own || keep && text == before) {
+			p.Value = telephony.List(maskList(list, m)) // the default counts for what is inside
+		} else if !keep {
 			continue
-		}
-		if text, ok := kept.Members()[0].Value.(string); ok && text != p.Value.Text() {
+		} else if text != before {
 			p.Value = telephony.String(text)
 		}
 		masked = append(masked, p)

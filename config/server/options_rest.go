@@ -23,9 +23,9 @@ func setREST(st *config.Settings, h *rest.Handler) error {
 	return h.SetCookie(o.Cookie)
 }
 
-// rulesOf reads the sections log-filter and log-filter-data.
-func rulesOf(st *config.Settings) *rest.Rules {
-	r := &rest.Rules{Regex: map[string]string{}, Filter: map[string]string{}, FilterData: map[string]string{}}
+// rulesOf reads the sections log-filter and log-filter-data. secrets are hidden too.
+func rulesOf(st *config.Settings, secrets []string) *rest.Rules {
+	r := &rest.Rules{Secrets: secrets, Regex: map[string]string{}, Filter: map[string]string{}, FilterData: map[string]string{}}
 	const filter, data = "log-filter", "log-filter-data"
 	for _, section := range []string{filter, data} {
 		for _, o := range st.Section(section) {
@@ -45,7 +45,9 @@ func rulesOf(st *config.Settings) *rest.Rules {
 
 // masking makes what hides data in the log, the answers of the REST API and its event stream; its Set takes
 // rulesOf later settings.
-func masking(st *config.Settings) (*rest.Masking, error) { return rest.NewMasking(rulesOf(st)) }
+func masking(st *config.Settings, secrets []string) (*rest.Masking, error) {
+	return rest.NewMasking(rulesOf(st, secrets))
+}
 
 // externalURL is where other nodes send requests for sessions of a node; empty: it does not say.
 func externalURL(st *config.Settings) string { return st.Text("orchestration", "external-url") }

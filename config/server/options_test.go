@@ -50,7 +50,7 @@ func TestCatalogueTellsTheTruth(t *testing.T) {
 	st := settingsOf(t, "persistence", "tls-enabled", "true", "persistence", "redis-nodes", "a:1", "persistence", "cassandra-nodes", "a").Observed(
 		func(section, option string) { seen[section+"/"+option] = true })
 	clock := session.NewVirtualClock(time.Unix(0, 0))
-	m, err := masking(st)
+	m, err := masking(st, nil)
 	require.NoError(t, err)
 	l, err := newLog(st, &logOptions{clock: clock, masking: m, stdout: io.Discard, stderr: io.Discard})
 	require.NoError(t, err)

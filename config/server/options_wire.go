@@ -13,7 +13,7 @@ import (
 // readOptions makes what the other parts need of the options: masking, and the log.
 func (s *Server) readOptions(st *config.Settings) error {
 	var err error
-	if s.masking, err = masking(st); err != nil {
+	if s.masking, err = masking(st, s.live.Site().Secrets()); err != nil {
 		return withPlace(s.app.Name, err)
 	}
 	if s.log, err = openLog(st, s.app, s.opts.Clock, s.masking, s.opts.Logger); err != nil {
@@ -46,7 +46,7 @@ func (s *Server) setOptions() {
 	}
 	s.tellNoEffects(st)
 	s.options.set(st)
-	err := errors.Join(s.masking.Set(rulesOf(st)), s.log.set(st), s.monitor.SetAlarms(alarmThresholds(st)))
+	err := errors.Join(s.masking.Set(rulesOf(st, s.live.Site().Secrets())), s.log.set(st), s.monitor.SetAlarms(alarmThresholds(st)))
 	if s.handler != nil {
 		err = errors.Join(err, setREST(st, s.handler))
 	}

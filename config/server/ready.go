@@ -33,17 +33,24 @@ func (s *Server) Ready() error {
 }
 
 // WaitReady waits until Ready returns nil, and returns which DNs the switch has refused. When ctx
-// ends first the error says what is missing. With a clock that has to be advanced, so has WaitReady.
+// ends first the error says what is missing; that the server is shut down ends it too. With a clock that has to
+// be advanced, so has WaitReady.
 func (s *Server) WaitReady(ctx context.Context) error {
 	for {
 		missing := s.Ready()
 		if missing == nil {
 			return s.connector.Ready(ctx)
 		}
+		if s.stopping.Load() {
+			return missing
+		}
 		next := make(chan struct{})
 		stop := s.opts.Clock.AfterFunc(pollInterval, func() { close(next) })
 		select {
 		case <-next:
+		case <-s.stopped:
+			stop()
+			return s.Ready()
 		case <-ctx.Done():
 			stop()
 			return errors.Join(missing, ctx.Err())

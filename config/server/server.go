@@ -144,6 +144,7 @@ type Server struct {
 	served      chan struct{} // closed when it is not any more
 	failed      chan error    // why it is not, before a shutdown
 	updating    sync.Mutex    // one change at a time
+	closed      bool          // no more changes; under updating
 	stopping    atomic.Bool   // Shutdown has been called
 	stopped     chan struct{} // closed when Shutdown is done
 	stopErr     error
@@ -151,7 +152,8 @@ type Server struct {
 
 // New builds the server that live was opened for (config.SiteOptions.Application) and starts
 // it. ctx bounds the opening of the store and of links, and the look at what the store has. live
-// stays the host's to close, after Shutdown. On an error nothing is left open.
+// stays the host's to close, after Shutdown. On an error nothing is left open: what there is by then is
+// ended within 10 s.
 func New(ctx context.Context, live *config.Live, opts *Options) (*Server, error) {
 	if live == nil {
 		return nil, errors.New("server: live is nil; config.Open makes one")
@@ -168,7 +170,9 @@ func New(ctx context.Context, live *config.Live, opts *Options) (*Server, error)
 	}
 	s.logger = slog.New(slog.DiscardHandler) // until there is the log
 	if err := s.build(ctx); err != nil {
-		err = errors.Join(err, s.close(ctx))
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), closingTime) // it may be what has ended
+		err = errors.Join(err, s.close(last))
+		cancel()
 		if s.log != nil {
 			s.log.close()
 		}
@@ -179,7 +183,8 @@ func New(ctx context.Context, live *config.Live, opts *Options) (*Server, error)
 }
 
 // Run waits until ctx ends, or until HTTP cannot be served any more, and shuts the server down
-// within Options.Drain and 10 s. The error tells what went wrong; that ctx has ended is none.
+// within Options.Drain and 10 s. The error tells what went wrong; that ctx has ended is none. Of a server that
+// is being shut down, or has been, it waits for the end and returns the error of that.
 func (s *Server) Run(ctx context.Context) error {
 	var failed error
 	select {

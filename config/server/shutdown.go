@@ -83,6 +83,9 @@ func (s *Server) drain(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	var errs []error
 	s.unsubscribe()
+	s.updating.Lock() // a change that is being made is made
+	s.closed = true
+	s.updating.Unlock()
 	errs = append(errs, s.endHTTP(ctx))
 	if s.engine != nil {
 		errs = append(errs, s.engine.Shutdown(ctx))
@@ -95,6 +98,9 @@ func (s *Server) close(ctx context.Context) error {
 	}
 	if s.ownStore {
 		errs = append(errs, s.store.Close())
+	}
+	if s.sources != nil {
+		s.sources.close()
 	}
 	if s.running {
 		<-s.served

@@ -3,6 +3,9 @@ package server_test
 import (
 	"context"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -154,13 +157,62 @@ func TestNothingIsLeft(t *testing.T) {
 		w.refused("nobody is authenticated")
 		w.opts.Authenticators = tokens
 	}
+	nothingLeft(t, before)
+}
+
+// nothingLeft waits until there are no more goroutines than before: those of closed connections end a little
+// later.
+func nothingLeft(t *testing.T, before int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for runtime.NumGoroutine() > before { // those of closed connections end a little later
+	for runtime.NumGoroutine() > before {
 		if ctx.Err() != nil {
 			stacks := make([]byte, 1<<16)
 			t.Fatalf("%s", stacks[:runtime.Stack(stacks, true)])
 		}
 		runtime.Gosched()
 	}
+}
+
+// Documents of a web server leave no connection behind, neither when the loader is made anew nor at the end.
+func TestNoConnectionIsLeft(t *testing.T) {
+	w := newWorld(t)
+	web := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(strategy("first"))) }))
+	defer web.Close()
+	before := runtime.NumGoroutine()
+	w.write("site.yaml", strings.ReplaceAll(site, "app:/strategies", web.URL))
+	w.write("applications.yaml", strings.Replace(applications, "dbid: 201", "dbid: 201\n    options: {scxml: {http-max-redirections: 2}}", 1))
+	w.opts.PrivateNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	srv := w.start()
+	for _, after := range []string{"http-max-redirections: 3", "http-max-redirections: 4"} {
+		status, body := w.request(srv, "POST", "/scxml/session/start", "src="+web.URL+"/first.scxml?"+after[len(after)-1:])
+		require.Equal(t, 200, status, body+w.log.String())
+		w.replace("applications.yaml", map[string]string{"http-max-redirections: 3": "http-max-redirections: 2", "http-max-redirections: 4": "http-max-redirections: 3"}[after], after)
+	}
+	w.opts.Drain = -1
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	<-ctx.Done()
+	_ = srv.Shutdown(ctx) // its sessions are of no interest
+	nothingLeft(t, before)
+}
+
+// A server is shut down once, whoever asks in whatever order.
+func TestOneEnd(t *testing.T) {
+	w := newWorld(t)
+	w.opts.Drain = -1
+	srv := w.start()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	ran := make(chan error, 2)
+	go func() { ran <- srv.Run(t.Context()) }()
+	go func() { ran <- srv.Run(over) }()
+	require.NoError(t, <-ran)
+	require.NoError(t, <-ran)
+	require.NoError(t, srv.Shutdown(t.Context()))
+	require.NoError(t, srv.Run(over), "Run after it")
+	require.ErrorContains(t, srv.WaitReady(context.Background()), "is shutting down", "it does not wait for ever")
+	w.replace("applications.yaml", "dbid: 201", "dbid: 201\n    options: {log: {verbose: all}}")
+	assert.NotContains(t, w.log.String(), "options stay as they were", "it does not follow the configuration any more")
 }

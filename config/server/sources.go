@@ -90,8 +90,17 @@ func (l *sources) update(site *config.Site) error {
 		}
 	}
 	l.allow, l.http = allow, values
-	l.current.Store(loader)
+	if before := l.current.Swap(loader); before != nil {
+		before.CloseIdleConnections()
+	}
 	return nil
+}
+
+// close ends connections that nobody uses.
+func (l *sources) close() {
+	if current := l.current.Load(); current != nil {
+		current.CloseIdleConnections()
+	}
 }
 
 // allowed are the URL prefixes of the present loader.

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -20,10 +21,43 @@ type Rules struct {
 	Regex map[string]string
 
 	// Filter is the section log-filter: default-filter-type. FilterData is
-	// log-filter-data: the filter of a key. Filters are copy, hide, hide-first,N,
-	// hide-last,N, unhide-first,N, unhide-last,N and skip; the default is copy.
+	// log-filter-data: the filter of a key. They count for user data and data of sessions.
+	// Filters are copy, hide, hide-first,N, hide-last,N, unhide-first,N, unhide-last,N
+	// and skip; the default is copy.
 	Filter     map[string]string
 	FilterData map[string]string
+
+	// Secrets are texts that **** takes the place of wherever they stand, as they are, quoted or escaped for a
+	// URL, before anything else is looked at: passwords of a configuration. Those of less than 6 bytes are
+	// passed over: they would be found everywhere.
+	Secrets []string
+}
+
+// minHidden is the length of the shortest of Rules.Secrets that is looked for.
+const minHidden = 6
+
+// secretTexts makes what replaces secrets, the longest first; nil for none.
+func secretTexts(secrets []string) *strings.Replacer {
+	forms := map[string]bool{}
+	for _, s := range secrets {
+		if s = strings.TrimSpace(s); len(s) < minHidden {
+			continue
+		}
+		quoted := strconv.Quote(s)
+		for _, form := range []string{s, quoted[1 : len(quoted)-1], url.QueryEscape(s), url.PathEscape(s)} {
+			forms[form] = true
+		}
+	}
+	if len(forms) == 0 {
+		return nil
+	}
+	list := sortedKeys(forms)
+	slices.SortStableFunc(list, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(list))
+	for _, form := range list {
+		pairs = append(pairs, form, hidden)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // Masking hides what is not to be seen in logs and answers. A nil *Masking and the zero value hide
@@ -34,9 +68,10 @@ type Masking struct {
 
 // maskRules are Rules, compiled.
 type maskRules struct {
-	regex []maskRegex
-	keys  map[string]filter
-	other filter
+	secrets *strings.Replacer // nil: none
+	regex   []maskRegex
+	keys    map[string]filter
+	other   filter
 }
 
 type maskRegex struct {
@@ -86,6 +121,7 @@ func compileRules(rules *Rules) (*maskRules, error) {
 	if rules == nil {
 		return m, nil
 	}
+	m.secrets = secretTexts(rules.Secrets)
 	for _, option := range sortedKeys(rules.Regex) {
 		name, kind, _ := strings.Cut(option, ";")
 		if short, ok := strings.CutPrefix(name, "ors-regex-"); !ok || short == "" {
@@ -179,10 +215,13 @@ func tail(s string, n int) string {
 	return string(r[len(r)-n:])
 }
 
-// Text applies the regular expressions to a text.
+// Text applies the regular expressions to a text, and hides secrets.
 func (m *Masking) Text(s string) string { return m.now().text(s) }
 
 func (m *maskRules) text(s string) string {
+	if m.secrets != nil {
+		s = m.secrets.Replace(s)
+	}
 	for _, r := range m.regex {
 		if r.tag {
 			s = r.expr.ReplaceAllString(s, "<#$0#>")
@@ -191,6 +230,18 @@ func (m *maskRules) text(s string) string {
 		}
 	}
 	return s
+}
+
+// Filter applies the filter of a key of user data to its value, and no regular expression; keep is false
+// where the key is left out, own when the filter is one for this key and not the default.
+func (m *Masking) Filter(key, value string) (text string, keep, own bool) {
+	r := m.now()
+	f, own := r.keys[lowerKey(key)]
+	if !own {
+		f = r.other
+	}
+	text, keep = f.apply(value)
+	return text, keep, own
 }
 
 // Value returns a copy of v in which the members of objects are filtered by their

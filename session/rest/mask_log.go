@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"github.com/seed-ff723688/ors/datamodel"
 )
 
-// Handler returns a slog.Handler that masks messages and attributes on their way to next: an
-// attribute by its key (log-filter-data, default-filter-type), and every text by the regular
-// expressions, a number in which they find something too. It is meant for the loggers of the
-// whole program. The default filter is for texts. Attributes that a logger carries (With) are masked by the
+// Handler returns a slog.Handler that masks messages and attributes on their way to next: every text by
+// the regular expressions, a number in which they find something too, and a *datamodel.Object, which is data of
+// a session, by the filters of its keys (Value). The keys of attributes are the program's own and have no
+// filters. It is meant for the loggers of the whole program. Attributes that a logger carries (With) are masked by the
 // rules of the time when it got them.
 func (m *Masking) Handler(next slog.Handler) slog.Handler {
 	if m == nil {
@@ -55,36 +57,29 @@ func (m *maskRules) attrs(list []slog.Attr) []slog.Attr {
 	out := make([]slog.Attr, 0, len(list))
 	for _, a := range list {
 		v := a.Value.Resolve()
-		f, given := m.keys[lowerKey(a.Key)]
-		if !given {
-			f = filter{kind: "copy"}
-		}
-		switch {
-		case v.Kind() == slog.KindGroup && f.kind == "copy":
+		if v.Kind() == slog.KindGroup {
 			out = append(out, slog.Attr{Key: a.Key, Value: slog.GroupValue(m.attrs(v.Group())...)})
 			continue
-		case v.Kind() != slog.KindString && v.Kind() != slog.KindAny && f.kind == "copy":
-			text := v.String()
-			if masked := m.text(text); masked != text {
-				v = slog.StringValue(masked)
-			}
-			out = append(out, slog.Attr{Key: a.Key, Value: v})
-			continue
 		}
-		if !given {
-			f = m.other
+		if data, ok := v.Any().(*datamodel.Object); ok && data != nil {
+			v = slog.StringValue(string(datamodel.EncodeJSON(m.value(data))))
+		} else if text := m.text(textOf(v)); v.Kind() == slog.KindAny || text != v.String() {
+			v = slog.StringValue(text)
 		}
-		text := v.String()
-		if err, ok := v.Any().(error); ok && err != nil {
-			text = err.Error()
-		} else if v.Kind() == slog.KindAny {
-			text = fmt.Sprintf("%+v", v.Any())
-		}
-		if text, keep := f.apply(text); keep {
-			out = append(out, slog.String(a.Key, m.text(text)))
-		}
+		out = append(out, slog.Attr{Key: a.Key, Value: v})
 	}
 	return out
+}
+
+// textOf is the text of a value in a log.
+func textOf(v slog.Value) string {
+	if v.Kind() != slog.KindAny {
+		return v.String()
+	}
+	if err, ok := v.Any().(error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("%+v", v.Any())
 }
 
 // Writer returns a writer that applies the regular expressions to each Write on its way to

@@ -44,6 +44,17 @@ func (c *Connector) SetDNs(dns []string) {
 	c.retire()
 }
 
+// DN returns the DN or queue whose application handles an interaction: where it was seen first, or
+// since it was routed again. false when it is not followed.
+func (c *Connector) DN(interactionID string) (dn string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if k := c.ids[interactionID]; k != nil {
+		return k.attachAt, k.attachAt != ""
+	}
+	return "", false
+}
+
 // register asks for the events of DNs. c.mu is held.
 func (c *Connector) register(dns []string) {
 	c.open += len(dns)
