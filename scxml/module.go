@@ -31,7 +31,9 @@ type ModuleState interface {
 	// the module's objects can be brought up to date.
 	Deliver(ev *datamodel.Event)
 
-	// Snapshot appends the state to dst; Restore replaces it.
+	// Snapshot appends the state to dst; Restore replaces it. The state is stored under the
+	// first of the module's Namespaces. No bytes mean that of a new session: then Restore is
+	// not called.
 	Snapshot(dst []byte) ([]byte, error)
 	Restore(snapshot []byte) error
 }

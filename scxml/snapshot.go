@@ -4,14 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/seed-ff723688/ors/datamodel"
 )
 
 // snapshotVersion is the first byte of a snapshot. Every later version of this
-// package reads it.
-const snapshotVersion = 1
+// package reads it. In version 1 the states of modules stand in the order of the
+// document's modules; since 2 those that have bytes stand under their module's first namespace, so that
+// the modules of a host may become more, or stand in another order.
+const snapshotVersion = 2
 
 // Errors of snapshots.
 var (
@@ -97,18 +100,29 @@ func (m *Machine) Snapshot(dst []byte) ([]byte, error) {
 		return nil, err
 	}
 	dst = appendBytes(dst, data)
+	return m.snapshotModules(dst)
+}
+
+// snapshotModules appends the number of the states of modules that have bytes, and these.
+func (m *Machine) snapshotModules(dst []byte) ([]byte, error) {
 	m.held, m.followed = false, false
+	n, list := 0, []byte(nil)
 	for i, s := range m.modules {
-		var state []byte
-		if s != nil {
-			if state, err = s.Snapshot(nil); err != nil {
-				return nil, fmt.Errorf("scxml: saving module %s: %w", m.doc.modules[i].Namespaces()[0], err)
-			}
-			m.attached(s, state)
+		if s == nil {
+			continue
 		}
-		dst = appendBytes(dst, state)
+		namespace := m.doc.modules[i].Namespaces()[0]
+		state, err := s.Snapshot(nil)
+		if err != nil {
+			return nil, fmt.Errorf("scxml: saving module %s: %w", namespace, err)
+		}
+		m.attached(s, state)
+		if len(state) > 0 {
+			n++
+			list = appendBytes(appendBytes(list, []byte(namespace)), state)
+		}
 	}
-	return dst, nil
+	return append(binary.AppendUvarint(dst, uint64(n)), list...), nil
 }
 
 // RestoreMachine makes a machine from a snapshot of the same document. It goes
@@ -144,7 +158,7 @@ func (m *Machine) open(snapshot []byte) (r reader, flags byte, err error) {
 	if len(snapshot) < 34 {
 		return r, 0, fmt.Errorf("%w: %d bytes are too short", ErrSnapshot, len(snapshot))
 	}
-	if snapshot[0] != snapshotVersion {
+	if snapshot[0] == 0 || snapshot[0] > snapshotVersion {
 		return r, 0, fmt.Errorf("%w: version %d, this package reads up to %d", ErrSnapshot, snapshot[0], snapshotVersion)
 	}
 	if [32]byte(snapshot[1:33]) != m.doc.digest {
@@ -194,6 +208,50 @@ func (m *Machine) restore(snapshot []byte) error {
 	if m.event != nil {
 		m.model.SetEvent(m.event)
 	}
+	if snapshot[0] == 1 {
+		return m.restoreModulesInOrder(&r)
+	}
+	return m.restoreModules(&r)
+}
+
+// restoreModules reads what snapshotModules has written. A module without a state begins as in a
+// new session.
+func (m *Machine) restoreModules(r *reader) error {
+	states := map[string][]byte{}
+	for n := r.count(); n > 0 && r.err == nil; n-- {
+		namespace, state := string(r.bytes()), r.bytes()
+		if _, twice := states[namespace]; r.err == nil && twice {
+			r.fail("the state of module %s twice", namespace)
+		}
+		states[namespace] = state
+	}
+	if r.err == nil && len(r.data) != 0 {
+		r.fail("%d bytes left over", len(r.data))
+	}
+	if r.err != nil {
+		return r.err
+	}
+	for i, s := range m.modules {
+		namespace := m.doc.modules[i].Namespaces()[0]
+		state, ok := states[namespace]
+		if s == nil {
+			continue // an error below, if there is a state
+		}
+		if delete(states, namespace); ok {
+			if err := s.Restore(state); err != nil {
+				return fmt.Errorf("%w: its state of module %s: %w", ErrSnapshot, namespace, err)
+			}
+		}
+		m.attached(s, state)
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(states)) {
+		return fmt.Errorf("%w: it has the state of module %s, which the document was parsed without (ParseOptions.Modules)", ErrSnapshot, namespace)
+	}
+	return nil
+}
+
+// restoreModulesInOrder reads the states of the modules of a snapshot of version 1.
+func (m *Machine) restoreModulesInOrder(r *reader) error {
 	for i, s := range m.modules {
 		state := r.bytes()
 		if r.err != nil {

@@ -55,6 +55,7 @@ func TestReplacedParts(t *testing.T) {
 	assert.Equal(t, 1, srv.Engine().Len(), "MaxCalls")
 	status, _ := w.request(srv, "POST", "/scxml/session/start", "src=http://anywhere.example/a.scxml")
 	assert.Equal(t, 200, status)
+	require.NoError(t, srv.Engine().Settle(t.Context()), "both have begun")
 	_, metrics := w.request(srv, "GET", "/ors/v1/metrics", "")
 	assert.Contains(t, metrics, "ors_sessions_started_total 2")
 	assert.Contains(t, metrics, `ors_store_latency_milliseconds_count{operation="create"} 2`, "of the host's store")

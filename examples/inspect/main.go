@@ -28,6 +28,7 @@ import (
 	"github.com/seed-ff723688/ors/persistence/inspect"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
+	"github.com/seed-ff723688/ors/telephony/fm"
 )
 
 const usage = `usage: inspect list FILE
@@ -100,7 +101,7 @@ func show(ctx context.Context, out io.Writer, store persistence.Store, id string
 		return err
 	}
 	d, err := session.Describe(ctx, stored, &session.DescribeOptions{
-		Parse:  scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}},
+		Parse:  scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}, Modules: fm.Modules()},
 		Source: store.Document,
 		Mask:   func(name string) bool { return slices.Contains(masked, name) },
 	})
