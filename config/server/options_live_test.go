@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,4 +218,58 @@ func TestOptionsWithoutEffect(t *testing.T) {
 	assert.Contains(t, w.log.String(), `section=dfm option=crm`)
 	w.replace("applications.yaml", "mcr-pull-limit: 5000", "mcr-pull-limit: 10")
 	assert.Equal(t, 3, strings.Count(w.log.String(), line))
+}
+
+// Everything that counts at once changes while requests and calls are under way: no request fails,
+// and the race detector has nothing to say.
+func TestOptionsChangeUnderLoad(t *testing.T) {
+	w := newWorld(t)
+	variants := []string{
+		"orchestration: {cookie: 'BALANCER=node1', webfm_event_hold_response_time: 7, parse-start-params: true, new-session-on-reroute: true}\n" +
+			"      scxml: {max-microstep-count: 500, max-pending-events: 50, http-max-cache-size: 1}\n" +
+			"      log: {verbose: all, x-server-trace-level: 3, x-print-attached-data: 1, message_format: full, all: '" + filepath.Join(w.dir, "a.log") + "'}\n" +
+			"      log-filter: {default-filter-type: hide, ors-regex-caller: '030\\d+'}\n      log-filter-data: {n: 'hide-last,2'}\n" +
+			"      performance-alarms: {active-sessions: 1}\n",
+		"orchestration: {cookie: 'BALANCER=node2', webfm_event_hold_response_time: 9, parse-start-params: false, new-session-on-reroute: false}\n" +
+			"      scxml: {max-microstep-count: 700, max-pending-events: 70, http-max-cache-size: 2}\n" +
+			"      log: {verbose: standard, x-server-trace-level: 0, x-print-attached-data: 0, message_format: short, all: '" + filepath.Join(w.dir, "b.log") + "'}\n" +
+			"      log-filter: {default-filter-type: copy, 'ors-regex-digits;tag': '\\d+'}\n      log-filter-data: {n: hide}\n" +
+			"      performance-alarms: {active-sessions: 1000, create-session-time: 100000}\n",
+	}
+	head := applications + "    options:\n      "
+	w.write("applications.yaml", head+variants[0])
+	srv := w.start()
+	done := make(chan struct{})
+	var work sync.WaitGroup
+	for range 4 {
+		work.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				req, err := http.NewRequestWithContext(t.Context(), "POST", srv.URL()+"/scxml/session/start", strings.NewReader("src=app:/strategies/first.scxml&n=5"))
+				if !assert.NoError(t, err) {
+					return
+				}
+				req.Header.Set("Authorization", "Bearer "+secret)
+				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				r, err := http.DefaultClient.Do(req)
+				if !assert.NoError(t, err) {
+					return
+				}
+				assert.Equal(t, 200, r.StatusCode)
+				assert.NoError(t, r.Body.Close())
+			}
+		})
+	}
+	for i := range 30 {
+		w.replace("applications.yaml", variants[i%2], variants[1-i%2])
+		require.NoError(t, w.sw.HangUp(w.call("5000")))
+	}
+	close(done)
+	work.Wait()
+	http.DefaultClient.CloseIdleConnections()
+	require.NoError(t, w.live.Refused())
 }
