@@ -45,7 +45,7 @@ type Options struct {
 	// Mode is the file mode of a new file; default 0600.
 	Mode fs.FileMode
 
-	// Now is the clock by which leases are judged; default time.Now.
+	// Now is the clock by which leases and the times of documents are judged; default time.Now.
 	Now func() time.Time
 }
 

@@ -169,3 +169,10 @@ func seq(n int) iter.Seq[int] {
 		}
 	}
 }
+
+// TestDocumentTimes: a put renews the time of a document when it is an hour old, and only then.
+func TestDocumentTimes(t *testing.T) {
+	now := time.UnixMilli(1_900_000_000_123).UTC()
+	s, _ := start(t, Options{Now: func() time.Time { return now.Add(999) }})
+	storetest.DocumentTimes(t, s, func(d time.Duration) { now = now.Add(d) })
+}
