@@ -89,10 +89,10 @@ func TestServersThatWouldLoseSessions(t *testing.T) {
 	_, err = Open(t.Context(), []string{plain.address}, &Options{Level: LevelMemory, Buckets: 4})
 	require.ErrorIs(t, err, persistence.ErrInvalid)
 	require.ErrorContains(t, err, "created with 3")
-	_, err = command(plain.address, "HSET", "ORS:default:meta", "format", "3")
+	_, err = command(plain.address, "HSET", "ORS:default:meta", "format", "2")
 	require.NoError(t, err)
 	_, err = Open(t.Context(), []string{plain.address}, &Options{Level: LevelMemory})
-	require.ErrorContains(t, err, "format 3, this version reads 2")
+	require.ErrorContains(t, err, "format 2, this version reads 3")
 }
 
 func TestPassword(t *testing.T) {
