@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
@@ -136,11 +137,17 @@ func TestPrune(t *testing.T) {
 	opts.Loader, opts.Migrate = empty, nil
 	b = b.restart(store, time.Hour, opts)
 	*at = b
+	moved := move(t, store)
 	for _, id := range []string{live, passive, kid, byURL} {
 		b.send(id, "go")
 		assert.Equal(t, []string{"went"}, b.active(id), id)
 	}
 	assert.Equal(t, []string{"went"}, b.active(migrated))
+	elsewhere := node(t, moved, session.Options{Loader: empty})
+	for _, id := range []string{live, passive, kid, byURL, migrated} {
+		elsewhere.send(id, "go")
+		assert.Equal(t, []string{"went"}, elsewhere.active(id), "%s, in the store to which it was moved", id)
+	}
 	b.send(invoker, "on")
 	assert.Equal(t, []string{"q"}, b.active(invoker))
 	require.NoError(t, b.Reschedule(deadline(t), scheduled, b.clock.Now().Add(time.Second)))
@@ -155,6 +162,19 @@ func TestPrune(t *testing.T) {
 	_, kept = prune(t, store)
 	assert.Zero(t, kept)
 	assert.Empty(t, documents(t, store))
+}
+
+// move copies all sessions of a store into a new one.
+func move(t *testing.T, from persistence.Store) persistence.Store {
+	t.Helper()
+	to, err := memstore.New(&memstore.Options{Buckets: 4})
+	require.NoError(t, err)
+	var file bytes.Buffer
+	_, err = inspect.Export(t.Context(), &file, from, session.StoredDocuments, nil)
+	require.NoError(t, err)
+	_, err = inspect.Import(t.Context(), to, bytes.NewReader(file.Bytes()), nil)
+	require.NoError(t, err)
+	return to
 }
 
 // TestPruneUnreadable: when a session cannot be read, its document could be any. None goes.

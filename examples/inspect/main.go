@@ -127,7 +127,7 @@ func export(ctx context.Context, out io.Writer, store persistence.Store, ids []s
 			return err
 		}
 	}
-	_, err := inspect.Export(ctx, out, store, func(info persistence.Info) bool {
+	_, err := inspect.Export(ctx, out, store, session.StoredDocuments, func(info persistence.Info) bool {
 		return len(ids) == 0 || slices.Contains(ids, info.ID)
 	})
 	return err

@@ -19,7 +19,7 @@
 //	{"end":{"documents":1,"sessions":1}}
 //
 // The first line names the version of the form and the number of buckets of the store it comes from. A document
-// stands once, before the first session that was started on it. Of a session everything is
+// stands once, before the first session that names it. Of a session everything is
 // there that Create takes: claim, revision, inbox with keys, timers, outbox. Members that are empty are
 // left out. The events of an inbox are numbered from acked+1. The last line counts, so that a file that was
 // cut off is noticed. Later versions of this package read the file; members that they do not know are an error.

@@ -26,8 +26,7 @@ type Pruned struct {
 }
 
 // Prune removes the documents that no session of a store names, and that nobody has put for
-// PruneOptions.Age. names returns the documents that a session names: of an engine's sessions that is
-// session.StoredDocuments; the document of the record counts without it. Engines may be at work on the store, in this
+// PruneOptions.Age. Engines may be at work on the store, in this
 // process or in others, and so may another Prune.
 //
 // All sessions are read, unless no document is old enough: on a large store that takes its time, so run it when there
@@ -37,7 +36,7 @@ type Pruned struct {
 //
 // An error that comes later, while documents are removed, leaves the rest for the next time; what was removed is
 // returned beside it.
-func Prune(ctx context.Context, s persistence.Store, names func(*persistence.Session) ([]persistence.Digest, error), opts *PruneOptions) (Pruned, error) {
+func Prune(ctx context.Context, s persistence.Store, names Names, opts *PruneOptions) (Pruned, error) {
 	var done Pruned
 	age := 24 * time.Hour
 	if opts != nil && opts.Age != 0 {
@@ -80,7 +79,7 @@ func Prune(ctx context.Context, s persistence.Store, names func(*persistence.Ses
 }
 
 // strike takes all documents out of unnamed that a session names.
-func strike(ctx context.Context, s persistence.Store, names func(*persistence.Session) ([]persistence.Digest, error), unnamed map[persistence.Digest]bool) error {
+func strike(ctx context.Context, s persistence.Store, names Names, unnamed map[persistence.Digest]bool) error {
 	if len(unnamed) == 0 {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -149,4 +150,19 @@ func TestPruneMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, inspect.Pruned{Kept: 4}, done)
 	has(t, s, append(needed, persistence.DigestOf([]byte("new")))...)
+}
+
+// TestExportTakesEveryDocument: those that stand in snapshots alone, too. A session of which they are not known is taken as
+// it is.
+func TestExportTakesEveryDocument(t *testing.T) {
+	from, needed, _, epoch := aged(t)
+	require.NoError(t, from.Create(t.Context(), epoch, &persistence.Session{ID: name(9, 0)}))
+	var file bytes.Buffer
+	n, err := inspect.Export(t.Context(), &file, from, bySnapshot, nil)
+	require.NoError(t, err)
+	require.Equal(t, inspect.Counts{Documents: 4, Sessions: 3}, n)
+	to := memory(t)
+	_, err = inspect.Import(t.Context(), to, bytes.NewReader(file.Bytes()), nil)
+	require.NoError(t, err)
+	has(t, to, needed...)
 }
