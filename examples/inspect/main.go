@@ -6,6 +6,7 @@
 //	go run ./examples/inspect export FILE [SESSION…] > sessions.jsonl
 //	go run ./examples/inspect import [-skip] FILE < sessions.jsonl
 //	go run ./examples/inspect prune [-age 24h] FILE
+//	go run ./examples/inspect delete FILE SESSION
 package main
 
 import (
@@ -37,7 +38,8 @@ const usage = `usage: inspect list FILE
        inspect show [-mask NAME,NAME] FILE SESSION
        inspect export FILE [SESSION…] > sessions.jsonl
        inspect import [-skip] FILE < sessions.jsonl
-       inspect prune [-age 24h] FILE`
+       inspect prune [-age 24h] FILE
+       inspect delete FILE SESSION`
 
 // errUsage: the command line is wrong.
 var errUsage = errors.New(usage)
@@ -83,6 +85,8 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 		return load(ctx, out, store, in, *skip)
 	case args[0] == "prune" && len(ids) == 0:
 		return prune(ctx, out, store, *age)
+	case args[0] == "delete" && len(ids) == 1:
+		return inspect.Delete(ctx, store, ids[0])
 	}
 	return errUsage
 }

@@ -72,6 +72,9 @@ func TestOutput(t *testing.T) {
 	require.Equal(t, "0 sessions and 1 documents imported\n", play(t, file, "import", "-skip", other))
 	require.Equal(t, 3, strings.Count(play(t, "", "export", path, "ben"), "\n")-1, "header, document, session, end")
 
+	require.Empty(t, play(t, "", "delete", path, "ben"))
+	require.NotContains(t, play(t, "", "list", path), "ben")
+
 	const golden = "testdata/output.txt"
 	if *update {
 		require.NoError(t, os.WriteFile(golden, []byte(out), 0o644))
@@ -83,12 +86,13 @@ func TestOutput(t *testing.T) {
 
 func TestWrong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	for _, args := range [][]string{nil, {"list"}, {"show", path}, {"list", path, "x"}, {"sell", path}, {"list", "-x", path}, {"prune", path, "x"}, {"prune", "-age", "soon", path}} {
+	for _, args := range [][]string{nil, {"list"}, {"show", path}, {"list", path, "x"}, {"sell", path}, {"list", "-x", path}, {"prune", path, "x"}, {"delete", path}, {"prune", "-age", "soon", path}} {
 		require.Error(t, run(t.Context(), args, strings.NewReader(""), &bytes.Buffer{}))
 	}
 	require.NoFileExists(t, path)
 	makeFile(t, path)
 	require.ErrorIs(t, run(t.Context(), []string{"show", path, "eve"}, strings.NewReader(""), &bytes.Buffer{}), persistence.ErrNotFound)
+	require.ErrorIs(t, run(t.Context(), []string{"delete", path, "eve"}, strings.NewReader(""), &bytes.Buffer{}), persistence.ErrNotFound)
 	require.ErrorIs(t, run(t.Context(), []string{"export", path, "eve"}, strings.NewReader(""), &bytes.Buffer{}), persistence.ErrNotFound)
 	require.ErrorContains(t, run(t.Context(), []string{"prune", "-age", "1h", path}, strings.NewReader(""), &bytes.Buffer{}), "want 3h0m0s or more")
 	require.ErrorContains(t, run(t.Context(), []string{"import", path}, strings.NewReader("x"), &bytes.Buffer{}), "line 1")

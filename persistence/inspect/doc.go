@@ -1,6 +1,6 @@
 // Package inspect looks into any persistence.Store, and moves sessions from one to another: [Export] writes
 // them to a file of JSON lines, [Import] reads such a file into another store. [Prune] removes the documents that
-// no session needs any more.
+// no session needs any more, [Delete] a session that cannot be read.
 //
 // The package does not know what the bytes mean that an engine has stored. To show
 // them to people, session.Describe decodes them; the program examples/inspect does all of it.

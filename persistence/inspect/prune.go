@@ -26,13 +26,12 @@ type Pruned struct {
 }
 
 // Prune removes the documents that no session of a store names, and that nobody has put for
-// PruneOptions.Age. Engines may be at work on the store, in this
-// process or in others, and so may another Prune.
+// PruneOptions.Age. Engines may be at work on the store, in this process or in others, and so may another Prune.
 //
 // All sessions are read, unless no document is old enough: on a large store that takes its time, so run it when there
-// is little to do, and no more than once a day. When a session cannot be read, or names returns an error, nothing at all is removed: the
-// document that it needs could be any. The error names the session. The documents of sessions that Import is about to
-// create are safe for Age less two hours.
+// is little to do, and no more than once a day. When a session cannot be read, or names returns an error, nothing
+// at all is removed: the document that it needs could be any. The error names the session. While an Import takes long,
+// the documents that it has put are safe for Age less two hours.
 //
 // An error that comes later, while documents are removed, leaves the rest for the next time; what was removed is
 // returned beside it.
@@ -96,7 +95,7 @@ func strike(ctx context.Context, s persistence.Store, names Names, unnamed map[p
 		}
 		named, err := names(p)
 		if err != nil {
-			return fmt.Errorf("the documents of session %q are not known, remove or repair it first: %w", info.ID, err)
+			return fmt.Errorf("the documents of session %q are not known; Delete it if it cannot be repaired: %w", info.ID, err)
 		}
 		delete(unnamed, p.Document)
 		for _, d := range named {

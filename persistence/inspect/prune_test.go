@@ -106,6 +106,19 @@ func TestPruneUnknownNames(t *testing.T) {
 	require.ErrorContains(t, err, "nothing was removed")
 	require.Empty(t, done)
 	has(t, s, append(append(needed, old...), persistence.DigestOf([]byte("new")))...)
+
+	// It can be deleted, once no engine has its bucket; so prune goes on.
+	require.ErrorIs(t, inspect.Delete(t.Context(), s, id), inspect.ErrHeld)
+	require.NoError(t, s.Release(t.Context(), persistence.Lease{Bucket: 0, Owner: "owner", Epoch: epoch}))
+	require.NoError(t, inspect.Delete(t.Context(), s, id))
+	require.ErrorIs(t, inspect.Delete(t.Context(), s, id), persistence.ErrNotFound)
+	leases, err := s.Acquire(t.Context(), "another", time.Hour, 0)
+	require.NoError(t, err)
+	require.Len(t, leases, 1, "the bucket is free again")
+	done, err = inspect.Prune(t.Context(), s, bySnapshot, nil)
+	require.NoError(t, err)
+	require.Len(t, done.Dropped, 2)
+	require.Equal(t, 4, done.Kept)
 }
 
 // TestPruneFaults lets each operation of the store fail, in each way. What sessions need stays, and the next time does the
