@@ -258,6 +258,9 @@ func (s *Server) connect(ctx context.Context) error {
 func (s *Server) start() {
 	s.unsubscribe = s.live.Subscribe(s.follow)
 	s.update(parts{people: true, seats: true, sources: true}) // what has changed meanwhile
+	if s.store != nil {
+		s.pruner = newPruner(s.store, s.opts.Clock, s.logger)
+	}
 	if s.http != nil && s.listener != nil {
 		s.running = true
 		go s.serve()

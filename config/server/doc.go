@@ -94,6 +94,8 @@
 // lost have ended ([Options.Drain]), ends the REST API, hands the buckets of the store back
 // with the sessions in them, and closes links and store. Its context is the deadline of all that.
 //
+// Once a day documents that no session names any more are removed from the store (inspect.Prune).
+//
 // A pair of primary and backup: start the one that is to work. The role is not
 // negotiated; a server that is started works.
 package server

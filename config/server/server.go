@@ -123,6 +123,7 @@ type Server struct {
 
 	store     persistence.Store // nil: none
 	ownStore  bool
+	pruner    *pruner // nil: no store, or not started yet
 	links     []*link
 	sources   *sources
 	router    *router.Router

@@ -86,6 +86,9 @@ func (s *Server) close(ctx context.Context) error {
 	s.updating.Lock() // a change that is being made is made
 	s.closed = true
 	s.updating.Unlock()
+	if s.pruner != nil {
+		s.pruner.close()
+	}
 	errs = append(errs, s.endHTTP(ctx))
 	if s.engine != nil {
 		errs = append(errs, s.engine.Shutdown(ctx))

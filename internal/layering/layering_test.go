@@ -53,7 +53,7 @@ var rules = []rule{
 	{"telephony/strategytest", []string{"config", "datamodel", "datamodel/ecmascript/goja", "scxml", "scxml/scxmltest", "session", "telephony", "telephony/fm", "telephony/router", "telephony/sim"}, nil},
 	{"config", []string{"datamodel", "scxml", "session", "telephony"}, []string{"go.yaml.in/yaml/v3"}},
 	// The host passes stores, drivers and languages in.
-	{"config/server", []string{"config", "datamodel", "persistence", "scxml", "session", "session/rest", "telephony", "telephony/fm", "telephony/router"}, nil},
+	{"config/server", []string{"config", "datamodel", "persistence", "persistence/inspect", "scxml", "session", "session/rest", "telephony", "telephony/fm", "telephony/router"}, nil},
 	{"config/gws", []string{"config"}, nil},
 	{"internal", nil, nil},
 	{"examples", []string{"*"}, nil},
