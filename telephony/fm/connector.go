@@ -139,7 +139,9 @@ type Connector struct {
 	submissions map[string]map[string]*submission        // by session and request id
 	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
 	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
-	mail        *mail
+	mail        *mail                                    // that of services
+	calling     string                                   // the session one of whose effects is being carried out, on its worker
+	gifts       []*gift
 	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
@@ -206,7 +208,6 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		settings:     map[string]*datamodel.Object{},
 		unanswered:   map[string]map[session.EffectID]*pending{},
 		answers:      map[*scxml.Event]session.EffectID{},
-		mail:         newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -215,6 +216,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		// The error is one of FetchOptions, which are empty.
 		c.services, _ = NewServices(&ServicesOptions{Clock: o.Clock, Logger: o.Logger})
 	}
+	c.mail = c.services.mail
 	return c
 }
 
@@ -247,15 +249,31 @@ type handler struct {
 
 // Call implements session.ModuleHandler.
 func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
-	h.c.mu.Lock()
-	defer h.c.mu.Unlock()
-	if h.c.link == nil {
-		return errors.New("fm: the connector is not open")
+	id := effect.Effect.Session
+	err := h.c.carryOut(id, func() error {
+		switch {
+		case h.c.link == nil:
+			return errors.New("fm: the connector is not open")
+		case h.c.repeated(effect.Effect):
+			return nil
+		}
+		return h.c.call(effect, h.perform)
+	})
+	h.c.mail.give(id) // before what the session tells itself next
+	if err == nil && h.c.owes(effect.Effect) {
+		return session.ErrPending
 	}
-	if h.c.repeated(effect.Effect) {
-		return nil
-	}
-	return h.c.call(effect, h.perform)
+	return err
+}
+
+// carryOut runs f, which carries out an effect of a session, on its worker. What f tells the session is held
+// by c.mail.
+func (c *Connector) carryOut(id string, f func() error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calling = id
+	defer func() { c.calling = "" }()
+	return f()
 }
 
 // recent are the last effects of a session that were carried out.
@@ -351,7 +369,8 @@ func (c *Connector) IsReady() bool {
 }
 
 // Close ends the connection of engine and link. Sessions go on without events
-// from calls, and actions fail with the code unknown. It may be called more than once.
+// from calls, and actions fail with the code unknown. It waits until they have taken, or refused, the events
+// that are on their way, which is as long as the store of the engine takes. It may be called more than once.
 func (c *Connector) Close() error {
 	c.mu.Lock()
 	cancel := c.cancel
@@ -372,8 +391,8 @@ func (c *Connector) Close() error {
 	clear(c.recent)
 	clear(c.sessions)
 	clear(c.unanswered)
+	c.gifts = nil
 	c.mu.Unlock()
-	c.mail.close()
 	cancel()
 	return c.services.Close()
 }
@@ -459,6 +478,7 @@ func (c *Connector) sessionEnded(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropSession(id)
+	c.refuseGifts(id)
 	for _, k := range c.sessions[id] {
 		k.endTreatment()
 		k.session, k.routing, k.refused = "", nil, k.due // one session per arrival
@@ -517,7 +537,7 @@ func (c *Connector) forget(k *call) {
 	}
 }
 
-// emit sends an event to a session, or keeps it while that is being started. c.mu
+// emit has an event sent to a session, or keeps it while that is being started. c.mu
 // is held.
 func (c *Connector) emit(id string, ev *scxml.Event) {
 	if st := c.starting[id]; st != nil {
@@ -534,5 +554,14 @@ func (c *Connector) emit(id string, ev *scxml.Event) {
 func (c *Connector) deliver(id string, ev *scxml.Event) {
 	effect := c.answers[ev]
 	delete(c.answers, ev)
-	c.mail.send(c.engine, id, ev, effect)
+	c.post(id, &letter{ev: ev, effect: effect})
+}
+
+// post puts a letter into the mail. c.mu is held, so it is given later.
+func (c *Connector) post(id string, l *letter) {
+	if id == c.calling {
+		c.mail.hold(c.engine, id, l) // see handler.Call
+		return
+	}
+	c.mail.put(c.engine, id, l)
 }

@@ -43,25 +43,28 @@ func TestMailIsGivenAgain(t *testing.T) {
 	require.NoError(t, engine.Settle(t.Context()))
 
 	m := newMail(clock, slog.New(slog.DiscardHandler))
-	send := func(name string) { m.send(engine, id, &scxml.Event{Name: name}, session.EffectID{}) }
+	send := func(name string) {
+		m.hold(engine, id, &letter{ev: &scxml.Event{Name: name}})
+		m.give(id)
+	}
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "busy"}))
 	<-reached
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "first"}))
 	send("second")
 	send("third")
-	assert.Len(t, m.late[id].letters, 2)
+	assert.Len(t, m.boxes[id].letters, 2)
 	close(ready)
 	require.NoError(t, engine.Settle(t.Context()))
 	clock.Advance(mailPause)
 	clock.Advance(mailPause)
 	require.NoError(t, engine.Settle(t.Context()))
 	assert.Equal(t, []string{"busy", "first", "second", "third"}, log)
-	assert.Empty(t, m.late)
+	assert.Empty(t, m.boxes)
 
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "end"}))
 	require.NoError(t, engine.Settle(t.Context()))
 	send("late")
-	assert.Empty(t, m.late, "the session has ended")
+	assert.Empty(t, m.boxes, "the session has ended")
 }
 
 // shaky is a store that refuses the events of some sessions as err says, after it has taken them if
@@ -111,12 +114,13 @@ func TestMailOfUnknownOutcome(t *testing.T) {
 
 	m := newMail(clock, slog.New(slog.DiscardHandler))
 	store.err, store.taken = persistence.ErrOutcomeUnknown, true
-	m.send(engine, id, &scxml.Event{Name: "e"}, session.EffectID{})
-	require.Len(t, m.late, 1)
+	m.put(engine, id, &letter{ev: &scxml.Event{Name: "e"}})
+	clock.Advance(0)
+	require.Len(t, m.boxes, 1)
 	store.err = nil
 	clock.Advance(mailPause)
 	require.NoError(t, engine.Settle(t.Context()))
-	assert.Empty(t, m.late)
+	assert.Empty(t, m.boxes)
 	assert.Equal(t, []string{"e"}, log)
 }
 
@@ -220,7 +224,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			assert.Zero(t, outbox())
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			assert.Empty(t, c.mail.late)
+			assert.Empty(t, c.mail.boxes)
 			assert.Empty(t, c.answers)
 			assert.Empty(t, c.unanswered)
 		})

@@ -30,34 +30,30 @@ func (c *Connector) answered(p *pending) {
 }
 
 // call carries out an effect, or keeps it until the interaction that it is about has been
-// found. c.mu is held.
+// found, or given to another session. c.mu is held.
 func (c *Connector) call(effect *session.ModuleCall, perform func(*Connector, *session.ModuleCall) error) error {
-	if k := c.callOf(effect.Session.ID, text(effect.Args, "interactionid")); effect.Repeated && k != nil && (k.unsure || k.probing) {
+	if k := c.callOf(effect.Session.ID, text(effect.Args, "interactionid")); k != nil && (k.giving || effect.Repeated && (k.unsure || k.probing)) {
 		p := &pending{session: effect.Session.ID, on: k}
 		c.track(p, effect)
 		k.again = append(k.again, func() {
 			err := perform(c, effect)
 			if err != nil {
-				c.logger.Error("action of a recovered session not carried out", "session", p.session, "action", effect.Name, "error", err)
+				c.logger.Error("action that had to wait not carried out", "session", p.session, "action", effect.Name, "error", err)
 			}
 			if c.unanswered[p.session][p.effect] == p { // it has no answer
 				c.answered(p)
 				c.engine.Confirm(p.effect)
 			}
 		})
-		return session.ErrPending
+		return nil
 	}
-	if err := perform(c, effect); err != nil {
-		return err
-	}
-	if c.owes(effect.Effect) {
-		return session.ErrPending
-	}
-	return nil
+	return perform(c, effect)
 }
 
-// owes reports whether an action has no answer yet, or one that has yet to be delivered. c.mu is held.
+// owes reports whether an action has no answer yet, or one that has yet to be delivered.
 func (c *Connector) owes(effect session.EffectID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.unanswered[effect.Session][effect] != nil || c.mail.holds(effect) {
 		return true
 	}
