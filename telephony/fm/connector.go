@@ -140,7 +140,7 @@ type Connector struct {
 	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
 	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
 	mail        *mail                                    // that of services
-	calling     string                                   // the session one of whose effects is being carried out, on its worker
+	held        string                                   // the session of which holding is called; empty: it is not
 	gifts       []*gift
 	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
@@ -250,30 +250,30 @@ type handler struct {
 // Call implements session.ModuleHandler.
 func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
 	id := effect.Effect.Session
-	err := h.c.carryOut(id, func() error {
+	var err error
+	h.c.holding(id, func() { // it gets the answers before what it tells itself next
 		switch {
 		case h.c.link == nil:
-			return errors.New("fm: the connector is not open")
-		case h.c.repeated(effect.Effect):
-			return nil
+			err = errors.New("fm: the connector is not open")
+		case !h.c.repeated(effect.Effect):
+			err = h.c.call(effect, h.perform)
 		}
-		return h.c.call(effect, h.perform)
 	})
-	h.c.mail.give(id) // before what the session tells itself next
 	if err == nil && h.c.owes(effect.Effect) {
 		return session.ErrPending
 	}
 	return err
 }
 
-// carryOut runs f, which carries out an effect of a session, on its worker. What f tells the session is held
-// by c.mail.
-func (c *Connector) carryOut(id string, f func() error) error {
+// holding runs f with c.mu held, and then gives a session what f has told it, on this goroutine: one that works for
+// the session alone.
+func (c *Connector) holding(id string, f func()) {
+	defer c.mail.give(id)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calling = id
-	defer func() { c.calling = "" }()
-	return f()
+	c.held = id
+	defer func() { c.held = "" }()
+	f()
 }
 
 // recent are the last effects of a session that were carried out.
@@ -420,7 +420,7 @@ func (c *Connector) begin(k *call, app session.Application) {
 			}
 			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
 		}
-		c.begun(id, req.URL, err)
+		c.holding(id, func() { c.begun(id, req.URL, err) })
 	})
 }
 
@@ -430,10 +430,8 @@ func mayTryNext(err error) bool {
 	return err != nil && !errors.Is(err, session.ErrClosed) && !errors.Is(err, session.ErrTooMany)
 }
 
-// begun is the end of begin: the session hears what has happened meanwhile.
+// begun is the end of begin: the session hears what has happened meanwhile. c.mu is held.
 func (c *Connector) begun(id, url string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	st := c.starting[id]
 	delete(c.starting, id)
 	if c.closed {
@@ -559,8 +557,8 @@ func (c *Connector) deliver(id string, ev *scxml.Event) {
 
 // post puts a letter into the mail. c.mu is held, so it is given later.
 func (c *Connector) post(id string, l *letter) {
-	if id == c.calling {
-		c.mail.hold(c.engine, id, l) // see handler.Call
+	if id == c.held {
+		c.mail.hold(c.engine, id, l)
 		return
 	}
 	c.mail.put(c.engine, id, l)
