@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -73,10 +74,14 @@ type shaky struct {
 	persistence.Store
 	err   error
 	taken bool
-	once  bool // then it refuses no more
+	once  bool          // then it refuses no more
+	gate  chan struct{} // events wait until it is closed; nil: they do not
 }
 
 func (s *shaky) Append(ctx context.Context, id string, ev persistence.Event) (n uint64, err error) {
+	if s.gate != nil {
+		<-s.gate
+	}
 	refusal := s.err
 	if s.once {
 		s.err = nil
@@ -122,6 +127,63 @@ func TestMailOfUnknownOutcome(t *testing.T) {
 	require.NoError(t, engine.Settle(t.Context()))
 	assert.Empty(t, m.boxes)
 	assert.Equal(t, []string{"e"}, log)
+}
+
+// An event that the store is at when its session is lost stays before what comes after it.
+func TestMailKeepsOrderOfALostSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, store := session.SystemClock{}, newShaky(t)
+		var log []string
+		engine, err := session.New(&session.Options{Workers: 1, Clock: clock, Store: store, Lease: 1000 * time.Hour,
+			Log: func(_ string, e scxml.LogEntry) { log = append(log, e.Label) }})
+		require.NoError(t, err)
+		_, err = engine.Recover(t.Context())
+		require.NoError(t, err)
+		doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="null"><state id="s">
+			<transition event="a"><log label="a"/></transition><transition event="b"><log label="b"/></transition>
+			<transition event="c"><log label="c"/></transition></state></scxml>`), nil)
+		require.NoError(t, err)
+		id, err := engine.Start(t.Context(), session.StartRequest{Document: doc})
+		require.NoError(t, err)
+		m := newMail(clock, slog.New(slog.DiscardHandler))
+		put := func(name string) { m.put(engine, id, &letter{ev: &scxml.Event{Name: name}}) }
+		store.gate = make(chan struct{})
+		put("a")
+		put("b")
+		synctest.Wait()
+		m.drop(id)
+		put("c")
+		synctest.Wait()
+		assert.Empty(t, log)
+		close(store.gate)
+		synctest.Wait()
+		assert.Equal(t, []string{"a", "c"}, log)
+		assert.Empty(t, m.boxes)
+		m.close()
+		require.NoError(t, engine.Shutdown(t.Context()))
+	})
+}
+
+// What is on its way to a session that takes nothing is bounded, and so is what it takes to close.
+func TestMailIsBounded(t *testing.T) {
+	clock, store := session.NewVirtualClock(time.Unix(0, 0)), newShaky(t)
+	engine, err := session.New(&session.Options{Clock: clock, Store: store})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
+	_, err = engine.Recover(t.Context())
+	require.NoError(t, err)
+	store.err = persistence.ErrFull
+	m := newMail(clock, slog.New(slog.DiscardHandler))
+	for range maxLetters + 1 {
+		m.put(engine, "s", &letter{ev: &scxml.Event{Name: "e"}})
+	}
+	var outcome error
+	m.put(engine, "s", &letter{ev: &scxml.Event{Name: "e"}, outcome: func(err error) { outcome = err }})
+	clock.Advance(mailPause)
+	require.ErrorIs(t, outcome, session.ErrInboxFull)
+	require.Len(t, m.boxes["s"].letters, maxLetters)
+	m.close()
+	require.Empty(t, m.boxes)
 }
 
 // mailDesk is a connector and its engine on a store, with a call that has a session.
