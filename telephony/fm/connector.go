@@ -138,7 +138,7 @@ type Connector struct {
 
 	submissions map[string]map[string]*submission        // by session and request id
 	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
-	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
+	answers     map[*scxml.Event]session.EffectID        // what events answer; they are emitted at once
 	mail        *mail                                    // that of services
 	held        string                                   // the session of which holding is called; empty: it is not
 	gifts       []*gift
@@ -400,7 +400,7 @@ func (c *Connector) Close() error {
 // startup is a session that is being started, and what it will be told then.
 type startup struct {
 	cancel context.CancelFunc
-	held   []*scxml.Event
+	held   []*letter
 }
 
 // begin starts a session for a call. c.mu is held.
@@ -451,8 +451,8 @@ func (c *Connector) begun(id, url string, err error) {
 		delete(c.recent, id)
 		return
 	}
-	for _, ev := range st.held {
-		c.deliver(id, ev)
+	for _, l := range st.held {
+		c.post(id, l)
 	}
 	for _, k := range mine {
 		c.attach(k)
@@ -535,31 +535,23 @@ func (c *Connector) forget(k *call) {
 	}
 }
 
-// emit has an event sent to a session, or keeps it while that is being started. c.mu
-// is held.
+// emit has an event sent to a session. c.mu is held.
 func (c *Connector) emit(id string, ev *scxml.Event) {
-	if st := c.starting[id]; st != nil {
-		st.held = append(st.held, ev)
-		return
-	}
-	if id == "" {
-		delete(c.answers, ev)
-		return
-	}
-	c.deliver(id, ev)
-}
-
-func (c *Connector) deliver(id string, ev *scxml.Event) {
-	effect := c.answers[ev]
+	l := &letter{ev: ev, effect: c.answers[ev]}
 	delete(c.answers, ev)
-	c.post(id, &letter{ev: ev, effect: effect})
+	c.post(id, l)
 }
 
-// post puts a letter into the mail. c.mu is held, so it is given later.
+// post puts a letter into the mail, or keeps it while the session is being started. c.mu is held, so it is given
+// later.
 func (c *Connector) post(id string, l *letter) {
-	if id == c.held {
+	switch st := c.starting[id]; {
+	case st != nil:
+		st.held = append(st.held, l)
+	case id == "":
+	case id == c.held:
 		c.mail.hold(c.engine, id, l)
-		return
+	default:
+		c.mail.put(c.engine, id, l)
 	}
-	c.mail.put(c.engine, id, l)
 }

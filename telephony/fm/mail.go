@@ -41,7 +41,7 @@ type box struct {
 
 // letter is an event on its way.
 type letter struct {
-	ev      *scxml.Event
+	ev      *scxml.Event     // nil: the effect is done when all letters before have been taken
 	effect  session.EffectID // that it answers; zero: none
 	outcome func(error)      // told once of what the first try has come to; nil: it is given until it is taken
 	key     string           // drops the repeat when it is not known whether the event was taken
@@ -49,6 +49,14 @@ type letter struct {
 
 	replaced bool // ev stands for one that was refused
 	last     bool // it is not given again: the session has ended, or been lost
+}
+
+// name is that of the event.
+func (l *letter) name() string {
+	if l.ev == nil {
+		return ""
+	}
+	return l.ev.Name
 }
 
 const (
@@ -104,7 +112,7 @@ func (m *mail) add(engine *session.Engine, id string, l *letter) *box {
 		b.letters = append(b.letters, l)
 		return b
 	}
-	m.logger.Error("event lost: the session takes none", "session", id, "event", l.ev.Name)
+	m.logger.Error("event lost: the session takes none", "session", id, "event", l.name())
 	if l.outcome != nil {
 		m.clock.AfterFunc(0, func() { l.outcome(session.ErrInboxFull) })
 	}
@@ -142,7 +150,7 @@ func (m *mail) run(id string, b *box) {
 			b.letters[0] = nil
 			b.letters = b.letters[1:]
 		case m.closed:
-			m.logger.Error("events not delivered: the connector is closed", "session", id, "event", l.ev.Name, "events", len(b.letters))
+			m.logger.Error("events not delivered: the connector is closed", "session", id, "event", l.name(), "events", len(b.letters))
 			b.letters = nil
 		default:
 			m.later(id, b, mailPause)
@@ -162,6 +170,10 @@ func (m *mail) remove(id string, b *box) {
 
 // try gives a letter once. It reports whether that is done with.
 func (m *mail) try(engine *session.Engine, id string, l *letter) bool {
+	if l.ev == nil {
+		engine.Confirm(l.effect)
+		return true
+	}
 	// The context bounds nothing here.
 	err := engine.SendOnce(context.Background(), id, l.key, l.ev)
 	switch l.tries++; {

@@ -1,6 +1,8 @@
 package fm
 
 import (
+	"slices"
+
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -32,8 +34,8 @@ func (c *Connector) answered(p *pending) {
 // call carries out an effect, or keeps it until the interaction that it is about has been
 // found, or given to another session. c.mu is held.
 func (c *Connector) call(effect *session.ModuleCall, perform func(*Connector, *session.ModuleCall) error) error {
-	if k := c.callOf(effect.Session.ID, text(effect.Args, "interactionid")); k != nil && (k.giving || effect.Repeated && (k.unsure || k.probing)) {
-		p := &pending{session: effect.Session.ID, on: k}
+	if k := c.about(effect); k != nil && (k.giving || effect.Repeated && (k.unsure || k.probing)) {
+		p := &pending{session: effect.Session.ID, requestID: effect.RequestID, on: k, waits: true}
 		c.track(p, effect)
 		k.again = append(k.again, func() {
 			err := perform(c, effect)
@@ -50,6 +52,19 @@ func (c *Connector) call(effect *session.ModuleCall, perform func(*Connector, *s
 	return perform(c, effect)
 }
 
+// about returns the interaction for which an effect may have to wait: that of the action whose id it has as an
+// attribute, while that waits; else its own. c.mu is held.
+func (c *Connector) about(effect *session.ModuleCall) *call {
+	if id := text(effect.Args, argRequest); id != "" {
+		for _, p := range c.unanswered[effect.Session.ID] {
+			if p.waits && (p.requestID == id || asText(numberOfID(p.requestID)) == id) {
+				return p.on
+			}
+		}
+	}
+	return c.callOf(effect.Session.ID, text(effect.Args, "interactionid"))
+}
+
 // owes reports whether an action has no answer yet, or one that has yet to be delivered.
 func (c *Connector) owes(effect session.EffectID) bool {
 	c.mu.Lock()
@@ -57,12 +72,17 @@ func (c *Connector) owes(effect session.EffectID) bool {
 	if c.unanswered[effect.Session][effect] != nil || c.mail.holds(effect) {
 		return true
 	}
-	for _, e := range c.answers { // mostly of sessions that are being started
-		if e == effect {
-			return true
-		}
+	st := c.starting[effect.Session]
+	return st != nil && slices.ContainsFunc(st.held, func(l *letter) bool { return l.effect == effect })
+}
+
+// concluded is told that p has been answered, by events that answer other actions as well: it is
+// done when the session has taken them. c.mu is held.
+func (c *Connector) concluded(p *pending) {
+	if c.unanswered[p.session][p.effect] == p {
+		c.answered(p)
+		c.post(p.session, &letter{effect: p.effect})
 	}
-	return false
 }
 
 // repeat begins the actions on an interaction anew, in order. c.mu is held.

@@ -20,7 +20,7 @@ func holding() (*Connector, *session.VirtualClock, func() []string) {
 	c.starting["s1"] = st
 	return c, clock, func() (names []string) {
 		for _, ev := range st.held {
-			names = append(names, ev.Name)
+			names = append(names, ev.name())
 		}
 		st.held = nil
 		return names
