@@ -155,6 +155,7 @@ var (
 	treeMeta   = []byte("meta")
 	treeLease  = []byte("lease")
 	treeRow    = []byte("row")   // all rows of all sessions; see key.go
+	treeInbox  = []byte("inbox") // events that wait
 	treeKey    = []byte("key")   // keys of events that are remembered
 	treeDue    = []byte("due")   // timers by time
 	treeReady  = []byte("ready") // sessions with work
@@ -165,9 +166,9 @@ var (
 	keyCount   = []byte("sessions")
 )
 
-// format is the version of the layout. Another one is refused. (1, of no release, had a row for each effect,
-// event and timer.)
-const format = 2
+// format is the version of the layout. Another one is refused. (1 and 2, of no release, had a row for each effect,
+// event and timer, and kept events beside their session.)
+const format = 3
 
 // prepare makes the trees of a new file, checks those of an old one and ends the leases
 // that were left behind.
@@ -195,7 +196,7 @@ func (s *Store) prepare() error {
 		if s.opts.Buckets != 0 && s.opts.Buckets != s.buckets {
 			return fmt.Errorf("%w: Options.Buckets is %d, the file was created with %d", persistence.ErrInvalid, s.opts.Buckets, s.buckets)
 		}
-		for _, tree := range [][]byte{treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
+		for _, tree := range [][]byte{treeLease, treeRow, treeInbox, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 			if tx.Bucket(tree) == nil {
 				return &FormatError{Path: s.path, Problem: fmt.Sprintf("lacks the tree %q: it is damaged", tree)}
 			}
@@ -205,7 +206,7 @@ func (s *Store) prepare() error {
 }
 
 func (s *Store) initialize(tx *bbolt.Tx) error {
-	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
+	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeInbox, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 		if _, err := tx.CreateBucket(tree); err != nil {
 			return err
 		}
