@@ -36,10 +36,13 @@ func (c *Connector) give(g *gift) {
 	}})
 }
 
-// given is the end of give, which is the first call for a gift. c.mu is held.
+// given is the end of give: the first call for a gift. c.mu is held.
 func (c *Connector) given(g *gift, err error) {
 	i := slices.Index(c.gifts, g)
-	if i < 0 {
+	if i < 0 { // the other session was lost, and has come back from its store
+		if err == nil {
+			c.emit(g.target, g.k.last("interaction.deleted"))
+		}
 		return
 	}
 	c.gifts = slices.Delete(c.gifts, i, i+1)

@@ -92,3 +92,12 @@ func TestActionWaitsWithTheSubmitItIsAbout(t *testing.T) {
 	assert.Same(t, second, c.about(effect(cancelArgs("requestid", "7"))))
 	assert.Same(t, first, c.about(effect(cancelArgs("requestid", "8"))))
 }
+
+// A session that has heard of an interaction which it does not get after all hears that it is gone.
+func TestGiftThatIsOver(t *testing.T) {
+	c, _, names := holding()
+	c.given(&gift{k: &call{id: "first"}, target: "s1"}, session.ErrNotFound)
+	assert.Empty(t, names())
+	c.given(&gift{k: &call{id: "first"}, target: "s1"}, nil)
+	assert.Equal(t, []string{"interaction.deleted"}, names())
+}
