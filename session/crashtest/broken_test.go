@@ -120,7 +120,7 @@ func (a amnesiac) Commit(ctx context.Context, epoch uint64, c *persistence.Commi
 	}
 	behind := *c
 	behind.Acked = stored.Acked
-	if len(stored.Inbox) > 1 {
+	if len(stored.Inbox) > 1 && c.Acked > 0 {
 		behind.Acked = max(stored.Acked, c.Acked-1)
 	}
 	return a.Store.Commit(ctx, epoch, &behind)
