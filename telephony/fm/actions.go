@@ -21,6 +21,7 @@ type pending struct {
 
 	effect session.EffectID // zero: it is not tracked
 	on     *call            // the interaction that it is about; nil: none, or not known yet
+	waits  bool             // it has not begun: see Connector.call
 	routed func()           // tells of the time that routing took; nil: it is not routed
 }
 

@@ -43,7 +43,8 @@ type call struct {
 	recalled  string     // the routing point of whose route request the session knows from before a restart
 	unsure    bool       // it comes from a snapshot, and the switch has not been asked
 	probing   bool       // the switch is being asked
-	again     []func()   // actions from before a restart, which wait for the answer
+	giving    bool       // another session is being told that it gets it
+	again     []func()   // actions that wait until that is known
 	orphan    func()     // stops the wait for the next DN; nil: it is at one
 }
 
@@ -239,7 +240,7 @@ func (c *Connector) callEvent(e telephony.Event, a *telephony.CallAttributes) {
 		c.release(k)
 	}
 	c.awaitParty(k, e)
-	if !k.probing {
+	if !k.probing && !k.giving {
 		c.repeat(k) // it is there
 	}
 }

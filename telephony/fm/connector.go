@@ -138,8 +138,10 @@ type Connector struct {
 
 	submissions map[string]map[string]*submission        // by session and request id
 	unanswered  map[string]map[session.EffectID]*pending // actions under way, by session
-	answers     map[*scxml.Event]session.EffectID        // what events that have yet to be delivered answer
-	mail        *mail
+	answers     map[*scxml.Event]session.EffectID        // what events answer; they are emitted at once
+	mail        *mail                                    // that of services
+	held        string                                   // the session of which holding is called; empty: it is not
+	gifts       []*gift
 	settings    map[string]*datamodel.Object // of the queue module, by session
 	services    *Services
 	open        int // registrations not yet answered
@@ -206,7 +208,6 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		settings:     map[string]*datamodel.Object{},
 		unanswered:   map[string]map[session.EffectID]*pending{},
 		answers:      map[*scxml.Event]session.EffectID{},
-		mail:         newMail(o.Clock, o.Logger),
 	}
 	for _, dn := range o.DNs {
 		c.known[dn] = true
@@ -215,6 +216,7 @@ func NewConnector(apps Applications, opts *Options) *Connector {
 		// The error is one of FetchOptions, which are empty.
 		c.services, _ = NewServices(&ServicesOptions{Clock: o.Clock, Logger: o.Logger})
 	}
+	c.mail = c.services.mail
 	return c
 }
 
@@ -247,15 +249,31 @@ type handler struct {
 
 // Call implements session.ModuleHandler.
 func (h handler) Call(_ context.Context, effect *session.ModuleCall) error {
-	h.c.mu.Lock()
-	defer h.c.mu.Unlock()
-	if h.c.link == nil {
-		return errors.New("fm: the connector is not open")
+	id := effect.Effect.Session
+	var err error
+	h.c.holding(id, func() { // it gets the answers before what it tells itself next
+		switch {
+		case h.c.link == nil:
+			err = errors.New("fm: the connector is not open")
+		case !h.c.repeated(effect.Effect):
+			err = h.c.call(effect, h.perform)
+		}
+	})
+	if err == nil && h.c.owes(effect.Effect) {
+		return session.ErrPending
 	}
-	if h.c.repeated(effect.Effect) {
-		return nil
-	}
-	return h.c.call(effect, h.perform)
+	return err
+}
+
+// holding runs f with c.mu held, and then gives a session what f has told it, on this goroutine: one that works for
+// the session alone.
+func (c *Connector) holding(id string, f func()) {
+	defer c.mail.give(id)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = id
+	defer func() { c.held = "" }()
+	f()
 }
 
 // recent are the last effects of a session that were carried out.
@@ -351,7 +369,8 @@ func (c *Connector) IsReady() bool {
 }
 
 // Close ends the connection of engine and link. Sessions go on without events
-// from calls, and actions fail with the code unknown. It may be called more than once.
+// from calls, and actions fail with the code unknown. It waits until they have taken, or refused, the events
+// that are on their way, which is as long as the store of the engine takes. It may be called more than once.
 func (c *Connector) Close() error {
 	c.mu.Lock()
 	cancel := c.cancel
@@ -372,8 +391,8 @@ func (c *Connector) Close() error {
 	clear(c.recent)
 	clear(c.sessions)
 	clear(c.unanswered)
+	c.gifts = nil
 	c.mu.Unlock()
-	c.mail.close()
 	cancel()
 	return c.services.Close()
 }
@@ -381,7 +400,7 @@ func (c *Connector) Close() error {
 // startup is a session that is being started, and what it will be told then.
 type startup struct {
 	cancel context.CancelFunc
-	held   []*scxml.Event
+	held   []*letter
 }
 
 // begin starts a session for a call. c.mu is held.
@@ -401,7 +420,7 @@ func (c *Connector) begin(k *call, app session.Application) {
 			}
 			c.logger.Warn("document cannot be used; the next one is tried", "url", url, "error", err)
 		}
-		c.begun(id, req.URL, err)
+		c.holding(id, func() { c.begun(id, req.URL, err) })
 	})
 }
 
@@ -411,10 +430,8 @@ func mayTryNext(err error) bool {
 	return err != nil && !errors.Is(err, session.ErrClosed) && !errors.Is(err, session.ErrTooMany)
 }
 
-// begun is the end of begin: the session hears what has happened meanwhile.
+// begun is the end of begin: the session hears what has happened meanwhile. c.mu is held.
 func (c *Connector) begun(id, url string, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	st := c.starting[id]
 	delete(c.starting, id)
 	if c.closed {
@@ -434,8 +451,8 @@ func (c *Connector) begun(id, url string, err error) {
 		delete(c.recent, id)
 		return
 	}
-	for _, ev := range st.held {
-		c.deliver(id, ev)
+	for _, l := range st.held {
+		c.post(id, l)
 	}
 	for _, k := range mine {
 		c.attach(k)
@@ -459,6 +476,7 @@ func (c *Connector) sessionEnded(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.dropSession(id)
+	c.refuseGifts(id)
 	for _, k := range c.sessions[id] {
 		k.endTreatment()
 		k.session, k.routing, k.refused = "", nil, k.due // one session per arrival
@@ -517,22 +535,23 @@ func (c *Connector) forget(k *call) {
 	}
 }
 
-// emit sends an event to a session, or keeps it while that is being started. c.mu
-// is held.
+// emit has an event sent to a session. c.mu is held.
 func (c *Connector) emit(id string, ev *scxml.Event) {
-	if st := c.starting[id]; st != nil {
-		st.held = append(st.held, ev)
-		return
-	}
-	if id == "" {
-		delete(c.answers, ev)
-		return
-	}
-	c.deliver(id, ev)
+	l := &letter{ev: ev, effect: c.answers[ev]}
+	delete(c.answers, ev)
+	c.post(id, l)
 }
 
-func (c *Connector) deliver(id string, ev *scxml.Event) {
-	effect := c.answers[ev]
-	delete(c.answers, ev)
-	c.mail.send(c.engine, id, ev, effect)
+// post puts a letter into the mail, or keeps it while the session is being started. c.mu is held, so it is given
+// later.
+func (c *Connector) post(id string, l *letter) {
+	switch st := c.starting[id]; {
+	case st != nil:
+		st.held = append(st.held, l)
+	case id == "":
+	case id == c.held:
+		c.mail.hold(c.engine, id, l)
+	default:
+		c.mail.put(c.engine, id, l)
+	}
 }

@@ -112,13 +112,23 @@
 // Actions that were under way go on, so that nobody waits for ever for an answer: as soon as it is known that
 // their interaction is still there they are begun anew, under the same requestid. A treatment is played from
 // its beginning, a submit waits in the queue again (its timeout, and where it stands among others of
-// its priority, begin anew), a fetch is made with the same Idempotency-Key, and ….requestid may come
+// its priority, begin anew; a priority that <queue:update> has given it, and answered, is forgotten), <queue:cancel>, query and
+// update act on the submits that wait again, a fetch is made with the same Idempotency-Key, and ….requestid may come
 // twice. What would make something new or act on something else than before (<ixn:createcall>, createmessage,
 // sendmessage, sendsignal, transfers, conferences, alternate and merge) is not done twice: its error event comes, with
 // the code unknown. The answer of an action may come twice when the process dies at that moment.
 //
-// An event that a session, or its store, cannot take is given again every second, up to 1,000 of each
-// session, for an hour.
+// # Slow stores
+//
+// The store takes its time over the events of a session without any other session, or the link, waiting for that; a
+// step that is answered at once keeps its worker meanwhile, as its commit does. Each session hears
+// of its interactions, and the answers to its actions, in the order in which they came; up to 1,000 events of a
+// session are kept in memory meanwhile, further ones are lost and logged. An event that a session, or its store, cannot take
+// is given again every second, for an hour. <ixn:associate> is done when the other session has taken
+// interaction.added: until then the interaction stays where it is, and actions on it wait.
+//
+// Connector.Close waits until each event has been given once more. Answers that are not taken by then, or when the engine
+// ends or the process dies, stand in the store with their actions; what a switch has told, its answer after the restart tells again.
 //
 // # Attributes
 //
@@ -261,6 +271,6 @@
 //   - <session:fetch> keeps no cache of responses.
 //   - Actions that are under way when the process ends stand in the store of the engine, and begin
 //     anew after the restart; calls and messages that would be made a second time are answered with the error event instead.
-//     Subscriptions, who has started whom, and events about interactions that a session had no room
+//     Subscriptions, who has started whom, what <dialog:stop> is answered, and events about interactions that a session had no room
 //     for yet live in memory alone: give the states that wait for done.start a time-out.
 package fm

@@ -1,8 +1,6 @@
 package fm
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/seed-ff723688/ors/datamodel"
@@ -142,41 +140,7 @@ func (c *Connector) associate(k *call, p *pending, args *datamodel.Object) {
 		c.fail(k, p, codeBadState, "the call is being routed")
 		return
 	}
-	if err := c.give(k, target); err != nil {
-		c.fail(k, p, codeUnknown, err.Error())
-		return
-	}
-	old := k.session
-	if old != "" {
-		c.cancelTreatment(k, "the interaction was given to another session")
-	}
-	c.done(k, p)
-	if old != "" {
-		c.emit(old, k.last("interaction.deleted", resultOf("associate")))
-		c.emit(old, k.last("interaction.notcontrolled"))
-		c.unbind(k)
-	}
-	c.bind(k, target)
-	c.attach(k)
-	c.emit(target, k.event("interaction.present"))
-	if k.waiting != "" {
-		c.emit(target, k.event("interaction.onrouterequest"))
-	}
-}
-
-// give tells a session that it gets an interaction.
-func (c *Connector) give(k *call, target string) error {
-	added := k.event("interaction.added", focus(k.device()))
-	added.Context = contextOf(k.id, k.stateFor(target), 0) // the new session has changed nothing yet
-	if c.starting[target] != nil {
-		c.emit(target, added)
-		return nil
-	}
-	err := c.engine.Send(context.Background(), target, added)
-	if errors.Is(err, session.ErrNotFound) {
-		return fmt.Errorf("there is no session %.80q", target)
-	}
-	return err
+	c.give(&gift{k: k, owner: k.session, p: p, target: target})
 }
 
 // attachTo is <ixn:attach>.

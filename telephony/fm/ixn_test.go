@@ -460,8 +460,8 @@ func TestUserDataFunctions(t *testing.T) {
 		assert.Contains(t, lines[0], []string{"error.execution", "error.script.Error"}[dialect])
 	}
 	// A change that the switch refuses is taken back.
+	require.NoError(t, w.sw.HangUp(id)) // first: the session does not wait for Advance
 	require.NoError(t, w.engine.Send(t.Context(), "s1", &scxml.Event{Name: "again"}))
-	require.NoError(t, w.sw.HangUp(id))
 	w.clock.Advance(0)
 	assert.Contains(t, strings.Join(w.said("again"), "\n"), `s1: error.i.setudata {"error":"remote"`)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -43,25 +44,28 @@ func TestMailIsGivenAgain(t *testing.T) {
 	require.NoError(t, engine.Settle(t.Context()))
 
 	m := newMail(clock, slog.New(slog.DiscardHandler))
-	send := func(name string) { m.send(engine, id, &scxml.Event{Name: name}, session.EffectID{}) }
+	send := func(name string) {
+		m.hold(engine, id, &letter{ev: &scxml.Event{Name: name}})
+		m.give(id)
+	}
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "busy"}))
 	<-reached
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "first"}))
 	send("second")
 	send("third")
-	assert.Len(t, m.late[id].letters, 2)
+	assert.Len(t, m.boxes[id].letters, 2)
 	close(ready)
 	require.NoError(t, engine.Settle(t.Context()))
 	clock.Advance(mailPause)
 	clock.Advance(mailPause)
 	require.NoError(t, engine.Settle(t.Context()))
 	assert.Equal(t, []string{"busy", "first", "second", "third"}, log)
-	assert.Empty(t, m.late)
+	assert.Empty(t, m.boxes)
 
 	require.NoError(t, engine.Send(t.Context(), id, &scxml.Event{Name: "end"}))
 	require.NoError(t, engine.Settle(t.Context()))
 	send("late")
-	assert.Empty(t, m.late, "the session has ended")
+	assert.Empty(t, m.boxes, "the session has ended")
 }
 
 // shaky is a store that refuses the events of some sessions as err says, after it has taken them if
@@ -70,10 +74,14 @@ type shaky struct {
 	persistence.Store
 	err   error
 	taken bool
-	once  bool // then it refuses no more
+	once  bool          // then it refuses no more
+	gate  chan struct{} // events wait until it is closed; nil: they do not
 }
 
 func (s *shaky) Append(ctx context.Context, id string, ev persistence.Event) (n uint64, err error) {
+	if s.gate != nil {
+		<-s.gate
+	}
 	refusal := s.err
 	if s.once {
 		s.err = nil
@@ -111,13 +119,71 @@ func TestMailOfUnknownOutcome(t *testing.T) {
 
 	m := newMail(clock, slog.New(slog.DiscardHandler))
 	store.err, store.taken = persistence.ErrOutcomeUnknown, true
-	m.send(engine, id, &scxml.Event{Name: "e"}, session.EffectID{})
-	require.Len(t, m.late, 1)
+	m.put(engine, id, &letter{ev: &scxml.Event{Name: "e"}})
+	clock.Advance(0)
+	require.Len(t, m.boxes, 1)
 	store.err = nil
 	clock.Advance(mailPause)
 	require.NoError(t, engine.Settle(t.Context()))
-	assert.Empty(t, m.late)
+	assert.Empty(t, m.boxes)
 	assert.Equal(t, []string{"e"}, log)
+}
+
+// An event that the store is at when its session is lost stays before what comes after it.
+func TestMailKeepsOrderOfALostSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock, store := session.SystemClock{}, newShaky(t)
+		var log []string
+		engine, err := session.New(&session.Options{Workers: 1, Clock: clock, Store: store, Lease: 1000 * time.Hour,
+			Log: func(_ string, e scxml.LogEntry) { log = append(log, e.Label) }})
+		require.NoError(t, err)
+		_, err = engine.Recover(t.Context())
+		require.NoError(t, err)
+		doc, err := scxml.Parse(t.Context(), []byte(`<scxml xmlns="http://www.w3.org/2005/07/scxml" version="1.0" datamodel="null"><state id="s">
+			<transition event="a"><log label="a"/></transition><transition event="b"><log label="b"/></transition>
+			<transition event="c"><log label="c"/></transition></state></scxml>`), nil)
+		require.NoError(t, err)
+		id, err := engine.Start(t.Context(), session.StartRequest{Document: doc})
+		require.NoError(t, err)
+		m := newMail(clock, slog.New(slog.DiscardHandler))
+		put := func(name string) { m.put(engine, id, &letter{ev: &scxml.Event{Name: name}}) }
+		store.gate = make(chan struct{})
+		put("a")
+		put("b")
+		synctest.Wait()
+		m.drop(id)
+		put("c")
+		synctest.Wait()
+		assert.Empty(t, log)
+		close(store.gate)
+		synctest.Wait()
+		assert.Equal(t, []string{"a", "c"}, log)
+		assert.Empty(t, m.boxes)
+		m.close()
+		require.NoError(t, engine.Shutdown(t.Context()))
+	})
+}
+
+// What is on its way to a session that takes nothing is bounded, and so is what it takes to close.
+func TestMailIsBounded(t *testing.T) {
+	clock, store := session.NewVirtualClock(time.Unix(0, 0)), newShaky(t)
+	engine, err := session.New(&session.Options{Clock: clock, Store: store})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, engine.Shutdown(context.Background())) }()
+	_, err = engine.Recover(t.Context())
+	require.NoError(t, err)
+	store.err = persistence.ErrFull
+	m := newMail(clock, slog.New(slog.DiscardHandler))
+	for range maxLetters + 1 {
+		m.put(engine, "s", &letter{ev: &scxml.Event{Name: "e"}})
+	}
+	var outcome error
+	m.put(engine, "s", &letter{ev: &scxml.Event{Name: "e"}, outcome: func(err error) { outcome = err }})
+	clock.Advance(mailPause)
+	require.ErrorIs(t, outcome, session.ErrInboxFull)
+	require.Len(t, m.boxes["s"].letters, maxLetters)
+	m.close()
+	require.Empty(t, m.boxes)
 }
 
 // mailDesk is a connector and its engine on a store, with a call that has a session.
@@ -220,7 +286,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 			assert.Zero(t, outbox())
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			assert.Empty(t, c.mail.late)
+			assert.Empty(t, c.mail.boxes)
 			assert.Empty(t, c.answers)
 			assert.Empty(t, c.unanswered)
 		})

@@ -1,6 +1,8 @@
 package fm
 
 import (
+	"slices"
+
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/session"
 )
@@ -30,43 +32,57 @@ func (c *Connector) answered(p *pending) {
 }
 
 // call carries out an effect, or keeps it until the interaction that it is about has been
-// found. c.mu is held.
+// found, or given to another session. c.mu is held.
 func (c *Connector) call(effect *session.ModuleCall, perform func(*Connector, *session.ModuleCall) error) error {
-	if k := c.callOf(effect.Session.ID, text(effect.Args, "interactionid")); effect.Repeated && k != nil && (k.unsure || k.probing) {
-		p := &pending{session: effect.Session.ID, on: k}
+	if k := c.about(effect); k != nil && (k.giving || effect.Repeated && (k.unsure || k.probing)) {
+		p := &pending{session: effect.Session.ID, requestID: effect.RequestID, on: k, waits: true}
 		c.track(p, effect)
 		k.again = append(k.again, func() {
 			err := perform(c, effect)
 			if err != nil {
-				c.logger.Error("action of a recovered session not carried out", "session", p.session, "action", effect.Name, "error", err)
+				c.logger.Error("action that had to wait not carried out", "session", p.session, "action", effect.Name, "error", err)
 			}
 			if c.unanswered[p.session][p.effect] == p { // it has no answer
 				c.answered(p)
 				c.engine.Confirm(p.effect)
 			}
 		})
-		return session.ErrPending
+		return nil
 	}
-	if err := perform(c, effect); err != nil {
-		return err
-	}
-	if c.owes(effect.Effect) {
-		return session.ErrPending
-	}
-	return nil
+	return perform(c, effect)
 }
 
-// owes reports whether an action has no answer yet, or one that has yet to be delivered. c.mu is held.
+// about returns the interaction for which an effect may have to wait: that of the action whose id it has as an
+// attribute, while that waits; else its own. c.mu is held.
+func (c *Connector) about(effect *session.ModuleCall) *call {
+	if id := text(effect.Args, argRequest); id != "" {
+		for _, p := range c.unanswered[effect.Session.ID] {
+			if p.waits && (p.requestID == id || asText(numberOfID(p.requestID)) == id) {
+				return p.on
+			}
+		}
+	}
+	return c.callOf(effect.Session.ID, text(effect.Args, "interactionid"))
+}
+
+// owes reports whether an action has no answer yet, or one that has yet to be delivered.
 func (c *Connector) owes(effect session.EffectID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.unanswered[effect.Session][effect] != nil || c.mail.holds(effect) {
 		return true
 	}
-	for _, e := range c.answers { // mostly of sessions that are being started
-		if e == effect {
-			return true
-		}
+	st := c.starting[effect.Session]
+	return st != nil && slices.ContainsFunc(st.held, func(l *letter) bool { return l.effect == effect })
+}
+
+// concluded is told that p has been answered, by events that answer other actions as well: it is
+// done when the session has taken them. c.mu is held.
+func (c *Connector) concluded(p *pending) {
+	if c.unanswered[p.session][p.effect] == p {
+		c.answered(p)
+		c.post(p.session, &letter{effect: p.effect})
 	}
-	return false
 }
 
 // repeat begins the actions on an interaction anew, in order. c.mu is held.

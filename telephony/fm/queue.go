@@ -192,6 +192,9 @@ func (c *Connector) queue(effect *session.ModuleCall) error {
 	default:
 		return fmt.Errorf("fm: no action %s", effect.Name)
 	}
+	if effect.Name != "submit" || c.submissions[p.session][asText(p.id())] == nil { // else it is under way
+		c.track(p, effect)
+	}
 	if c.closed || c.targets == nil {
 		if effect.Name == "submit" {
 			c.emit(p.session, c.answer(nil, p, p.prefix+".requestid"))
@@ -203,12 +206,10 @@ func (c *Connector) queue(effect *session.ModuleCall) error {
 	}
 	switch effect.Name {
 	case "submit":
-		if c.submissions[p.session][asText(p.id())] == nil {
-			c.track(p, effect)
-		}
 		c.submit(p, effect.Args)
 	case "cancel":
 		c.cancelSubmits(p, effect.Args)
+		c.concluded(p)
 	case "query":
 		c.query(p, effect.Args)
 	case "update":
@@ -226,7 +227,6 @@ func (c *Connector) submitted(p *pending, args *datamodel.Object) *submission {
 
 // cancelSubmits is <queue:cancel>.
 func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
-	own := p.requestID
 	interaction, queue := text(args, "interactionid"), text(args, "queue")
 	switch {
 	case text(args, argRequest) != "":
@@ -250,8 +250,7 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 				found = true
 			} else if s.k != nil && s.k.routing == s.p {
 				found = true
-				p.requestID = s.p.requestID
-				c.fail(s.k, p, codeUnknown, noSubmit)
+				c.fail(s.k, &pending{session: p.session, requestID: s.p.requestID, origin: p.origin, prefix: p.prefix, numeric: true}, codeUnknown, noSubmit)
 			}
 		}
 	}
@@ -259,7 +258,6 @@ func (c *Connector) cancelSubmits(p *pending, args *datamodel.Object) {
 		c.targets.Forget(interaction)
 	}
 	if !found {
-		p.requestID = own
 		c.emit(p.session, c.answer(nil, p, "queue.cancel.done", datamodel.Member{Name: "interactionid", Value: interaction}))
 	}
 }

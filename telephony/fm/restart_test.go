@@ -38,6 +38,7 @@ type plant struct {
 	played []string // to calls, by the switch
 	keys   []string // of the fetches
 
+	full   bool // the store takes no events; set by the log entry "full"
 	store  persistence.Store
 	router *router.Router
 	conn   *fm.Connector
@@ -63,16 +64,22 @@ func (w *plant) begin() {
 	w.Helper()
 	store, err := boltstore.Open(w.path, nil)
 	require.NoError(w, err)
-	w.store = store
+	w.store, w.full = crowded{store, w}, false
 	w.router = router.New(&router.Options{Clock: w.clock})
 	require.NoError(w, w.router.SetAgent(router.Agent{ID: "ann", DN: "7001", Switch: "sw", Skills: map[string]int{"English": 7}}))
 	services, err := fm.NewServices(&fm.ServicesOptions{Clock: w.clock, Fetch: fm.FetchOptions{Allow: []string{"http://crm/"}, Transport: w}})
 	require.NoError(w, err)
 	w.conn = fm.NewConnector(w, &fm.Options{DNs: []string{"5000", "7001"}, Clock: w.clock, Targets: w.router, Services: services})
 	opts := &session.Options{
-		Parse: scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}, Loader: w, Workers: 1, Clock: w.clock, Store: store,
+		Parse: scxml.ParseOptions{Languages: []datamodel.Language{goja.New(nil)}}, Loader: w, Workers: 1, Clock: w.clock, Store: w.store,
 		NewID: func() string { w.ids++; return fmt.Sprintf("s%d", w.ids) },
-		Log:   func(_ string, e scxml.LogEntry) { w.log = append(w.log, e.Text) },
+		Log: func(_ string, e scxml.LogEntry) {
+			if e.Text == "full" {
+				w.full = true
+				return
+			}
+			w.log = append(w.log, e.Text)
+		},
 	}
 	w.conn.Install(opts)
 	w.engine, err = session.New(opts)
@@ -83,6 +90,19 @@ func (w *plant) begin() {
 	require.NoError(w, err)
 	w.clock.Advance(0)
 	require.NoError(w, w.conn.Ready(w.Context()))
+}
+
+// crowded is the store of a plant, which takes events unless plant.full is set.
+type crowded struct {
+	persistence.Store
+	w *plant
+}
+
+func (s crowded) Append(ctx context.Context, id string, ev persistence.Event) (uint64, error) {
+	if s.w.full {
+		return 0, persistence.ErrFull
+	}
+	return s.Store.Append(ctx, id, ev)
 }
 
 // end closes everything, the connector first.
@@ -197,6 +217,54 @@ func TestRestartDuringSubmit(t *testing.T) {
 			w.expect("queue.submit.done true undefined")
 			assert.Zero(t, w.outbox())
 		})
+	}
+}
+
+// TestRestartBeforeTheAnswerOfAQueueAction: what a session does with its submits, and has not heard the outcome of when
+// the process ends, is done after the restart, to the submits that wait again.
+func TestRestartBeforeTheAnswerOfAQueueAction(t *testing.T) {
+	for name, test := range map[string]struct {
+		action string
+		answer string
+		left   int // submits
+	}{
+		"cancel":         {`<queue:cancel requestid="req"/>`, "queue.cancel.done true undefined undefined", 0},
+		"cancel all":     {`<queue:cancel interactionid="ixn"/>`, "queue.cancel.done true undefined undefined", 0},
+		"cancel nothing": {`<queue:cancel requestid="7777"/>`, "error.queue.cancel false unknown undefined", 1},
+		"query":          {`<queue:query requestid="req"/>`, "queue.query.done true undefined 5", 1},
+		"update":         {`<queue:update requestid="req" priority="9"/>`, "queue.update.done true undefined undefined", 1},
+	} {
+		for _, way := range []string{"connector first", "engine first", "killed"} {
+			t.Run(name+" "+way, func(t *testing.T) {
+				w := newPlant(t, `<state id="s"><transition event="interaction.onrouterequest"><assign location="ixn" expr="_event.data.interactionid"/>
+					<queue:submit requestid="req" interactionid="ixn" priority="5"><queue:targets type="agent"><queue:target name="'ann'"/></queue:targets></queue:submit></transition>
+					<transition event="go"><log expr="'full'"/>`+test.action+`</transition>
+					<transition event="ask"><queue:query requestid="req"/></transition>
+					<transition event="queue.submit.done queue.cancel.done queue.query.done queue.update.done error">
+						<log expr="_event.name + ' ' + (_event.data.requestid == req) + ' ' + _event.data.error + ' ' + _event.data.priority"/></transition></state>`)
+				w.call()
+				require.NoError(t, w.engine.Send(t.Context(), "s1", &scxml.Event{Name: "go"}))
+				w.clock.Advance(0)
+				w.expect()
+				assert.Equal(t, 2, w.outbox())
+				w.ways()[way]()
+				w.begin()
+				w.expect(test.answer)
+				assert.Equal(t, test.left, w.outbox())
+				if name == "update" {
+					require.NoError(t, w.engine.Send(t.Context(), "s1", &scxml.Event{Name: "ask"}))
+					w.clock.Advance(0)
+					w.expect("queue.query.done true undefined 9")
+				}
+				require.NoError(t, w.router.SetAgentState("ann", router.Ready))
+				w.clock.Advance(0)
+				if test.left > 0 {
+					w.expect("queue.submit.done true undefined undefined")
+				}
+				w.expect()
+				assert.Zero(t, w.outbox())
+			})
+		}
 	}
 }
 

@@ -384,14 +384,23 @@ func (a *answer) failCode(code datamodel.Value, err error, more ...datamodel.Mem
 	}, more...)...)
 }
 
+// send gives the session an event. No lock is held.
 func (a *answer) send(name string, data ...datamodel.Member) {
-	ev := &scxml.Event{Name: name, Origin: a.origin, OriginType: originType, Data: datamodel.NewObject(data...)}
-	a.s.mail.send(a.engine, a.session, ev, a.effect)
+	a.hold(name, data...)
+	a.s.mail.give(a.session)
 }
 
+// hold is send but for the giving, which is left to the caller.
+func (a *answer) hold(name string, data ...datamodel.Member) {
+	ev := &scxml.Event{Name: name, Origin: a.origin, OriginType: originType, Data: datamodel.NewObject(data...)}
+	a.s.mail.hold(a.engine, a.session, &letter{ev: ev, effect: a.effect})
+}
+
+// send gives a session an event. s.mu is not held.
 func (s *Services) send(engine *session.Engine, id, name, origin string, data ...datamodel.Member) {
 	ev := &scxml.Event{Name: name, Origin: origin, OriginType: originType, Data: datamodel.NewObject(data...)}
-	s.mail.send(engine, id, ev, session.EffectID{})
+	s.mail.hold(engine, id, &letter{ev: ev})
+	s.mail.give(id)
 }
 
 func codeOf(err error) string {

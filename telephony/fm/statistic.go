@@ -326,6 +326,7 @@ func (s *Services) report(u *subscription) {
 		v, err = s.opts.Statistics.Value(u.object, u.statistic)
 		return nil, err
 	})
+	defer s.mail.give(u.update.session) // when s.mu is free
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if u.over {
@@ -333,7 +334,7 @@ func (s *Services) report(u *subscription) {
 	}
 	if err == nil && (!u.known || v != u.value) {
 		u.value, u.known = v, true
-		u.update.send("statistic.update", append([]datamodel.Member{{Name: "requestid", Value: u.update.requestID}},
+		u.update.hold("statistic.update", append([]datamodel.Member{{Name: "requestid", Value: u.update.requestID}},
 			append(u.about(), datamodel.Member{Name: "value", Value: v})...)...)
 	}
 	u.stop = s.clock.AfterFunc(u.interval, func() { s.report(u) })

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/seed-ff723688/ors/datamodel"
+	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/telephony/router"
 )
@@ -20,7 +21,7 @@ func holding() (*Connector, *session.VirtualClock, func() []string) {
 	c.starting["s1"] = st
 	return c, clock, func() (names []string) {
 		for _, ev := range st.held {
-			names = append(names, ev.Name)
+			names = append(names, ev.name())
 		}
 		st.held = nil
 		return names
@@ -77,4 +78,26 @@ func TestCancelWhileTheSwitchRoutes(t *testing.T) {
 	k.routing = nil
 	c.cancelSubmits(cancel, cancelArgs("requestid", "1"))
 	assert.Equal(t, []string{"queue.cancel.done"}, events())
+}
+
+// An action on another one that waits for its interaction waits with it.
+func TestActionWaitsWithTheSubmitItIsAbout(t *testing.T) {
+	c, _, _ := holding()
+	first, second := &call{id: "first", session: "s1"}, &call{id: "second", session: "s1"}
+	c.sessions["s1"] = []*call{first, second}
+	c.track(&pending{session: "s1", requestID: "x.7", on: second, waits: true}, &session.ModuleCall{Effect: session.EffectID{Session: "s1"}})
+	effect := func(args *datamodel.Object) *session.ModuleCall {
+		return &session.ModuleCall{Session: session.Info{ID: "s1"}, ModuleCall: &scxml.ModuleCall{Args: args}}
+	}
+	assert.Same(t, second, c.about(effect(cancelArgs("requestid", "7"))))
+	assert.Same(t, first, c.about(effect(cancelArgs("requestid", "8"))))
+}
+
+// A session that has heard of an interaction which it does not get after all hears that it is gone.
+func TestGiftThatIsOver(t *testing.T) {
+	c, _, names := holding()
+	c.given(&gift{k: &call{id: "first"}, target: "s1"}, session.ErrNotFound)
+	assert.Empty(t, names())
+	c.given(&gift{k: &call{id: "first"}, target: "s1"}, nil)
+	assert.Equal(t, []string{"interaction.deleted"}, names())
 }
