@@ -74,7 +74,7 @@ func TestShutdownCancelsLoadsByHTTP(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
-	loader := newLoader(t, &session.LoaderOptions{Allow: []string{server.URL}, Timeout: time.Hour})
+	loader := newLoader(t, &session.LoaderOptions{Allow: []string{server.URL}, Timeout: 15 * time.Second})
 	e, err := session.New(&session.Options{Loader: loader})
 	require.NoError(t, err)
 	loaded := make(chan error, 1)
