@@ -66,7 +66,6 @@ func TestCatalogueTellsTheTruth(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Cassandra(st, "")
 	require.NoError(t, err)
-	timed(st, memory(t), clock, slog.New(slog.DiscardHandler))
 	l.monitorOptions(st, &rest.MonitorOptions{})
 	s := &Server{logger: slog.New(slog.DiscardHandler), app: &config.Application{}}
 	require.Error(t, s.openStore(t.Context(), st))
@@ -335,12 +334,10 @@ func TestStoreSettings(t *testing.T) {
 }
 
 func TestSlowStore(t *testing.T) {
-	clock := session.NewVirtualClock(time.Unix(0, 0))
 	var log bytes.Buffer
-	store := timed(settingsOf(t, "persistence", "cassandra-max-latency", "200"), memory(t), clock, slog.New(slog.NewTextHandler(&log, nil)))
-	_, err := store.Load(t.Context(), "none")
-	require.Error(t, err)
+	slow := slowStore(settingsOf(t, "persistence", "cassandra-max-latency", "200"), slog.New(slog.NewTextHandler(&log, nil)))
+	slow("load", 200*time.Millisecond)
 	assert.Empty(t, log.String())
-	store.(*timedStore).since("commit", clock.Now().Add(-201*time.Millisecond))
+	slow("commit", 201*time.Millisecond)
 	assert.Contains(t, log.String(), "operation=commit")
 }
