@@ -52,7 +52,7 @@ func TestChangesInTheLog(t *testing.T) {
 	assert.Contains(t, found[0], "section=persistence")
 
 	w.replace("site.yaml", "first.scxml", "second.scxml")
-	found = linesWith("option=application")
+	found = linesWith("option=url")
 	require.Len(t, found, 1)
 	assert.Contains(t, found[0], "level=INFO")
 
