@@ -158,7 +158,7 @@ var applicationSpecs = []Spec{
 		Meaning: "inclusions in one document",
 		By:      "session engine"},
 	{Where: InApplication, Section: "scxml", Name: "session-processing-threads", Type: Integer, Min: 1, Max: 1024, Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
-		Meaning: "macrosteps at the same time; none given: one for each processor, 32 with a store",
+		Meaning: "macrosteps at the same time; none given: one for each processor",
 		By:      "session engine"},
 	{Where: InApplication, Section: "scxml", Name: "system-id", Type: Integer, Min: -1, Default: "-1", Effect: AtStart, Evidence: "M", OurDefault: true, OurRange: true, OurEffect: true,
 		Meaning: "number of this system in session ids; -1: none",

@@ -7,7 +7,7 @@
 // What a store does know is order, atomicity and who may write.
 //
 //	memstore    in memory; for tests and for hosts that want no durability
-//	inspect     lists the sessions of any store, and moves them to another one
+//	inspect     lists the sessions of any store, moves them to another one, removes documents
 //	storetest   the conformance suite that every store has to pass
 //
 // # A session's record
@@ -89,13 +89,14 @@
 //   - Create: repeat it; ErrExists then means that it took effect, if the id was
 //     new and random;
 //   - Confirm, PutDocument: repeat;
+//   - DropDocument: repeat; ErrNotFound then means that it took effect;
 //   - Delete: repeat; ErrNotFound then means that it took effect;
 //   - Acquire: acquire again, and use only the epoch that was returned; Renew and
 //     Release: repeat.
 //
 // # Lists
 //
-// Ready, Due and List are iterators. Stores fetch page by page behind them and hold
+// Ready, Due, List and Documents are iterators. Stores fetch page by page behind them and hold
 // no lock while the loop's body runs, so that the body may call the store. They see
 // a moving picture: what was there before the loop began and is still there at its
 // end appears exactly once; what came or went meanwhile may or may not appear.
@@ -108,8 +109,23 @@
 // and effect ids, owners) are 1 to [MaxName] bytes of UTF-8 without control
 // characters. Times are kept to the millisecond; what is finer is cut off.
 //
-// Documents are never deleted: they are few, and shared by all sessions. Text that
-// is made anew at run time, such as inline content of an invoke, belongs into
+// # Documents
+//
+// Documents are few, large and shared by many sessions. A store does not know who names one: the digest in
+// [Session] is that of the document a session was started on, and an engine may write others into
+// snapshots. So nothing is removed on its own; inspect.Prune looks through all sessions and
+// removes what none of them names. It does so while engines are at work. Three rules make
+// that safe:
+//
+//   - who is about to name a document, with Create or Commit, has put it within the last hour;
+//   - the time of a put is kept, to within [DocumentRefresh], another hour;
+//   - a document is removed only when its time is three hours ago or more as the search for names
+//     begins, and has not changed when it ends.
+//
+// Whoever names a document after the search has passed his session has put it later than an hour before the search began. So its
+// time was less than three hours ago then, or was renewed since: the hour that is left over is for clocks that differ.
+//
+// Text that is made anew at run time, such as inline content of an invoke, belongs into
 // the snapshot instead.
 //
 // # Writing a store

@@ -17,6 +17,10 @@ const (
 	// many more events have been appended to the session. A store may remember
 	// longer.
 	KeyWindow = 128
+
+	// DocumentRefresh says how exact the time of a document is: PutDocument leaves it as
+	// it is when it is less than this ago.
+	DocumentRefresh = time.Hour
 )
 
 // Session is the record of one session: what Create takes and Load returns.
@@ -42,6 +46,13 @@ type Info struct {
 	Tail     uint64 // number of the last inbox event accepted; equal to Acked when none waits
 	Timers   int    // pending
 	Effects  int    // not confirmed
+}
+
+// DocumentInfo is a document without its body, as Documents lists it.
+type DocumentInfo struct {
+	Digest Digest
+	Size   int64     // of the body, in bytes
+	Put    time.Time // when it was put last, by the store's clock; up to DocumentRefresh too early
 }
 
 // Event is an entry of a session's inbox.
@@ -225,6 +236,14 @@ func CheckBuckets(n int, buckets ...int) error {
 func CheckLease(lease time.Duration) error {
 	if lease <= 0 {
 		return invalid("a lease of %v, want more than zero", lease)
+	}
+	return nil
+}
+
+// CheckIdle returns ErrInvalid if the time by which Documents chooses is negative.
+func CheckIdle(idle time.Duration) error {
+	if idle < 0 {
+		return invalid("documents put %v ago, want zero or more", idle)
 	}
 	return nil
 }

@@ -93,12 +93,23 @@ type Store interface {
 	// id in byte order. The last id of a page is the next page's after.
 	List(ctx context.Context, bucket int, after string) iter.Seq2[Info, error]
 
-	// PutDocument keeps the body of a document and returns its digest. One that is
-	// there already is left as it is. It fails with ErrFull.
+	// PutDocument keeps the body of a document and returns its digest. Of one that is
+	// there already only the time is renewed, and that only where it is DocumentRefresh
+	// or more ago, so that a repeat is mostly a read. It fails with ErrFull.
 	PutDocument(ctx context.Context, body []byte) (Digest, error)
 
 	// Document returns the body of a document. It fails with ErrNotFound.
 	Document(ctx context.Context, d Digest) ([]byte, error)
+
+	// Documents iterates over the documents whose time is idle (zero or more) or longer
+	// ago, by the store's clock, in no particular order.
+	Documents(ctx context.Context, idle time.Duration) iter.Seq2[DocumentInfo, error]
+
+	// DropDocument removes a document whose time is put or earlier, as Documents has told
+	// it, and reports whether it did: where the time has been renewed since, the document
+	// stays. Comparing and removing are one atomic step. No store knows who names a document;
+	// the package comment says when one may be removed. It fails with ErrNotFound.
+	DropDocument(ctx context.Context, d Digest, put time.Time) (bool, error)
 
 	// Close releases what the store holds, after operations under way have ended. It may
 	// be called more than once. Leases are left to lapse; Release them first.

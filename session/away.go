@@ -272,10 +272,18 @@ func (d *durable) catchUp(s *session) error {
 	if err != nil {
 		return &snapshotError{err}
 	}
-	if s.saved.digest == (persistence.Digest{}) {
-		if err := d.keepDocument(s); err != nil {
+	// A document that was stored before is stored again, as there may be no record yet that names it. A full
+	// store has to have it still: the commit makes room.
+	before := s.saved.digest
+	err = d.keepDocument(s)
+	if errors.Is(err, persistence.ErrFull) && before != (persistence.Digest{}) {
+		err = d.try(func(ctx context.Context) error {
+			_, err := d.store.Document(ctx, before)
 			return err
-		}
+		})
+	}
+	if err != nil {
+		return err
 	}
 	rec := d.record(s)
 	rec.begun, rec.machine = true, machine

@@ -138,6 +138,24 @@ func Describe(ctx context.Context, stored *persistence.Session, opts *DescribeOp
 	return d.d, nil
 }
 
+// StoredDocuments returns the digests of all documents in the store that a stored session names: the one it was
+// started on, and the one its record is about, which is another where it was migrated, or invoked by URL. Its
+// inbox, timers and outbox name documents by URL, or hold their text. A record that cannot be read gives ErrRecord.
+// It is what inspect.Prune asks for.
+func StoredDocuments(stored *persistence.Session) ([]persistence.Digest, error) {
+	rec, err := readRecord(stored.Snapshot)
+	if err != nil {
+		return nil, fmt.Errorf("session %q: %w", stored.ID, err)
+	}
+	var all []persistence.Digest
+	for _, d := range []persistence.Digest{stored.Document, rec.digest} {
+		if d != (persistence.Digest{}) && !slices.Contains(all, d) {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
 // describer makes a Description.
 type describer struct {
 	DescribeOptions

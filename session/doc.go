@@ -25,8 +25,9 @@
 //
 // A session is a [scxml.Machine] with an inbox. Events are handled in the order
 // in which they were accepted, one macrostep at a time, and never by two
-// goroutines. A bounded number of workers (Options.Workers) serves all sessions;
-// one with much to do lets others have a turn. An idle session costs memory and
+// goroutines. A bounded number of workers serves all sessions; one with much to do lets
+// others have a turn. Options.Workers bounds the macrosteps that run at the same time,
+// Options.StoreParallel the sessions that wait for the store. An idle session costs memory and
 // nothing else: no goroutine, no channel, no timer. When all sessions are idle,
 // the Engine has no goroutine.
 //
@@ -209,5 +210,5 @@
 //
 // An Engine is safe for concurrent use. Callbacks (Observer, Log, Trace, module
 // handlers) are called on its workers: they must be quick, and may call the
-// Engine, but not wait in it for their own session (Query, Wait, Settle, Shutdown).
+// Engine, but not wait in it for a session (Query, Wait, Settle, Shutdown).
 package session

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	mathrand "math/rand/v2"
 	"sync"
@@ -32,7 +33,7 @@ type durable struct {
 
 	mu         sync.Mutex
 	leases     []persistence.Lease
-	documents  map[persistence.Digest]bool // that the store has
+	documents  map[persistence.Digest]time.Time // when the store was given them; see has
 	stopRenew  func() bool
 	recovered  bool           // buckets have been asked for, and the store has answered
 	jitter     *mathrand.Rand // of renewals
@@ -90,7 +91,7 @@ func newDurable(e *Engine) *durable {
 		store:     e.opts.Store,
 		epochs:    make([]atomic.Uint64, e.opts.Store.Buckets()),
 		listed:    make([]uint64, e.opts.Store.Buckets()),
-		documents: make(map[persistence.Digest]bool),
+		documents: make(map[persistence.Digest]time.Time),
 		pending:   make(map[string]map[EffectID]*pendingCall),
 	}
 }
@@ -233,7 +234,8 @@ func (d *durable) create(ctx context.Context, s *session) error {
 	return nil
 }
 
-// keepDocument stores the source of the session's document.
+// keepDocument stores the source of the session's document, where it was not stored lately. It
+// comes before each write that names the document for the first time.
 func (d *durable) keepDocument(s *session) error {
 	if s.saved.content != "" {
 		if s.saved.content != s.doc.Source() {
@@ -242,10 +244,7 @@ func (d *durable) keepDocument(s *session) error {
 		return nil
 	}
 	digest := persistence.Digest(s.doc.Digest())
-	d.mu.Lock()
-	known := d.documents[digest]
-	d.mu.Unlock()
-	if !known {
+	if now := d.engine.clock.Now(); !d.has(digest, now) {
 		err := d.try(func(ctx context.Context) error {
 			_, err := d.store.PutDocument(ctx, []byte(s.doc.Source()))
 			return err
@@ -254,12 +253,36 @@ func (d *durable) keepDocument(s *session) error {
 			return err
 		}
 		d.mu.Lock()
-		d.documents[digest] = true
+		maps.DeleteFunc(d.documents, func(_ persistence.Digest, put time.Time) bool { return !recent(put, now) })
+		d.documents[digest] = now
 		d.mu.Unlock()
 		d.engine.documents.remember(s.doc)
 	}
 	s.saved.digest = digest
 	return nil
+}
+
+// documentTime is how long an engine relies on a document being in the store that it has put there and no session
+// may name yet. Package persistence allows an hour until a session does.
+const documentTime = 30 * time.Minute
+
+// has reports whether the store has a document, so far as is known now.
+func (d *durable) has(digest persistence.Digest, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	put, ok := d.documents[digest]
+	return ok && recent(put, now)
+}
+
+// recent reports whether a document was put less than documentTime ago. While a machine sleeps the monotonic clock
+// stands still, and the other one may be set: both have to say so.
+func recent(put, now time.Time) bool {
+	for _, age := range []time.Duration{now.Sub(put), now.Round(0).Sub(put.Round(0))} {
+		if age < 0 || age >= documentTime {
+			return false
+		}
+	}
+	return true
 }
 
 // createInvoked stores a session that s has invoked and confirms the effect;

@@ -35,6 +35,7 @@ type Engine struct {
 	slots      chan struct{}          // one for each send to a processor under way
 	virtual    *VirtualClock          // the clock, when it is one
 	detach     func()                 // from it
+	computing  chan struct{}          // one for each macrostep that runs; nil without a store, where a worker does nothing else
 	closed     atomic.Bool            // no new work from outside
 	stopped    chan struct{}          // closed when Shutdown has done its work
 
@@ -85,6 +86,7 @@ func New(opts *Options) (*Engine, error) {
 	e.documents = newDocuments(e)
 	if o.Store != nil {
 		e.durable = newDurable(e)
+		e.computing = make(chan struct{}, o.Workers)
 	}
 	e.timers.init(o.Clock, o.Timers, e.fire)
 	for i, p := range o.Processors {

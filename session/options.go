@@ -94,10 +94,14 @@ type Options struct {
 	Machine scxml.Limits
 
 	// Workers is the number of macrosteps that run at the same time; default
-	// runtime.GOMAXPROCS(0), with a store, for which they wait, 32 times as many. With 1
-	// and a VirtualClock the order of everything that happens inside the engine is the
-	// same in every run.
+	// runtime.GOMAXPROCS(0). With 1 and a VirtualClock the order of everything that happens
+	// inside the engine is the same in every run.
 	Workers int
+
+	// StoreParallel is the number of sessions that may wait for the store at the same time, at
+	// least Workers; default 512, and 1 where Workers is 1. A store that writes in groups needs
+	// many at once. Without a Store it has no meaning.
+	StoreParallel int
 
 	// Inbox is the number of events that may wait in one session; default 1,000.
 	// Beyond it Send returns ErrInboxFull, and a <send> from another session
@@ -194,13 +198,11 @@ type Options struct {
 	Observer Observer
 }
 
-// storeWorkers is the number of workers per processor that wait for a store.
-const storeWorkers = 32
-
 const (
 	defaultLease           = 15 * time.Second
 	defaultIdleTime        = 5 * time.Minute
 	defaultResident        = 100_000
+	defaultStoreParallel   = 512
 	defaultInbox           = 1000
 	defaultMaxSessions     = 1_000_000
 	defaultScheduled       = 10_000
@@ -218,11 +220,14 @@ func (o *Options) withDefaults() Options {
 	if o != nil {
 		r = *o
 	}
-	if r.Workers <= 0 {
-		r.Workers = runtime.GOMAXPROCS(0)
-		if r.Store != nil {
-			r.Workers *= storeWorkers
-		}
+	positive(&r.Workers, runtime.GOMAXPROCS(0))
+	switch {
+	case r.Store == nil, r.StoreParallel <= 0 && r.Workers == 1:
+		r.StoreParallel = r.Workers
+	case r.StoreParallel <= 0:
+		r.StoreParallel = max(r.Workers, defaultStoreParallel)
+	default:
+		r.StoreParallel = max(r.Workers, r.StoreParallel)
 	}
 	positive(&r.Lease, defaultLease)
 	positive(&r.Inbox, defaultInbox)

@@ -28,7 +28,7 @@ func (e *Engine) schedule(s *session) {
 
 // hire starts a worker, if there may be one more. e.mu is held.
 func (e *Engine) hire() {
-	if e.workers < e.opts.Workers && !e.aborted {
+	if e.workers < e.opts.StoreParallel && !e.aborted {
 		e.workers++
 		go e.work()
 	}
@@ -64,6 +64,16 @@ func (e *Engine) work() {
 		e.mu.Unlock()
 		e.turn(s)
 	}
+}
+
+// compute runs what takes processor time and waits for nothing, a macrostep, as one of
+// Options.Workers at the same time.
+func (e *Engine) compute(run func()) {
+	if e.computing != nil {
+		e.computing <- struct{}{}
+		defer func() { <-e.computing }()
+	}
+	run()
 }
 
 // turn lets s handle what waits for it, up to turnEvents entries of its inbox.
@@ -244,7 +254,8 @@ func (e *Engine) start(s *session, begin *beginning) {
 	}
 	s.setMachine(m)
 	e.live(s)
-	effects, err := m.Start()
+	var effects []scxml.Effect
+	e.compute(func() { effects, err = m.Start() })
 	e.macrostep(s, effects, err)
 }
 
@@ -277,11 +288,13 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 	}
 	var effects []scxml.Effect
 	var err error
-	if q.forwarded {
-		effects, err = s.machine.HandleForwarded(&q.event)
-	} else {
-		effects, err = s.machine.Handle(&q.event)
-	}
+	e.compute(func() {
+		if q.forwarded {
+			effects, err = s.machine.HandleForwarded(&q.event)
+		} else {
+			effects, err = s.machine.Handle(&q.event)
+		}
+	})
 	e.macrostep(s, effects, err)
 }
 
@@ -408,7 +421,7 @@ func (e *Engine) stop(s *session, reason EndReason) {
 	}
 	if s.machine != nil {
 		var err error
-		if effects, err = s.machine.Stop(); err != nil {
+		if e.compute(func() { effects, err = s.machine.Stop() }); err != nil {
 			e.logger.Warn("session could not be stopped in order", "session", s.id, "error", err)
 		}
 	}

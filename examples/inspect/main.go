@@ -1,10 +1,12 @@
 // Command inspect looks into the file in which an engine keeps its sessions (boltstore), while no engine has it
-// open, and moves sessions to another file.
+// open, moves sessions to another file, and removes documents that no session needs any more.
 //
 //	go run ./examples/inspect list FILE
 //	go run ./examples/inspect show [-mask NAME,NAME] FILE SESSION
 //	go run ./examples/inspect export FILE [SESSION…] > sessions.jsonl
 //	go run ./examples/inspect import [-skip] FILE < sessions.jsonl
+//	go run ./examples/inspect prune [-age 24h] FILE
+//	go run ./examples/inspect delete FILE SESSION
 package main
 
 import (
@@ -20,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/seed-ff723688/ors/datamodel"
 	"github.com/seed-ff723688/ors/datamodel/ecmascript/goja"
@@ -34,7 +37,9 @@ import (
 const usage = `usage: inspect list FILE
        inspect show [-mask NAME,NAME] FILE SESSION
        inspect export FILE [SESSION…] > sessions.jsonl
-       inspect import [-skip] FILE < sessions.jsonl`
+       inspect import [-skip] FILE < sessions.jsonl
+       inspect prune [-age 24h] FILE
+       inspect delete FILE SESSION`
 
 // errUsage: the command line is wrong.
 var errUsage = errors.New(usage)
@@ -54,6 +59,7 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 	flags.SetOutput(io.Discard)
 	mask := flags.String("mask", "", "names whose values are not shown, with commas between them")
 	skip := flags.Bool("skip", false, "leave sessions alone that are there already")
+	age := flags.Duration("age", 24*time.Hour, "for how long nobody has put a document that is removed")
 	if err := flags.Parse(args[1:]); err != nil || flags.NArg() == 0 {
 		return errUsage
 	}
@@ -77,6 +83,10 @@ func run(ctx context.Context, args []string, in io.Reader, out io.Writer) (err e
 		return export(ctx, out, store, ids)
 	case args[0] == "import" && len(ids) == 0:
 		return load(ctx, out, store, in, *skip)
+	case args[0] == "prune" && len(ids) == 0:
+		return prune(ctx, out, store, *age)
+	case args[0] == "delete" && len(ids) == 1:
+		return inspect.Delete(ctx, store, ids[0])
 	}
 	return errUsage
 }
@@ -121,7 +131,7 @@ func export(ctx context.Context, out io.Writer, store persistence.Store, ids []s
 			return err
 		}
 	}
-	_, err := inspect.Export(ctx, out, store, func(info persistence.Info) bool {
+	_, err := inspect.Export(ctx, out, store, session.StoredDocuments, func(info persistence.Info) bool {
 		return len(ids) == 0 || slices.Contains(ids, info.ID)
 	})
 	return err
@@ -135,5 +145,17 @@ func load(ctx context.Context, out io.Writer, store persistence.Store, in io.Rea
 	}
 	n, err := inspect.Import(ctx, store, bytes.NewReader(text), &inspect.ImportOptions{SkipExisting: skip})
 	fmt.Fprintf(out, "%d sessions and %d documents imported\n", n.Sessions, n.Documents)
+	return err
+}
+
+// prune removes the documents that no session names and that are old enough, and prints them.
+func prune(ctx context.Context, out io.Writer, store persistence.Store, age time.Duration) error {
+	done, err := inspect.Prune(ctx, store, session.StoredDocuments, &inspect.PruneOptions{Age: age})
+	for _, d := range done.Dropped {
+		fmt.Fprintf(out, "removed %s, %d bytes, last put %s\n", d.Digest, d.Size, d.Put.Format(time.DateTime))
+	}
+	if err == nil {
+		fmt.Fprintf(out, "%d documents removed; %d of the same age stay, as sessions need them\n", len(done.Dropped), done.Kept)
+	}
 	return err
 }

@@ -45,7 +45,7 @@ type Options struct {
 	// Mode is the file mode of a new file; default 0600.
 	Mode fs.FileMode
 
-	// Now is the clock by which leases are judged; default time.Now.
+	// Now is the clock by which leases and the times of documents are judged; default time.Now.
 	Now func() time.Time
 }
 
@@ -155,6 +155,7 @@ var (
 	treeMeta   = []byte("meta")
 	treeLease  = []byte("lease")
 	treeRow    = []byte("row")   // all rows of all sessions; see key.go
+	treeInbox  = []byte("inbox") // events that wait
 	treeKey    = []byte("key")   // keys of events that are remembered
 	treeDue    = []byte("due")   // timers by time
 	treeReady  = []byte("ready") // sessions with work
@@ -165,9 +166,9 @@ var (
 	keyCount   = []byte("sessions")
 )
 
-// format is the version of the layout. Another one is refused. (1, of no release, had a row for each effect,
-// event and timer.)
-const format = 2
+// format is the version of the layout. Another one is refused. (1 and 2, of no release, had a row for each effect,
+// event and timer, and kept events beside their session.)
+const format = 3
 
 // prepare makes the trees of a new file, checks those of an old one and ends the leases
 // that were left behind.
@@ -195,7 +196,7 @@ func (s *Store) prepare() error {
 		if s.opts.Buckets != 0 && s.opts.Buckets != s.buckets {
 			return fmt.Errorf("%w: Options.Buckets is %d, the file was created with %d", persistence.ErrInvalid, s.opts.Buckets, s.buckets)
 		}
-		for _, tree := range [][]byte{treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
+		for _, tree := range [][]byte{treeLease, treeRow, treeInbox, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 			if tx.Bucket(tree) == nil {
 				return &FormatError{Path: s.path, Problem: fmt.Sprintf("lacks the tree %q: it is damaged", tree)}
 			}
@@ -205,7 +206,7 @@ func (s *Store) prepare() error {
 }
 
 func (s *Store) initialize(tx *bbolt.Tx) error {
-	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
+	for _, tree := range [][]byte{treeMeta, treeLease, treeRow, treeInbox, treeKey, treeDue, treeReady, treeClaim, treeDoc} {
 		if _, err := tx.CreateBucket(tree); err != nil {
 			return err
 		}
@@ -226,47 +227,6 @@ func number(b []byte) (uint64, bool) {
 		return 0, false
 	}
 	return binary.BigEndian.Uint64(b), true
-}
-
-// PutDocument keeps the body of a document.
-func (s *Store) PutDocument(ctx context.Context, body []byte) (persistence.Digest, error) {
-	d := persistence.DigestOf(body)
-	fail := func(err error) (persistence.Digest, error) {
-		return persistence.Digest{}, fmt.Errorf("boltstore: put document of %d bytes: %w", len(body), err)
-	}
-	known := false
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		known = tx.Bucket(treeDoc).Get(d[:]) != nil
-		return nil
-	})
-	if err != nil {
-		return fail(err)
-	}
-	if known {
-		return d, nil
-	}
-	body = append(make([]byte, 0, len(body)), body...)
-	if err := s.do(ctx, func(t *txn) error { return t.docs.Put(d[:], body) }); err != nil {
-		return fail(err)
-	}
-	return d, nil
-}
-
-// Document returns the body of a document.
-func (s *Store) Document(ctx context.Context, d persistence.Digest) ([]byte, error) {
-	var body []byte
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		got := tx.Bucket(treeDoc).Get(d[:])
-		if got == nil {
-			return persistence.ErrNotFound
-		}
-		body = clone(got)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("boltstore: document %s: %w", d, err)
-	}
-	return body, nil
 }
 
 // view reads in a transaction of its own.

@@ -165,10 +165,10 @@ func TestFilesThatAreNoStores(t *testing.T) {
 		other: "but not a session store",
 		change("newer", func(tx *bbolt.Tx) error {
 			return tx.Bucket(treeMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, format+1))
-		}): "this version reads 2",
+		}): "this version reads 3",
 		change("older", func(tx *bbolt.Tx) error {
 			return tx.Bucket(treeMeta).Put(keyFormat, binary.BigEndian.AppendUint64(nil, format-1))
-		}): "has format 1",
+		}): "has format 2",
 		change("treeless", func(tx *bbolt.Tx) error { return tx.DeleteBucket(treeDue) }): `lacks the tree "due"`,
 	} {
 		_, err := Open(path, nil)

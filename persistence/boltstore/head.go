@@ -8,14 +8,14 @@ import (
 	"github.com/seed-ff723688/ors/persistence"
 )
 
-// headRoom is how many bytes of effects, events and timers the head of a session holds; what is more
+// headRoom is how many bytes of effects and timers the head of a session holds; what is more
 // gets rows of its own. An entry stays where it was put.
 const headRoom = 2 << 10
 
-// entry is an effect, an event or a timer.
+// entry is an effect or a timer, or an event, which is not in a head.
 type entry struct {
-	kind   byte   // rowEffect, rowEvent or rowTimer
-	number uint64 // sequence, number or time
+	kind   byte   // rowEffect or rowTimer
+	number uint64 // sequence or time; of an event, its number
 	value  []byte // the name with the data; see readNamed
 }
 
@@ -30,18 +30,22 @@ func (e *entry) size() int { return 1 + 2*binary.MaxVarintLen64 + len(e.value) }
 
 // head is the first row of a session.
 type head struct {
-	rev, acked, tail      uint64
+	rev, acked            uint64
 	sequence              uint64 // of the last effect
 	effectRows, timerRows uint64 // how many have rows of their own
 	document              persistence.Digest
 	claim                 []byte
 	entries               []entry // in no particular order, the timers apart those of one kind by number
 	effects, timers, size int     // how many of the entries are effects, are timers; the size of all
+
+	tail   uint64 // number of the last event accepted
+	mark   uint64 // what the tree ready has for it
+	marked bool   // there is such an entry
 }
 
 // append adds the head to b, as it is stored.
 func (h *head) append(b []byte) []byte {
-	for _, n := range [...]uint64{h.rev, h.acked, h.tail, h.sequence, h.effectRows, h.timerRows} {
+	for _, n := range [...]uint64{h.rev, h.acked, h.sequence, h.effectRows, h.timerRows} {
 		b = binary.AppendUvarint(b, n)
 	}
 	if h.document == (persistence.Digest{}) {
@@ -66,7 +70,7 @@ func (h *head) append(b []byte) []byte {
 func (h *head) decode(b []byte) error {
 	*h = head{entries: h.entries[:0]}
 	r := reader{b: b}
-	for _, n := range [...]*uint64{&h.rev, &h.acked, &h.tail, &h.sequence, &h.effectRows, &h.timerRows} {
+	for _, n := range [...]*uint64{&h.rev, &h.acked, &h.sequence, &h.effectRows, &h.timerRows} {
 		*n = r.number()
 	}
 	if r.byte() == 1 {
@@ -161,8 +165,8 @@ func (h *head) find(kind byte, name []byte) int {
 	return -1
 }
 
-// ready reports whether there is anything to do for the session.
-func (h *head) ready() bool { return h.acked < h.tail || h.effects > 0 || h.effectRows > 0 }
+// owes reports whether effects wait.
+func (h *head) owes() bool { return h.effects > 0 || h.effectRows > 0 }
 
 func (h *head) info(id string) persistence.Info {
 	return persistence.Info{
@@ -178,4 +182,23 @@ func (h *head) read(tree *bbolt.Bucket, rows []byte) error {
 		return persistence.ErrNotFound
 	}
 	return h.decode(v)
+}
+
+// readMark reads what the tree ready has of a session. Where it has nothing all events are handled.
+func (h *head) readMark(tree *bbolt.Bucket, key []byte) error {
+	h.tail, h.marked = h.acked, false
+	v := tree.Get(key)
+	if v == nil {
+		return nil
+	}
+	return h.decodeMark(v)
+}
+
+func (h *head) decodeMark(v []byte) error {
+	n, ok := number(v)
+	if !ok || n < h.acked {
+		return errMark
+	}
+	h.tail, h.mark, h.marked = n, n, true
+	return nil
 }

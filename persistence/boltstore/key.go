@@ -9,8 +9,8 @@ import (
 )
 
 // A session is two rows that stand side by side in one tree, so that a step writes one page: its head
-// and its snapshot. What waits in its inbox and its outbox and the timers that are set stand in the head
-// as long as there is room (see head.go), and else in rows of their own:
+// and its snapshot. What waits in its outbox and the timers that are set stand in the head as long as there
+// is room (see head.go), and else in rows of their own:
 //
 //	bucket(2) id 0 kind rest
 //
@@ -20,23 +20,25 @@ import (
 //	'a'                head
 //	'b'                snapshot
 //	'e' sequence(8)    effect: id length(1), id, data
-//	'i' number(8)      event: key length(1), key, data
 //	't' id             timer: time(8) in Unix milliseconds, id length(1), id, data
 //
-// Beside it:
+// Beside it, in trees of their own:
 //
+//	inbox   bucket(2) id 0 number(8)       → event: key length(1), key, data
+//	ready   bucket(2) session id           → number(8) of the last event accepted, as long as events or effects wait
 //	key     bucket(2) id 0 'k' key         → number(8) of the event of that key
 //	        bucket(2) id 0 'n' number(8)   → key of the event of that number, as long as it is remembered
 //	due     bucket(2) time(8) session id 0 timer id
-//	ready   bucket(2) session id
 //	claim   claim → session id
 //	lease   bucket(2) → epoch(8) until(8) owner
 //	doc     digest → body
+//
+// Events that wait lie together, whatever session they are for, and not beside that: with many sessions, what is
+// appended at the same time shares pages, and a session's own page is written once, by the step that handles the event.
 const (
 	rowHead     = 'a'
 	rowSnapshot = 'b'
 	rowEffect   = 'e'
-	rowEvent    = 'i'
 	rowTimer    = 't'
 
 	rowKey    = 'k'
@@ -62,6 +64,8 @@ func numberRow(rows []byte, kind byte, n uint64) []byte {
 func nameRow[T string | []byte](rows []byte, kind byte, name T) []byte {
 	return append(append(rows, kind), name...)
 }
+
+func eventKey(rows []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(rows, n) }
 
 func dueKey[T string | []byte](bucket int, at uint64, session string, timer T) []byte {
 	k := make([]byte, 0, 2+8+len(session)+1+len(timer))
@@ -97,4 +101,7 @@ func readNamed(v []byte) (name, data []byte, err error) {
 	return v[1 : 1+int(v[0])], v[1+int(v[0]):], nil
 }
 
-var errShort = fmt.Errorf("a row is too short: the file is damaged")
+var (
+	errShort = fmt.Errorf("a row is too short: the file is damaged")
+	errMark  = fmt.Errorf("what stands in \"ready\" contradicts the session: the file is damaged")
+)

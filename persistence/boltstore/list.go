@@ -23,11 +23,15 @@ func (s *Store) Ready(ctx context.Context, n int) iter.Seq2[persistence.Info, er
 	return pages(ctx, s, "ready sessions", n, "", func(tx *bbolt.Tx, after string) (page []persistence.Info, last string, err error) {
 		prefix := bucketKey(n)
 		c := tx.Bucket(treeReady).Cursor()
-		k, _ := c.Seek(next(readyKey(n, after), after))
-		for ; len(page) < pageSize && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		k, v := c.Seek(next(readyKey(n, after), after))
+		for ; len(page) < pageSize && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 			id := string(k[len(prefix):])
 			var h head
-			if err := h.read(tx.Bucket(treeRow), rowsOf(n, id)); err != nil {
+			err := h.read(tx.Bucket(treeRow), rowsOf(n, id))
+			if err == nil {
+				err = h.decodeMark(v)
+			}
+			if err != nil {
 				return nil, "", fmt.Errorf("session %q: %w", id, err)
 			}
 			page, last = append(page, h.info(id)), id
@@ -49,7 +53,11 @@ func (s *Store) List(ctx context.Context, n int, after string) iter.Seq2[persist
 			}
 			id := string(k[len(prefix) : len(prefix)+i])
 			var h head
-			if err := h.decode(v); err != nil {
+			err := h.decode(v)
+			if err == nil {
+				err = h.readMark(tx.Bucket(treeReady), readyKey(n, id))
+			}
+			if err != nil {
 				return nil, "", fmt.Errorf("session %q: %w", id, err)
 			}
 			page, last = append(page, h.info(id)), id

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ func (s *Store) Load(ctx context.Context, id string) (*persistence.Session, erro
 		if err := h.read(tree, at.rows); err != nil {
 			return err
 		}
-		if h.effectRows > 0 || h.timerRows > 0 || h.acked < h.tail {
+		if h.effectRows > 0 || h.timerRows > 0 {
 			if err := eachRow(tree, at, func(e entry) { h.entries = append(h.entries, e) }); err != nil {
 				return err
 			}
@@ -35,15 +36,15 @@ func (s *Store) Load(ctx context.Context, id string) (*persistence.Session, erro
 		slices.SortFunc(h.entries, inOrder)
 		for i := range h.entries {
 			switch e := &h.entries[i]; e.kind {
-			case rowEvent:
-				p.Inbox = append(p.Inbox, e.event())
 			case rowTimer:
 				p.Timers = append(p.Timers, persistence.Timer{ID: string(e.name()), At: time.UnixMilli(int64(e.number)).UTC(), Data: e.data()})
 			case rowEffect:
 				p.Outbox = append(p.Outbox, persistence.Effect{ID: string(e.name()), Data: e.data()})
 			}
 		}
-		return nil
+		var err error
+		p.Inbox, err = readInbox(tx.Bucket(treeInbox), at, 0, 0)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boltstore: load session %q: %w", id, err)
@@ -56,43 +57,39 @@ func inOrder(x, y entry) int {
 	return cmp.Or(cmp.Compare(x.number, y.number), bytes.Compare(x.name(), y.name()))
 }
 
-func (e *entry) event() persistence.Event {
-	return persistence.Event{Number: e.number, Key: string(e.name()), Data: e.data()}
-}
-
 // Inbox returns unhandled events of a session.
 func (s *Store) Inbox(ctx context.Context, id string, after uint64, limit int) ([]persistence.Event, error) {
 	var events []persistence.Event
 	at := s.place(id)
-	err := s.view(ctx, func(tx *bbolt.Tx) error {
-		tree := tx.Bucket(treeRow)
-		var h head
-		if err := h.read(tree, at.rows); err != nil || after >= h.tail {
-			return err
+	err := s.view(ctx, func(tx *bbolt.Tx) (err error) {
+		if tx.Bucket(treeRow).Get(row(at.rows, rowHead)) == nil {
+			return persistence.ErrNotFound
 		}
-		h.remove(func(e *entry) bool { return e.kind != rowEvent || e.number <= after })
-		// Those in rows of their own, no more than are asked for.
-		prefix := bytes.Clone(row(at.rows, rowEvent))
-		c := tree.Cursor()
-		k, v := c.Seek(numberRow(at.rows, rowEvent, after+1))
-		for n := 0; k != nil && bytes.HasPrefix(k, prefix) && (limit < 1 || n < limit); n++ {
-			e, err := readRow(k[len(at.rows):], v)
-			if err != nil {
-				return err
-			}
-			h.entries = append(h.entries, e)
-			k, v = c.Next()
-		}
-		slices.SortFunc(h.entries, inOrder)
-		for i := range h.entries {
-			if events = append(events, h.entries[i].event()); len(events) == limit {
-				break
-			}
-		}
-		return nil
+		events, err = readInbox(tx.Bucket(treeInbox), at, after, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("boltstore: inbox of session %q: %w", id, err)
+	}
+	return events, nil
+}
+
+// readInbox reads the events of a session behind after, at most limit of them where that is above 0.
+func readInbox(tree *bbolt.Bucket, at place, after uint64, limit int) (events []persistence.Event, err error) {
+	if after == math.MaxUint64 {
+		return nil, nil
+	}
+	c := tree.Cursor()
+	for k, v := c.Seek(eventKey(at.rows, after+1)); bytes.HasPrefix(k, at.rows); k, v = c.Next() {
+		n, ok := number(k[len(at.rows):])
+		name, data, err := readNamed(v)
+		if err != nil || !ok {
+			return nil, errShort
+		}
+		events = append(events, persistence.Event{Number: n, Key: string(name), Data: clone(data)})
+		if len(events) == limit {
+			break
+		}
 	}
 	return events, nil
 }

@@ -24,6 +24,9 @@ func (s *Store) place(id string) place {
 	return place{bucket, id, rowsOf(bucket, id)}
 }
 
+// mark is the session's key in the tree ready.
+func (p place) mark() []byte { return p.rows[:len(p.rows)-1] }
+
 // packer copies what a caller has given into one piece of memory.
 type packer []byte
 
@@ -42,7 +45,7 @@ func (p *packer) entry(kind byte, number uint64, name string, data []byte) entry
 func (p *packer) events(in []persistence.Event) []entry {
 	out := make([]entry, len(in))
 	for i := range in {
-		out[i] = p.entry(rowEvent, 0, in[i].Key, in[i].Data)
+		out[i] = p.entry(0, 0, in[i].Key, in[i].Data)
 	}
 	return out
 }
@@ -82,7 +85,7 @@ func (s *Store) create(ctx context.Context, epoch uint64, p *persistence.Session
 	var pack packer
 	claim, snapshot := pack.bytes([]byte(p.Claim)), pack.bytes(p.Snapshot)
 	events, timers, effects := pack.events(p.Inbox), pack.timers(p.Timers), pack.effects(p.Outbox)
-	first := head{rev: max(p.Rev, 1), acked: p.Acked, tail: p.Acked, document: p.Document, claim: claim}
+	first := head{rev: max(p.Rev, 1), acked: p.Acked, document: p.Document, claim: claim, tail: p.Acked}
 
 	return s.do(ctx, func(t *txn) error {
 		if err := t.fence(at.bucket, epoch); err != nil {
@@ -121,7 +124,7 @@ func (s *Store) create(ctx context.Context, epoch uint64, p *persistence.Session
 		if err := t.addEffects(at, &h, effects); err != nil {
 			return err
 		}
-		return t.putHead(at, &h, false)
+		return t.putAll(at, &h)
 	})
 }
 
@@ -140,10 +143,10 @@ func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uin
 	}
 	at := s.place(id)
 	var pack packer
-	kept := pack.entry(rowEvent, 0, e.Key, e.Data)
+	kept := pack.entry(0, 0, e.Key, e.Data)
 	var result uint64
 	err := s.do(ctx, func(t *txn) error {
-		h, err := t.read(at)
+		h, err := t.readMarked(at)
 		if err != nil {
 			return err
 		}
@@ -157,12 +160,11 @@ func (s *Store) append(ctx context.Context, id string, e persistence.Event) (uin
 		if n := s.opts.MaxInbox; n > 0 && waiting >= uint64(n) {
 			return fmt.Errorf("%w: %d events wait unhandled, Options.MaxInbox is %d", persistence.ErrFull, waiting, n)
 		}
-		wasReady := h.ready()
 		if err := t.push(at, h, kept); err != nil {
 			return err
 		}
 		result = h.tail
-		return t.putHead(at, h, wasReady)
+		return t.putMark(at, h)
 	})
 	if err != nil {
 		return 0, err
@@ -192,7 +194,7 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.read(at)
+		h, err := t.readMarked(at)
 		if err != nil {
 			return err
 		}
@@ -207,7 +209,6 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 			return err
 		}
 
-		wasReady := h.ready()
 		h.rev++
 		if len(snapshot) > 0 {
 			if err := t.rows.Put(row(at.rows, rowSnapshot), snapshot); err != nil {
@@ -231,7 +232,7 @@ func (s *Store) commit(ctx context.Context, epoch uint64, c *persistence.Commit)
 		if err := t.setTimers(at, h, timers); err != nil {
 			return err
 		}
-		return t.putHead(at, h, wasReady)
+		return t.putAll(at, h)
 	}
 	return s.carryOut(ctx, w)
 }
@@ -244,7 +245,7 @@ func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ..
 		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.read(at)
+		h, err := t.readMarked(at)
 		if err != nil {
 			return err
 		}
@@ -252,11 +253,11 @@ func (s *Store) Confirm(ctx context.Context, epoch uint64, id string, effects ..
 		if err != nil {
 			return err
 		}
-		wasReady, before := h.ready(), h.effects
+		before := h.effects
 		if err := t.removeEffects(h, confirmed, gone); err != nil || len(gone) == 0 && h.effects == before {
 			return err
 		}
-		return t.putHead(at, h, wasReady)
+		return t.putAll(at, h)
 	})
 	if err != nil {
 		return fmt.Errorf("boltstore: confirm effects of session %q: %w", id, err)
@@ -271,7 +272,7 @@ func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
 		if err := t.fence(at.bucket, epoch); err != nil {
 			return err
 		}
-		h, err := t.read(at)
+		h, err := t.readMarked(at)
 		if err != nil {
 			return err
 		}
@@ -295,8 +296,8 @@ func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
 				return err
 			}
 		}
-		if h.ready() {
-			if err := t.ready.Delete(readyKey(at.bucket, id)); err != nil {
+		if h.marked {
+			if err := t.ready.Delete(at.mark()); err != nil {
 				return err
 			}
 		}
@@ -311,7 +312,7 @@ func (s *Store) Delete(ctx context.Context, epoch uint64, id string) error {
 
 // deleteAll removes the rows of a session.
 func (t *txn) deleteAll(at place) error {
-	for _, tree := range []tree{t.rows, t.keys} {
+	for _, tree := range []tree{t.rows, t.inbox, t.keys} {
 		var gone [][]byte
 		c := tree.Cursor()
 		for k, _ := c.Seek(at.rows); k != nil && bytes.HasPrefix(k, at.rows); k, _ = c.Next() {
@@ -361,18 +362,32 @@ func (t *txn) read(at place) (*head, error) {
 	return &t.head, nil
 }
 
-// putHead writes the head of a session and notes whether it is ready.
-func (t *txn) putHead(at place, h *head, wasReady bool) error {
+// readMarked reads the head of a session and its entry in ready.
+func (t *txn) readMarked(at place) (*head, error) {
+	h, err := t.read(at)
+	if err != nil {
+		return nil, err
+	}
+	return h, h.readMark(t.ready.Bucket, at.mark())
+}
+
+// putAll writes the head of a session and its entry in ready.
+func (t *txn) putAll(at place, h *head) error {
 	start := len(t.heads)
 	t.heads = h.append(t.heads)
 	if err := t.rows.Put(row(at.rows, rowHead), t.heads[start:len(t.heads):len(t.heads)]); err != nil {
 		return err
 	}
-	switch {
-	case h.ready() && !wasReady:
-		return t.ready.Put(readyKey(at.bucket, at.id), nil)
-	case !h.ready() && wasReady:
-		return t.ready.Delete(readyKey(at.bucket, at.id))
+	return t.putMark(at, h)
+}
+
+// putMark enters a session into ready as long as events or effects wait.
+func (t *txn) putMark(at place, h *head) error {
+	switch wanted := h.acked < h.tail || h.owes(); {
+	case wanted && (!h.marked || h.mark != h.tail):
+		return t.ready.Put(at.mark(), binary.BigEndian.AppendUint64(nil, h.tail))
+	case !wanted && h.marked:
+		return t.ready.Delete(at.mark())
 	}
 	return nil
 }
@@ -383,23 +398,19 @@ func (t *txn) keep(at place, h *head, e entry) error {
 		h.add(e)
 		return nil
 	}
-	switch e.kind {
-	case rowEffect:
+	if e.kind == rowEffect {
 		h.effectRows++
 		return t.rows.Put(numberRow(at.rows, rowEffect, e.number), e.value)
-	case rowTimer:
-		h.timerRows++
-		v := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.value)), e.number)
-		return t.rows.Put(nameRow(at.rows, rowTimer, e.name()), append(v, e.value...))
 	}
-	return t.rows.Put(numberRow(at.rows, rowEvent, e.number), e.value)
+	h.timerRows++
+	v := binary.BigEndian.AppendUint64(make([]byte, 0, 8+len(e.value)), e.number)
+	return t.rows.Put(nameRow(at.rows, rowTimer, e.name()), append(v, e.value...))
 }
 
 // push adds an event to the inbox, remembers its key, and forgets up to two old ones.
 func (t *txn) push(at place, h *head, e entry) error {
 	h.tail++
-	e.number = h.tail
-	if err := t.keep(at, h, e); err != nil || len(e.name()) == 0 {
+	if err := t.inbox.Put(eventKey(at.rows, h.tail), e.value); err != nil || len(e.name()) == 0 {
 		return err
 	}
 	if err := t.keys.Put(nameRow(at.rows, rowKey, e.name()), binary.BigEndian.AppendUint64(nil, h.tail)); err != nil {
@@ -430,20 +441,11 @@ func (t *txn) push(at place, h *head, e entry) error {
 
 // handled removes the events up to acked.
 func (t *txn) handled(at place, h *head, acked uint64) error {
-	inRows := acked - h.acked
-	h.remove(func(e *entry) bool {
-		gone := e.kind == rowEvent && e.number <= acked
-		if gone {
-			inRows--
-		}
-		return gone
-	})
-	for n := h.acked + 1; inRows > 0 && n <= acked; n++ {
-		if err := t.rows.Delete(numberRow(at.rows, rowEvent, n)); err != nil {
+	for ; h.acked < acked; h.acked++ {
+		if err := t.inbox.Delete(eventKey(at.rows, h.acked+1)); err != nil {
 			return err
 		}
 	}
-	h.acked = acked
 	return nil
 }
 

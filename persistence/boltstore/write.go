@@ -199,12 +199,12 @@ func (e *treeError) Unwrap() error { return e.err }
 
 // txn is the transaction in which a group of writes runs.
 type txn struct {
-	s                                            *Store
-	meta                                         *bbolt.Bucket
-	rows, keys, due, ready, claims, leases, docs tree
-	count, counted                               uint64 // sessions, now and at the beginning
-	head                                         head   // of the session that is at work
-	heads                                        packer // those that were written; the transaction refers to them
+	s                                                   *Store
+	meta                                                *bbolt.Bucket
+	rows, inbox, keys, due, ready, claims, leases, docs tree
+	count, counted                                      uint64 // sessions, now and at the beginning
+	head                                                head   // of the session that is at work
+	heads                                               packer // those that were written; the transaction refers to them
 }
 
 // tree is a tree of the file whose errors end the transaction.
@@ -230,7 +230,7 @@ func newTxn(s *Store, tx *bbolt.Tx) (*txn, error) {
 	t := &txn{
 		heads: s.heads[:0],
 		s:     s, meta: tx.Bucket(treeMeta),
-		rows: tree{tx.Bucket(treeRow)}, keys: tree{tx.Bucket(treeKey)}, due: tree{tx.Bucket(treeDue)}, ready: tree{tx.Bucket(treeReady)},
+		rows: tree{tx.Bucket(treeRow)}, inbox: tree{tx.Bucket(treeInbox)}, keys: tree{tx.Bucket(treeKey)}, due: tree{tx.Bucket(treeDue)}, ready: tree{tx.Bucket(treeReady)},
 		claims: tree{tx.Bucket(treeClaim)}, leases: tree{tx.Bucket(treeLease)}, docs: tree{tx.Bucket(treeDoc)},
 	}
 	n, ok := number(t.meta.Get(keyCount))

@@ -3,7 +3,6 @@ package cassandrastore
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -206,7 +205,7 @@ var _ persistence.Store = (*Store)(nil)
 
 // Open connects to a ring, of which nodes names some members (address, or address:port), and
 // makes the keyspace, the tables and the store where there are none. It fails where the tables were
-// made by a newer version of this package.
+// made by another version of this package.
 //
 // Let one engine make a new keyspace before others are started: Cassandra does not like two to
 // make the same tables at the same time.
@@ -274,58 +273,6 @@ func (s *Store) Close() error {
 		s.session.Close()
 	}
 	return nil
-}
-
-// PutDocument keeps the body of a document.
-func (s *Store) PutDocument(ctx context.Context, body []byte) (persistence.Digest, error) {
-	d := persistence.DigestOf(body)
-	if err := s.putDocument(ctx, d, body); err != nil {
-		return persistence.Digest{}, fmt.Errorf("cassandrastore: put document of %d bytes: %w", len(body), err)
-	}
-	return d, nil
-}
-
-func (s *Store) putDocument(ctx context.Context, d persistence.Digest, body []byte) error {
-	ctx, done, err := s.enter(ctx)
-	if err != nil {
-		return err
-	}
-	defer done()
-	if err := s.fits(len(body)); err != nil {
-		return err
-	}
-	if body == nil {
-		body = []byte{}
-	}
-	err = s.put(ctx, s.cql.putDocument, s.opts.Cluster, d[:], body)
-	var few *gocql.RequestErrUnavailable
-	if err != nil && !nothingWritten(err) && !errors.As(err, &few) {
-		err = fmt.Errorf("%w: %w", persistence.ErrOutcomeUnknown, err)
-	}
-	return tooLarge(err)
-}
-
-// Document returns the body of a document.
-func (s *Store) Document(ctx context.Context, d persistence.Digest) ([]byte, error) {
-	body, err := s.document(ctx, d)
-	if err != nil {
-		return nil, fmt.Errorf("cassandrastore: document %s: %w", d, err)
-	}
-	return body, nil
-}
-
-func (s *Store) document(ctx context.Context, d persistence.Digest) ([]byte, error) {
-	ctx, done, err := s.enter(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	var body []byte
-	err = s.session.Query(s.cql.document, s.opts.Cluster, d[:]).ScanContext(ctx, &body)
-	if errors.Is(err, gocql.ErrNotFound) {
-		return nil, persistence.ErrNotFound
-	}
-	return body, err
 }
 
 // fits refuses what is too large for one write.

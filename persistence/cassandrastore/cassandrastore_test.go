@@ -140,9 +140,9 @@ func TestSchema(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 3, s.Buckets())
 	require.NoError(t, s.Close())
-	server.command(t, `UPDATE "Schema_1".meta SET version = 2 WHERE name = 'schema' IF EXISTS`)
+	server.command(t, `UPDATE "Schema_1".meta SET version = 3 WHERE name = 'schema' IF EXISTS`)
 	_, err = Open(t.Context(), []string{"127.0.0.1"}, opts)
-	require.ErrorContains(t, err, "schema version 2, this program reads up to 1")
+	require.ErrorContains(t, err, "schema version 3, this program reads 2")
 }
 
 // A keyspace that wants more replicas than there are nodes says how to make it otherwise.

@@ -38,15 +38,14 @@
 // # Where lightweight transactions are used
 //
 // For what needs an order or one winner: a lease changes hands, a session is changed, a claim is
-// taken. Each session is a partition, and each write to it one conditional batch on that partition.
+// taken, a document is put, its time renewed, or it is dropped. Each session is a partition, and each write to it one conditional batch on that partition.
 // The first row has a version, a random number; a write reads the row, decides, and takes effect only if the version is still
 // the same. So it can be repeated until its outcome is known, and a repeat finds out if the
 // first took effect. Only what stays open when the time is over ends with persistence.ErrOutcomeUnknown: the
 // servers have answered neither yes nor no (a write time-out, a lost connection). When too few
 // replicas are there to begin with (unavailable), nothing was written, and the error says so by not being ErrOutcomeUnknown.
 //
-// Everything else is plain writes and reads at the level's quorum: documents, which are named by their
-// digest, and the hints that lists are made of.
+// Everything else is plain writes and reads at the level's quorum: the hints that lists are made of.
 //
 // # Why a replaced owner cannot write
 //
@@ -87,7 +86,7 @@
 //	lease     by bucket: owner, epoch, until
 //	session   by session: revision, inbox position, snapshot, timers, outbox; its events; its keys
 //	claim     by claim: session
-//	document  by digest: body
+//	document  by digest: body, time of the last put by a server's clock
 //	listed, ready, due    by bucket: hints
 //
 // Hints are checked when they are read, and removed when they lead nowhere. A session with work has

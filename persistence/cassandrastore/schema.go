@@ -11,8 +11,8 @@ import (
 	"github.com/seed-ff723688/ors/persistence"
 )
 
-// schemaVersion is the version of the tables. One that is higher than this is refused.
-const schemaVersion = 1
+// schemaVersion is the version of the tables. Another one is refused. (1, of no release, had documents without times.)
+const schemaVersion = 2
 
 // tables are the tables, with KS for the keyspace. The first column of each key is the cluster. The
 // hints may forget deletions early: one that comes back is found out when it is read.
@@ -34,7 +34,8 @@ var tables = []struct{ name, create string }{
 		PRIMARY KEY ((store, bucket), id, born, n)) WITH gc_grace_seconds = 3600`},
 	{"due", `CREATE TABLE IF NOT EXISTS KS.due (store text, bucket int, at bigint, id text, born bigint, n bigint,
 		PRIMARY KEY ((store, bucket), at, id, born, n)) WITH gc_grace_seconds = 3600`},
-	{"document", `CREATE TABLE IF NOT EXISTS KS.document (store text, digest blob, body blob, PRIMARY KEY ((store, digest)))`},
+	{"document", `CREATE TABLE IF NOT EXISTS KS.document (store text, digest blob, ver bigint, put bigint, size bigint, body blob,
+		PRIMARY KEY ((store, digest)))`},
 }
 
 // The kinds of rows of a session's partition.
@@ -60,7 +61,8 @@ type statements struct {
 	listed, addListed, dropListed                string
 	ready, addReady, dropReady                   string
 	due, addDue, dropDue                         string
-	putDocument, document                        string
+	document, documentTime, documents            string
+	addDocument, renewDocument, dropDocument     string
 }
 
 func newStatements(keyspace string) *statements {
@@ -114,8 +116,12 @@ func newStatements(keyspace string) *statements {
 		addDue:  ks(`INSERT INTO KS.due (store, bucket, at, id, born, n) VALUES (?, ?, ?, ?, ?, ?)`),
 		dropDue: ks(`DELETE FROM KS.due WHERE store = ? AND bucket = ? AND at = ? AND id = ? AND born = ? AND n = ?`),
 
-		putDocument: ks(`INSERT INTO KS.document (store, digest, body) VALUES (?, ?, ?)`),
-		document:    ks(`SELECT body FROM KS.document WHERE store = ? AND digest = ?`),
+		document:      ks(`SELECT body FROM KS.document WHERE store = ? AND digest = ?`),
+		documentTime:  ks(`SELECT ver, put, toUnixTimestamp(now()) FROM KS.document WHERE store = ? AND digest = ?`),
+		documents:     ks(`SELECT store, digest, size, put, toUnixTimestamp(now()) FROM KS.document`),
+		addDocument:   ks(`UPDATE KS.document SET ver = ?, put = ?, size = ?, body = ? WHERE store = ? AND digest = ? IF ver = ?`),
+		renewDocument: ks(`UPDATE KS.document SET ver = ?, put = ? WHERE store = ? AND digest = ? IF ver = ?`),
+		dropDocument:  ks(`DELETE FROM KS.document WHERE store = ? AND digest = ? IF ver = ?`),
 	}
 }
 
@@ -130,8 +136,8 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if version > schemaVersion {
-		return fmt.Errorf("the tables of keyspace %s have schema version %d, this program reads up to %d: use the program that made them, or a newer one",
+	if version != schemaVersion {
+		return fmt.Errorf("the tables of keyspace %s have schema version %d, this program reads %d: use the program that made them, to export the sessions where it is an older one",
 			s.opts.Keyspace, version, schemaVersion)
 	}
 	want := s.opts.Buckets

@@ -83,9 +83,14 @@ func Sessions(ctx context.Context, s persistence.Store) iter.Seq2[persistence.In
 	}
 }
 
-// Export writes sessions of a store to w: all of them, or those for which choose returns true. A session that
-// is deleted meanwhile is left out. The last line is written when nothing has failed.
-func Export(ctx context.Context, w io.Writer, s persistence.Store, choose func(persistence.Info) bool) (Counts, error) {
+// Names returns the digests of the documents in the store that a session names; the one of its record may be left
+// out. Of an engine's sessions it is session.StoredDocuments.
+type Names func(*persistence.Session) ([]persistence.Digest, error)
+
+// Export writes sessions of a store to w, with the documents that they name: all of them, or those for which choose
+// returns true. A session that is deleted meanwhile is left out. One of which names returns an error is exported as it is, with the
+// document of its record. The last line is written when nothing has failed.
+func Export(ctx context.Context, w io.Writer, s persistence.Store, names Names, choose func(persistence.Info) bool) (Counts, error) {
 	var n Counts
 	out := bufio.NewWriter(w)
 	lines := json.NewEncoder(out)
@@ -109,7 +114,14 @@ func Export(ctx context.Context, w io.Writer, s persistence.Store, choose func(p
 		if err != nil {
 			return n, fmt.Errorf("inspect: export: %w", err)
 		}
-		if d := p.Document; d != (persistence.Digest{}) && !written[d] {
+		named, err := names(p)
+		if err != nil {
+			named = nil // nobody can read it, here or there
+		}
+		for _, d := range append(named, p.Document) {
+			if d == (persistence.Digest{}) || written[d] {
+				continue
+			}
 			body, err := s.Document(ctx, d)
 			if err != nil {
 				return n, fmt.Errorf("inspect: export of session %q: %w", p.ID, err)

@@ -27,7 +27,7 @@ func (e *LineError) Unwrap() error { return e.Err }
 // ErrFormat: a file is not what Export writes; the text says where and why.
 var ErrFormat = errors.New("not a file of exported sessions, or damaged")
 
-// ErrHeld: another owner holds a bucket that Import needs.
+// ErrHeld: another owner holds a bucket that Import or Delete needs.
 var ErrHeld = errors.New("bucket held by another owner")
 
 // ImportOptions are the settings of Import. nil is the zero value.
@@ -42,6 +42,9 @@ type ImportOptions struct {
 	// MaxLine bounds a line, in bytes; default 256 MiB.
 	MaxLine int
 }
+
+// defaultOwner is the name under which buckets are acquired.
+const defaultOwner = "inspect"
 
 // importLease is how long buckets are reserved without hearing of the import.
 const importLease = time.Minute
@@ -58,7 +61,7 @@ func Import(ctx context.Context, s persistence.Store, r io.ReadSeeker, opts *Imp
 		o = *opts
 	}
 	if o.Owner == "" {
-		o.Owner = "inspect"
+		o.Owner = defaultOwner
 	}
 	if o.MaxLine <= 0 {
 		o.MaxLine = 256 << 20
@@ -76,7 +79,7 @@ func Import(ctx context.Context, s persistence.Store, r io.ReadSeeker, opts *Imp
 	}
 	h := &holding{s: s, epochs: make(map[int]uint64)}
 	if err := h.acquire(ctx, o.Owner, buckets); err != nil {
-		return n, errors.Join(err, h.release(ctx))
+		return n, errors.Join(fmt.Errorf("inspect: import: %w", err), h.release(ctx))
 	}
 	defer func() { err = errors.Join(err, h.release(ctx)) }()
 	for line, e := range entries(r, o.MaxLine) {
@@ -116,11 +119,11 @@ func (h *holding) acquire(ctx context.Context, owner string, buckets []int) erro
 	}
 	h.until = time.Now().Add(importLease / 3)
 	if err != nil {
-		return fmt.Errorf("inspect: import: %w", err)
+		return err
 	}
 	for _, b := range buckets {
 		if _, ok := h.epochs[b]; !ok {
-			return fmt.Errorf("inspect: import: %w: bucket %d; shut the engines on this store down, or wait until their leases have lapsed", ErrHeld, b)
+			return fmt.Errorf("%w: bucket %d; shut the engines on this store down, or wait until their leases have lapsed", ErrHeld, b)
 		}
 	}
 	return nil

@@ -29,7 +29,7 @@ type Options struct {
 	// in bytes, their names included; default 4 GiB, negative for no limit.
 	MaxBytes int64
 
-	// Now is the clock by which leases are judged; default time.Now.
+	// Now is the clock by which leases and the times of documents are judged; default time.Now.
 	Now func() time.Time
 }
 
@@ -42,14 +42,14 @@ type Store struct {
 	closed   atomic.Bool // set before the locks below are taken by Close
 
 	docMu sync.RWMutex
-	docs  map[persistence.Digest][]byte
+	docs  map[persistence.Digest]document
 }
 
 var _ persistence.Store = (*Store)(nil)
 
 // New returns an empty store. It fails where an option is out of range.
 func New(opts *Options) (*Store, error) {
-	s := &Store{docs: make(map[persistence.Digest][]byte)}
+	s := &Store{docs: make(map[persistence.Digest]document)}
 	if opts != nil {
 		s.opts = *opts
 	}
@@ -91,44 +91,6 @@ func (s *Store) Close() error {
 	s.docs = nil
 	s.docMu.Unlock()
 	return nil
-}
-
-// PutDocument keeps the body of a document.
-func (s *Store) PutDocument(ctx context.Context, body []byte) (persistence.Digest, error) {
-	d := persistence.DigestOf(body)
-	if err := ctx.Err(); err != nil {
-		return persistence.Digest{}, fmt.Errorf("memstore: put document: %w", err)
-	}
-	s.docMu.Lock()
-	defer s.docMu.Unlock()
-	if s.closed.Load() {
-		return persistence.Digest{}, fmt.Errorf("memstore: put document: %w", persistence.ErrClosed)
-	}
-	if _, ok := s.docs[d]; ok {
-		return d, nil
-	}
-	if err := s.grow(len(d) + len(body)); err != nil {
-		return persistence.Digest{}, fmt.Errorf("memstore: put document of %d bytes: %w", len(body), err)
-	}
-	s.docs[d] = clone(body)
-	return d, nil
-}
-
-// Document returns the body of a document.
-func (s *Store) Document(ctx context.Context, d persistence.Digest) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("memstore: document %s: %w", d, err)
-	}
-	s.docMu.RLock()
-	defer s.docMu.RUnlock()
-	if s.closed.Load() {
-		return nil, fmt.Errorf("memstore: document %s: %w", d, persistence.ErrClosed)
-	}
-	body, ok := s.docs[d]
-	if !ok {
-		return nil, fmt.Errorf("memstore: document %s: %w", d, persistence.ErrNotFound)
-	}
-	return clone(body), nil
 }
 
 // enter locks a bucket. On an error it is not locked.

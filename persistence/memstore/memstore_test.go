@@ -169,3 +169,25 @@ func seq(n int) iter.Seq[int] {
 		}
 	}
 }
+
+// TestDocumentTimes: a put renews the time of a document when it is an hour old, and only then.
+func TestDocumentTimes(t *testing.T) {
+	now := time.UnixMilli(1_900_000_000_123).UTC()
+	s, _ := start(t, Options{Now: func() time.Time { return now.Add(999) }})
+	storetest.DocumentTimes(t, s, func(d time.Duration) { now = now.Add(d) })
+}
+
+// TestDroppedDocumentMakesRoom: the bytes of a document are free again when it is gone.
+func TestDroppedDocumentMakesRoom(t *testing.T) {
+	s, _ := start(t, Options{MaxBytes: 1000})
+	for i := range 5 {
+		d, err := s.PutDocument(t.Context(), make([]byte, 900+i))
+		require.NoError(t, err)
+		_, err = s.PutDocument(t.Context(), []byte(fmt.Sprint("another one, for which there is no room: ", make([]byte, 100))))
+		require.ErrorIs(t, err, persistence.ErrFull)
+		dropped, err := s.DropDocument(t.Context(), d, time.Now().Add(time.Hour))
+		require.NoError(t, err)
+		require.True(t, dropped)
+	}
+	require.Zero(t, s.bytes.Load())
+}

@@ -38,7 +38,6 @@
 // All keys of a bucket carry the same hash tag. With the prefix "ORS" and the cluster "C":
 //
 //	ORS:C:meta                 format, number of buckets
-//	ORS:C:doc:{digest}         body of a document
 //	ORS:C:{b0417}:own          lease of bucket 417: owner, epoch, until
 //	ORS:C:{b0417}:s:<session>  revision, inbox position, snapshot, outbox, timers
 //	ORS:C:{b0417}:i:<session>  inbox
@@ -47,10 +46,12 @@
 //	ORS:C:{b0417}:ready        sessions with work
 //	ORS:C:{b0417}:all          sessions
 //	ORS:C:{b0417}:claims       claim → session
+//	ORS:C:{b0417}:d:<digest>   body of a document; a document's bucket is that of its digest as a name
+//	ORS:C:{b0417}:docs         documents by the time of their last put, by the server's clock
 //
 // Nothing expires unless [Options.TTL] says so. A server with maxmemory has to be set to the policy
 // noeviction, or it would throw sessions away; Open insists on it. When it is full, writes fail with
-// persistence.ErrFull and change nothing; Confirm and Delete still work.
+// persistence.ErrFull and change nothing; Confirm, Delete and DropDocument still work.
 //
 // # Speed
 //

@@ -68,7 +68,8 @@ func TestImport(t *testing.T) {
 	}
 	require.NoError(t, from.Create(t.Context(), leases[0].Epoch, want))
 	var file, again bytes.Buffer
-	_, err = inspect.Export(t.Context(), &file, from, nil)
+	none := func(*persistence.Session) ([]persistence.Digest, error) { return nil, nil }
+	_, err = inspect.Export(t.Context(), &file, from, none, nil)
 	require.NoError(t, err)
 
 	to := open(Options{}, startServer(t, appendOnly...).address)(t)
@@ -79,7 +80,7 @@ func TestImport(t *testing.T) {
 	got, err := to.Load(t.Context(), want.ID)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
-	_, err = inspect.Export(t.Context(), &again, to, nil)
+	_, err = inspect.Export(t.Context(), &again, to, none, nil)
 	require.NoError(t, err)
 	require.Equal(t, file.String(), again.String())
 }

@@ -208,8 +208,9 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// format is the version of the layout. Another one is refused. (1, of no release, numbered effects in another way.)
-const format = 2
+// format is the version of the layout. Another one is refused. (1 and 2, of no release, numbered effects in another
+// way, and had documents without times.)
+const format = 3
 
 // prepare checks the servers and makes the store.
 func (s *Store) prepare(ctx context.Context) error {
@@ -276,32 +277,6 @@ func (s *Store) checkServer(info map[string]string) error {
 	return nil
 }
 
-// PutDocument keeps the body of a document.
-func (s *Store) PutDocument(ctx context.Context, body []byte) (persistence.Digest, error) {
-	d := persistence.DigestOf(body)
-	if _, err := s.write(ctx, scriptPutDocument, []string{s.documentKey(d)}, []string{rueidis.BinaryString(body)}); err != nil {
-		return persistence.Digest{}, fmt.Errorf("redisstore: put document of %d bytes: %w", len(body), err)
-	}
-	return d, nil
-}
-
-// Document returns the body of a document.
-func (s *Store) Document(ctx context.Context, d persistence.Digest) ([]byte, error) {
-	r, err := s.read(ctx, scriptDocument, []string{s.documentKey(d)}, nil)
-	var body []byte
-	if err == nil {
-		body, err = r.bytes(0)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("redisstore: document %s: %w", d, err)
-	}
-	return body, nil
-}
-
-func (s *Store) documentKey(d persistence.Digest) string {
-	return s.prefix + "doc:{" + d.String() + "}"
-}
-
 // bucketKeys makes the names of a bucket's keys.
 type bucketKeys string
 
@@ -318,6 +293,9 @@ func (b bucketKeys) due() string    { return string(b) + "due" }
 func (b bucketKeys) ready() string  { return string(b) + "ready" }
 func (b bucketKeys) all() string    { return string(b) + "all" }
 func (b bucketKeys) claims() string { return string(b) + "claims" }
+func (b bucketKeys) docs() string   { return string(b) + "docs" }
+
+func (b bucketKeys) document(d persistence.Digest) string { return string(b) + "d:" + d.String() }
 
 func (b bucketKeys) session(id string) string { return string(b) + "s:" + id }
 func (b bucketKeys) inbox(id string) string   { return string(b) + "i:" + id }

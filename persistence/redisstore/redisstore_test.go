@@ -89,10 +89,10 @@ func TestServersThatWouldLoseSessions(t *testing.T) {
 	_, err = Open(t.Context(), []string{plain.address}, &Options{Level: LevelMemory, Buckets: 4})
 	require.ErrorIs(t, err, persistence.ErrInvalid)
 	require.ErrorContains(t, err, "created with 3")
-	_, err = command(plain.address, "HSET", "ORS:default:meta", "format", "3")
+	_, err = command(plain.address, "HSET", "ORS:default:meta", "format", "2")
 	require.NoError(t, err)
 	_, err = Open(t.Context(), []string{plain.address}, &Options{Level: LevelMemory})
-	require.ErrorContains(t, err, "format 3, this version reads 2")
+	require.ErrorContains(t, err, "format 2, this version reads 3")
 }
 
 func TestPassword(t *testing.T) {
@@ -124,7 +124,8 @@ func TestFullServer(t *testing.T) {
 	server := startServer(t, "--maxmemory", "20mb", "--maxmemory-policy", "noeviction")
 	s, e := start(t, Options{Level: LevelMemory}, server.address)
 	name := func(i int) string { return fmt.Sprintf("%029d000", i) }
-	var err error
+	doc, err := s.PutDocument(ctx, []byte("body"))
+	require.NoError(t, err)
 	n := 0
 	for ; err == nil && n < 1000; n++ {
 		err = s.Create(ctx, e, &persistence.Session{ID: name(n), Snapshot: make([]byte, 1<<18), Outbox: []persistence.Effect{{ID: "e"}}})
@@ -145,6 +146,11 @@ func TestFullServer(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1, got.Rev)
 	require.Empty(t, got.Outbox)
+	_, err = s.PutDocument(ctx, []byte("another"))
+	require.ErrorIs(t, err, persistence.ErrFull)
+	dropped, err := s.DropDocument(ctx, doc, time.Now().Add(time.Hour))
+	require.NoError(t, err)
+	require.True(t, dropped)
 	for i := range 10 {
 		require.NoError(t, s.Delete(ctx, e, name(i)))
 	}

@@ -67,11 +67,15 @@ return {'OK', fields, redis.call('LRANGE', KEYS[3], 0, -1)}
 // touch writes something, so that WAIT covers what an earlier try has written.
 const touch = `redis.call('HSET', KEYS[1], 'touch', '1') `
 
-// leaseCommon reads the lease of a bucket, KEYS[1]. Epochs are at least the server's time in microseconds.
-const leaseCommon = `
+// clock reads the server's clock: now is in milliseconds.
+const clock = `
 local t = redis.call('TIME')
 local now = tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
 local function num(n) return string.format('%.0f', n) end
+`
+
+// leaseCommon reads the lease of a bucket, KEYS[1]. Epochs are at least the server's time in microseconds.
+const leaseCommon = clock + `
 local l = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')
 local epoch, owner, till = tonumber(l[1] or '0'), l[2] or '', tonumber(l[3] or '0')
 local function raise() return num(math.max(epoch + 1, tonumber(t[1]) * 1000000 + tonumber(t[2]))) end
@@ -84,8 +88,14 @@ redis.call('HSETNX', KEYS[1], 'buckets', ARGV[2])
 return {'OK', redis.call('HGET', KEYS[1], 'format'), redis.call('HGET', KEYS[1], 'buckets')}
 `)
 
-	scriptPutDocument = script(header + `
-if redis.call('SETNX', KEYS[1], ARGV[1]) == 0 then redis.call('APPEND', KEYS[1], '') end -- a write that WAIT covers
+	// KEYS: document, times of the bucket's documents. ARGV: body, digest, age in milliseconds at which the time is renewed.
+	scriptPutDocument = script(header + clock + `
+local put = redis.call('ZSCORE', KEYS[2], ARGV[2])
+if redis.call('SETNX', KEYS[1], ARGV[1]) == 0 and put and now - tonumber(put) < tonumber(ARGV[3]) then
+  redis.call('APPEND', KEYS[1], '') -- a write that WAIT covers
+  return {'OK'}
+end
+redis.call('ZADD', KEYS[2], num(now), ARGV[2])
 return {'OK'}
 `)
 
@@ -93,6 +103,27 @@ return {'OK'}
 local body = redis.call('GET', KEYS[1])
 if not body then return {'NOTFOUND'} end
 return {'OK', body}
+`)
+
+	// KEYS: times of the bucket's documents. ARGV: age in milliseconds, prefix of documents.
+	scriptDocuments = readScript(headerReads + clock + `
+local upto = '+inf'
+if ARGV[1] ~= '0' then upto = num(now - tonumber(ARGV[1])) end
+local out, l = {'OK'}, redis.call('ZRANGE', KEYS[1], '-inf', upto, 'BYSCORE', 'WITHSCORES')
+for i = 1, #l, 2 do out[#out + 1] = {l[i], l[i + 1], num(redis.call('STRLEN', ARGV[2] .. l[i]))} end
+return out
+`)
+
+	// KEYS: document, times of the bucket's documents. ARGV: digest, time.
+	scriptDropDocument = script(headerRoom + `
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'NOTFOUND'} end
+if tonumber(redis.call('ZSCORE', KEYS[2], ARGV[1]) or '0') > tonumber(ARGV[2]) then
+  redis.call('APPEND', KEYS[1], '') -- a write that WAIT covers
+  return {'OK', '0'}
+end
+redis.call('DEL', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[1])
+return {'OK', '1'}
 `)
 
 	// ARGV behind the first three: handled, claim, ready, where the events end, and where the times of timers do.

@@ -68,27 +68,3 @@ var claimTests = []test{
 		f.is(f.s.Create(f.ctx, f.epoch(s.ID), s), persistence.ErrInvalid)
 	}},
 }
-
-var documentTests = []test{
-	{"put and get", func(f *fixture) {
-		for _, body := range []string{"<scxml/>", "", "\x00\xff", string(make([]byte, 300_000))} {
-			d := persistence.DigestOf([]byte(body))
-			_, err := f.s.Document(f.ctx, d)
-			f.is(err, persistence.ErrNotFound)
-			for range 2 {
-				got, err := f.s.PutDocument(f.ctx, []byte(body))
-				f.check(err)
-				if got != d {
-					f.Fatalf("digest %s, want %s", got, d)
-				}
-			}
-			back, err := f.s.Document(f.ctx, d)
-			f.check(err)
-			if string(back) != body {
-				f.Fatalf("a document of %d bytes came back with %d", len(body), len(back))
-			}
-		}
-		_, err := f.s.Document(f.ctx, persistence.Digest{})
-		f.is(err, persistence.ErrNotFound)
-	}},
-}

@@ -98,6 +98,8 @@ func everyOperation(f *fixture, ctx context.Context, id string, epoch uint64, d 
 		{"List", func() error { return last(f.s.List(ctx, held.Bucket, "")) }},
 		{"PutDocument", func() error { _, err := f.s.PutDocument(ctx, []byte("new")); return err }},
 		{"Document", func() error { _, err := f.s.Document(ctx, d); return err }},
+		{"Documents", func() error { return last(f.s.Documents(ctx, 0)) }},
+		{"DropDocument", func() error { _, err := f.s.DropDocument(ctx, d, later()); return err }},
 	}
 	return func(yield func(string, error) bool) {
 		for _, c := range calls {

@@ -217,3 +217,13 @@ func (f *Faulty) PutDocument(ctx context.Context, body []byte) (persistence.Dige
 func (f *Faulty) Document(ctx context.Context, d persistence.Digest) ([]byte, error) {
 	return fetch(f, "Document", func() ([]byte, error) { return f.Store.Document(ctx, d) })
 }
+
+// Documents may fail.
+func (f *Faulty) Documents(ctx context.Context, idle time.Duration) iter.Seq2[persistence.DocumentInfo, error] {
+	return faultyList(f, "Documents", f.Store.Documents(ctx, idle))
+}
+
+// DropDocument may fail.
+func (f *Faulty) DropDocument(ctx context.Context, d persistence.Digest, put time.Time) (bool, error) {
+	return value(f, "DropDocument", func() (bool, error) { return f.Store.DropDocument(ctx, d, put) })
+}

@@ -35,7 +35,7 @@ func TestFail(t *testing.T) {
 			hits = append(hits, s.Hit())
 		}
 		require.Equal(t, []string{"Acquire", "PutDocument", "Create", "Append", "Append", "Ready", "Due", "List", "Commit",
-			"Confirm", "Inbox", "Lookup", "Renew", "Leases", "Document", "Load", "Release", "Delete"}, hits)
+			"Confirm", "Inbox", "Lookup", "Renew", "Leases", "Document", "Documents", "DropDocument", "Load", "Release", "Delete"}, hits)
 	}
 }
 
@@ -94,6 +94,8 @@ func program(t *testing.T, s persistence.Store, point storetest.Point) *persiste
 	again(func() error { _, err := s.Renew(ctx, time.Hour, leases...); return err })
 	again(func() error { _, err := s.Leases(ctx); return err })
 	again(func() error { _, err := s.Document(ctx, document); return err })
+	again(func() error { return ends(s.Documents(ctx, 0)) })
+	again(func() error { _, err := s.DropDocument(ctx, document, time.Now().Add(time.Hour)); return err }, persistence.ErrNotFound)
 	var got *persistence.Session
 	again(func() (err error) { got, err = s.Load(ctx, "s"); return })
 

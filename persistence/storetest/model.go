@@ -14,6 +14,8 @@ type model struct {
 	buckets  int
 	sessions map[string]*modelSession
 	leases   map[int]persistence.Lease // with the epochs that the store gave
+
+	documents map[persistence.Digest][]byte
 }
 
 type modelSession struct {
@@ -22,7 +24,8 @@ type modelSession struct {
 }
 
 func newModel(buckets int) *model {
-	return &model{buckets: buckets, sessions: make(map[string]*modelSession), leases: make(map[int]persistence.Lease)}
+	return &model{buckets: buckets, sessions: make(map[string]*modelSession), leases: make(map[int]persistence.Lease),
+		documents: make(map[persistence.Digest][]byte)}
 }
 
 // owned finds a session for a writer.
@@ -185,4 +188,25 @@ func (m *model) due(bucket int, until time.Time) []persistence.Due {
 
 func byTime(a, b persistence.Due) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Session, b.Session), cmp.Compare(a.Timer, b.Timer))
+}
+
+// drop removes a document, if its time, which the store knows, is early enough.
+func (m *model) drop(d persistence.Digest, early bool) (bool, error) {
+	if _, ok := m.documents[d]; !ok {
+		return false, persistence.ErrNotFound
+	}
+	if early {
+		delete(m.documents, d)
+	}
+	return early, nil
+}
+
+// listed returns the documents by digest, without times.
+func (m *model) listed() []persistence.DocumentInfo {
+	var out []persistence.DocumentInfo
+	for d, body := range m.documents {
+		out = append(out, persistence.DocumentInfo{Digest: d, Size: int64(len(body))})
+	}
+	slices.SortFunc(out, byDigest)
+	return out
 }

@@ -95,9 +95,9 @@ func (w *walk) step() {
 	case p < 86:
 		e := w.epochOf(id)
 		w.agree(w.s.Delete(w.ctx, e, id), w.model.delete(e, id), "delete %s at epoch %d", id, e)
-	case p < 92:
+	case p < 90:
 		w.stepLease(pick(w, w.buckets))
-	case p < 95:
+	case p < 93:
 		claim := pick(w, w.claims)
 		got, err := w.s.Lookup(w.ctx, claim)
 		want := w.model.lookup(claim)
@@ -109,6 +109,8 @@ func (w *walk) step() {
 		if got != want {
 			w.Fatalf("the claim is held by %q, want %q", got, want)
 		}
+	case p < 96:
+		w.stepDocument(fmt.Appendf(nil, "document %d", w.rng.IntN(5)))
 	default:
 		after, limit := w.rng.Uint64N(40), w.rng.IntN(5)
 		got, err := w.s.Inbox(w.ctx, id, after, limit)
@@ -124,6 +126,29 @@ func (w *walk) step() {
 		}
 		w.agree(err, wantErr, "inbox of %s after %d, at most %d", id, after, limit)
 		w.same(got, want)
+	}
+}
+
+// stepDocument puts or drops a document.
+func (w *walk) stepDocument(body []byte) {
+	w.Helper()
+	d := persistence.DigestOf(body)
+	if w.rng.IntN(2) == 0 {
+		_, err := w.s.PutDocument(w.ctx, body)
+		w.agree(err, nil, "put %s", body)
+		w.model.documents[d] = body
+		return
+	}
+	early := w.rng.IntN(3) > 0
+	var put time.Time
+	if early {
+		put = later()
+	}
+	got, err := w.s.DropDocument(w.ctx, d, put)
+	want, wantErr := w.model.drop(d, early)
+	w.agree(err, wantErr, "drop %s, put up to %v = %t", body, put, got)
+	if got != want {
+		w.Fatalf("dropped is %t, want %t", got, want)
 	}
 }
 
@@ -193,6 +218,11 @@ func (w *walk) compare() {
 			w.is(err, persistence.ErrNotFound)
 		}
 	}
+	documents := w.documents()
+	for i := range documents {
+		documents[i].Put = time.Time{}
+	}
+	w.same(documents, w.model.listed())
 	for _, b := range w.buckets {
 		w.same(all(w.fixture, w.s.List(w.ctx, b, "")), w.model.list(b, false))
 		ready := all(w.fixture, w.s.Ready(w.ctx, b))
