@@ -22,8 +22,6 @@ import (
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/datamodel"
-	"github.com/seed-ff723688/ors/persistence"
-	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
@@ -136,12 +134,6 @@ func TestPersistOption(t *testing.T) {
 	assert.Equal(t, []bool{false, true, false}, []bool{o.Persist(session.Info{}, silent), o.Persist(session.Info{}, yes), o.Persist(session.Info{}, no)})
 	require.NoError(t, engineOptions(settingsOf(t, "persistence", "enable-multimedia-persistence", "false"), 0, &live, o))
 	assert.Equal(t, []bool{true, false}, []bool{o.Persist(session.Info{}, yes), o.Persist(mail, yes)})
-}
-
-func memory(t *testing.T) persistence.Store {
-	store, err := memstore.New(nil)
-	require.NoError(t, err)
-	return store
 }
 
 // web is a server of documents, and what it has been asked.
