@@ -25,7 +25,8 @@ type LiveOptions struct {
 	// Clock measures it; default session.SystemClock.
 	Clock session.Clock
 
-	// Logger is told of changes, of warnings and of what is refused; nil is silent.
+	// Logger is told of warnings, and of changes and of what is refused while nobody has subscribed: who has
+	// is told of them, and a server.Server, which does so, logs them. nil is silent.
 	Logger *slog.Logger
 }
 
@@ -199,11 +200,18 @@ func (l *Live) look(ctx context.Context) ([]Change, error) {
 	l.mu.Unlock()
 	l.current.Store(site)
 	l.warn(before, site)
-	for _, c := range changes {
+	return changes, nil
+}
+
+// log writes what nobody else is told of.
+func (l *Live) log(u Update) {
+	if u.Err != nil {
+		l.opts.Logger.Error("configuration", "refused", u.Err.Error())
+	}
+	for _, c := range u.Changes {
 		l.opts.Logger.Info("configuration", "change", string(c.Kind), "object", c.Object.String(), "section", c.Section,
 			"option", c.Option, "old", c.Old, "new", c.New, "effect", string(c.Effect))
 	}
-	return changes, nil
 }
 
 func (l *Live) isClosed() bool {
@@ -221,7 +229,6 @@ func (l *Live) refuse(before *Site, err error) {
 	}
 	l.refused = err
 	l.queue = append(l.queue, Update{Site: before, Err: err})
-	l.opts.Logger.Error("configuration", "refused", err.Error())
 }
 
 // Refused returns why the latest change is refused; nil when the configuration is that of
@@ -260,6 +267,9 @@ func (l *Live) tell() {
 	for len(l.queue) > 0 {
 		u := l.queue[0]
 		l.queue = l.queue[1:]
+		if len(l.subscribers) == 0 {
+			l.log(u)
+		}
 		for id := range l.next {
 			if f := l.subscribers[id]; f != nil {
 				l.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -115,7 +116,7 @@ func TestBadChangeIsRefusedWhole(t *testing.T) {
 	assert.Same(t, before, updates[0].Site)
 	_, err := l.Reload(context.Background())
 	assert.ErrorContains(t, err, "Mian", "it is still refused")
-	assert.Contains(t, log.String(), "refused")
+	assert.Empty(t, log.String(), "who has subscribed logs it")
 
 	write(t, dir, "a.yaml", "dns: [\n")
 	clock.Advance(2 * time.Second)
@@ -199,4 +200,15 @@ func TestLiveIsSafeForConcurrentUse(t *testing.T) {
 		assert.NoError(t, err)
 	}
 	users.Wait()
+}
+
+// What nobody has subscribed to is logged, once.
+func TestChangesAreLogged(t *testing.T) {
+	_, dir, clock, log := follow(t, oneServer)
+	write(t, dir, "a.yaml", replace(oneServer, "5000, cookie", "5, cookie"))
+	clock.Advance(10 * time.Second)
+	assert.Equal(t, 1, strings.Count(log.String(), "refused="))
+	write(t, dir, "a.yaml", replace(oneServer, "a.scxml", "c.scxml"))
+	clock.Advance(2 * time.Second)
+	assert.Equal(t, 1, strings.Count(log.String(), "option=application"))
 }

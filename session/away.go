@@ -14,7 +14,11 @@ import (
 // This file is what happens while the store does not answer, and how sessions that went
 // on without it catch up.
 
-// StorePolicy is what an engine does while its store does not answer.
+// StorePolicy is what an engine does while its store does not answer: when an operation has failed five
+// times with an error that is none of the package persistence, and the renewal of the leases fails, too. When
+// the leases can be renewed the failure is that of one session, as where its database has a limit that the
+// store does not report as persistence.ErrTooLarge: with both policies that session alone is taken out of memory
+// (Lost) and tried again from its last commit, after a second each time, while the others go on.
 type StorePolicy uint8
 
 const (
@@ -28,8 +32,8 @@ const (
 	// process dies or another engine takes the buckets over, while its effects have left.
 	// Sessions that are in the store alone cannot be reached (ErrStoreLost). When the
 	// store answers again everything that has changed is written. A session for which it has no
-	// room then goes on in memory, and takes nothing from outside (ErrInboxFull), until it has; the
-	// keys of SendOnce for which there is no room are forgotten.
+	// room then, or which it refuses while it takes others, goes on in memory, and takes nothing from outside
+	// (ErrInboxFull), until it is written; the keys of SendOnce for which there is no room are forgotten.
 	ContinueInMemory
 )
 
@@ -43,7 +47,7 @@ type straying struct {
 	keys     map[*queuedEvent]string // of entries that wait
 	doubtful map[string]bool         // keys of entries that the store may have; true: handled
 	recent   []string                // keys of the last entries that were handled
-	full     bool                    // the store had no room; it is tried again in a while
+	refused  bool                    // the store did not take the session; it is tried again in a while
 }
 
 // offline reports whether sessions go on without the store now.
@@ -71,6 +75,36 @@ func (s *session) astray() *straying {
 		s.saved.away = &straying{keys: make(map[*queuedEvent]string), doubtful: make(map[string]bool)}
 	}
 	return s.saved.away
+}
+
+// answers is asked when an operation has failed storeTries times with an error that the contract of a
+// store does not name. It tells whether that is the operation's own failure, as of a value that is too
+// large for a database: the store answers at once when the leases are renewed. That is done at most once
+// in reloadPause, however many sessions fail; a store that goes meanwhile is found out by the next.
+func (d *durable) answers() bool {
+	d.probing.Lock()
+	defer d.probing.Unlock()
+	now := d.engine.clock.Now()
+	switch {
+	case d.lost.Load():
+		return false
+	case !d.answered.IsZero() && now.Sub(d.answered) < reloadPause:
+		return true
+	}
+	d.mu.Lock()
+	leases := d.leases
+	d.mu.Unlock()
+	if len(leases) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	// What it does not get back the next renewal finds out.
+	if _, err := d.store.Renew(ctx, d.engine.opts.Lease, leases...); err != nil {
+		return false
+	}
+	d.answered = now
+	return true
 }
 
 // fault is told of an error of the store that says nothing but that it does not work.
@@ -149,8 +183,8 @@ func (d *durable) acceptOffline(id string, q *queuedEvent, must bool, key string
 		return nil
 	}
 	a := s.astray()
-	if a.full && !must {
-		return fmt.Errorf("%w: so is the store, which has to catch up", ErrInboxFull)
+	if a.refused && !must {
+		return fmt.Errorf("%w: the store has yet to take what the session has done without it", ErrInboxFull)
 	}
 	if q.stop != 0 {
 		s.halt(q.stop)
@@ -203,26 +237,28 @@ func (d *durable) strayed(s *session, err error) error {
 
 // mayCatchUp reports whether s is to be written as a whole. s.mu is held.
 func (s *session) mayCatchUp() bool {
-	return s.saved != nil && s.saved.away != nil && !s.saved.away.full && s.machine != nil && s.out == nil && !s.engine.durable.offline()
+	return s.saved != nil && s.saved.away != nil && !s.saved.away.refused && s.machine != nil && s.out == nil && !s.engine.durable.offline()
 }
 
 // catchUp writes everything about a session that has gone on without the store. The
 // effects that the store still has in its outbox have been carried out. When the store
-// has no room the session goes on in memory, and takes nothing from outside, until it has.
+// has no room, or does not take this session alone, that goes on in memory, and takes nothing from
+// outside, until it does.
 func (e *Engine) catchUp(s *session) {
 	d := e.durable
+	var refused *refusedError
 	switch err := d.catchUp(s); {
 	case err == nil, d.offline():
-	case errors.Is(err, persistence.ErrFull):
-		e.logger.Warn("the store has no room for a session that has to catch up", "session", s.id, "error", err)
+	case errors.Is(err, persistence.ErrFull), errors.As(err, &refused):
+		e.logger.Warn("the store does not take a session that has to catch up; it is tried again", "session", s.id, "error", err)
 		s.mu.Lock()
-		s.saved.away.full = true
+		s.saved.away.refused = true
 		s.mu.Unlock()
 		e.clock.AfterFunc(reloadPause, func() {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			if s.saved.away != nil && !s.ended.Load() {
-				s.saved.away.full = false
+				s.saved.away.refused = false
 				e.schedule(s)
 			}
 		})

@@ -348,6 +348,13 @@ func (d *durable) remove(id string) {
 		d.mu.Lock()
 		d.dead = append(d.dead, id)
 		d.mu.Unlock()
+	case !final(err):
+		d.engine.logger.Warn("ended session not removed from the store; it is tried again", "session", id, "error", err)
+		d.engine.clock.AfterFunc(reloadPause, func() {
+			if !d.engine.closed.Load() {
+				d.engine.perform(0, func(context.Context) { d.remove(id) })
+			}
+		})
 	default:
 		d.engine.logger.Warn("ended session not removed from the store", "session", id, "error", err)
 	}

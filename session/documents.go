@@ -51,6 +51,7 @@ type documents struct {
 	recent  *list.List                    // most recently used first
 	bytes   int64
 	flights map[documentKey]*flight
+	closed  bool // no reading that has to wait for anybody
 }
 
 // documentKey names a document: by URL, or inline content by its digest and the
@@ -70,9 +71,10 @@ type cachedDocument struct {
 
 // flight is a reading that is under way.
 type flight struct {
-	done chan struct{}
-	doc  *scxml.Document
-	err  error
+	done   chan struct{}
+	cancel context.CancelFunc // nil: it waits for nobody
+	doc    *scxml.Document
+	err    error
 }
 
 // documentRequest is a document that somebody wants.
@@ -241,11 +243,19 @@ func (r documentRequest) local() bool {
 func (r documentRequest) get(ctx context.Context) (*scxml.Document, error) {
 	d := r.documents
 	d.mu.Lock()
+	waits := !r.again && !r.local()
+	if d.closed && waits {
+		d.mu.Unlock()
+		return nil, fmt.Errorf("%w: %s is not loaded any more", ErrClosed, r.key.url)
+	}
 	f := d.flights[r.key]
 	if f == nil {
 		f = &flight{done: make(chan struct{})}
 		d.flights[r.key] = f
-		d.engine.perform(loadTimeout, func(ctx context.Context) { d.fly(ctx, r, f) })
+		cancel := d.engine.perform(loadTimeout, func(ctx context.Context) { d.fly(ctx, r, f) })
+		if waits {
+			f.cancel = cancel
+		}
 	}
 	d.mu.Unlock()
 	select {
@@ -253,6 +263,18 @@ func (r documentRequest) get(ctx context.Context) (*scxml.Document, error) {
 		return f.doc, f.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("session: loading %s: %w", r.key.url, ctx.Err())
+	}
+}
+
+// close cancels the readings that wait for somebody; they end with ErrClosed.
+func (d *documents) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	for _, f := range d.flights {
+		if f.cancel != nil {
+			f.cancel()
+		}
 	}
 }
 
@@ -271,6 +293,8 @@ func (d *documents) fly(ctx context.Context, r documentRequest, f *flight) {
 	switch old := d.entries[r.key]; {
 	case err == nil:
 		d.keep(r.key, f.doc, int64(size))
+	case d.closed && f.cancel != nil:
+		f.doc, f.err = nil, fmt.Errorf("%w while %s was being loaded: %w", ErrClosed, r.key.url, err)
 	case !fetched && old != nil && !errors.Is(err, ErrDenied) && r.usable(old.Value.(*cachedDocument)):
 		f.doc = old.Value.(*cachedDocument).doc
 		d.engine.logger.Warn("document could not be read again; the old one stays in use", "url", r.key.url, "error", err)

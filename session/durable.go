@@ -44,6 +44,9 @@ type durable struct {
 	pending    map[string]map[EffectID]*pendingCall // effects with the handlers of modules, by session
 
 	lost atomic.Bool // the store does not answer
+
+	probing  sync.Mutex // held while a store is asked whether it answers; before mu
+	answered time.Time  // when it last did; guarded by probing
 }
 
 // saved is what a session needs beside the Machine to be stored.
@@ -130,6 +133,9 @@ func (d *durable) tryFor(ctx context.Context, op func(ctx context.Context) error
 			return err
 		}
 		if n == storeTries {
+			if d.answers() {
+				return &refusedError{err}
+			}
 			d.fault(err)
 			return err
 		}
@@ -165,6 +171,14 @@ type awayError struct{ err error }
 
 func (e *awayError) Error() string { return e.err.Error() }
 func (e *awayError) Unwrap() error { return e.err }
+
+// refusedError says that an operation has failed again and again while the store answered.
+type refusedError struct{ err error }
+
+func (e *refusedError) Error() string {
+	return "the store answers, and does not do this: " + e.err.Error()
+}
+func (e *refusedError) Unwrap() error { return e.err }
 
 // markAway marks an error of try as an awayError, unless it would stay the same for ever.
 func markAway(err error) error {

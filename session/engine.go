@@ -118,7 +118,7 @@ func closeAll(processors []IOProcessor) error {
 }
 
 // Load returns the compiled document of a URL, from the cache or by Options.Loader.
-// A document with errors gives a *scxml.ParseError.
+// A document with errors gives a *scxml.ParseError, an engine that is shut down meanwhile ErrClosed.
 func (e *Engine) Load(ctx context.Context, url string) (*scxml.Document, error) {
 	return e.documents.load(ctx, url)
 }
@@ -377,7 +377,7 @@ func (e *Engine) activity() uint64 {
 	return e.rounds
 }
 
-// Shutdown ends the engine. It refuses new work, stops delayed sends, lets each
+// Shutdown ends the engine. It refuses new work, cancels the loading of documents (ErrClosed), stops delayed sends, lets each
 // session handle the events that it has at that moment but not what these bring
 // about, then stops every session (onexit handlers run, reason ShutDown) and
 // closes the processors. With a store the sessions are only taken out of memory,
@@ -394,6 +394,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	}
 	e.timers.close()
 	e.idlers.close()
+	e.documents.close()
 	for _, s := range e.sessions.all() {
 		s.drain()
 	}
@@ -475,8 +476,8 @@ func (s *session) key(effect EffectID) string {
 }
 
 // perform runs f on a goroutine of its own. The context ends after the timeout,
-// if that is not zero, and when the engine is shut down.
-func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {
+// if that is not zero, when the engine is shut down, and by what is returned.
+func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) context.CancelFunc {
 	ctx, cancel := context.WithCancel(context.Background())
 	if timeout > 0 {
 		ctx, cancel = context.WithTimeout(context.Background(), timeout)
@@ -486,6 +487,7 @@ func (e *Engine) perform(timeout time.Duration, f func(ctx context.Context)) {
 		defer end()
 		f(ctx)
 	}()
+	return cancel
 }
 
 // attendTo makes something that a caller of the engine does an operation, for which Shutdown waits,

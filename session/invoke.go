@@ -93,6 +93,10 @@ func (e *Engine) loadInvoked(c *session, load documentRequest, x errand) {
 			e.loaded(c, doc, trace)
 			return
 		}
+		if e.closed.Load() {
+			e.unloaded(c)
+			return
+		}
 		if s := e.parent(c); s != nil {
 			inv := &scxml.Invoke{ID: c.lineage.invokeID, Serial: c.lineage.serial, Src: load.key.url, Pos: c.lineage.pos}
 			e.refuse(s, c, inv, errorCommunication, err, x)
@@ -165,6 +169,17 @@ func (e *Engine) loaded(c *session, doc *scxml.Document, trace scxml.DocumentTra
 	c.begin.document = trace
 	c.phase = idle
 	c.begin.never = c.stopping != 0
+	e.schedule(c)
+}
+
+// unloaded ends a session whose document does not come any more since the engine is being shut down.
+// With a store it lives on there, and its document is loaded when it has been brought back.
+func (e *Engine) unloaded(c *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.phase = idle
+	c.begin.never = true
+	c.halt(ShutDown)
 	e.schedule(c)
 }
 

@@ -138,8 +138,9 @@ func (e *Engine) launch(ctx context.Context, s *session) {
 		e.loaded(s, doc, trace)
 		return
 	}
-	if e.closed.Load() && s.saved != nil {
-		return // it begins when the store is opened again
+	if e.closed.Load() {
+		e.unloaded(s)
+		return
 	}
 	e.logFailure(s, err)
 	s.mu.Lock()

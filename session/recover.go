@@ -35,7 +35,9 @@ import (
 // A session that cannot be brought back, as when its record is damaged, is logged, listed
 // by Sessions with Info.Err, and stays in the store; see UnreadableError.
 //
-// Shutdown ends it, with ErrClosed, and gives back the buckets that it has taken.
+// Shutdown ends it, with ErrClosed, and gives back the buckets that it has taken, also those that the store
+// gives after Shutdown has returned: Store.Acquire runs until it has an answer, for 15 s at most or until the
+// deadline of ctx, whoever cancels it.
 func (e *Engine) Recover(ctx context.Context) (n int, err error) {
 	d := e.durable
 	if d == nil {
@@ -202,17 +204,18 @@ func (d *durable) acquire(ctx context.Context, buckets []int) error {
 	var acquired []persistence.Lease
 	var err error
 	if len(buckets) > 0 {
-		acquired, err = d.store.Acquire(ctx, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
+		once, cancel := untilDue(ctx)
+		acquired, err = d.store.Acquire(once, d.engine.opts.Owner, d.engine.opts.Lease, buckets...)
+		cancel()
 	}
 	d.mu.Lock()
 	leases := append(slices.Clip(d.leases), acquired...)
-	renewing, released := d.stopRenew != nil, d.released
+	renewing := d.stopRenew != nil
 	d.recovered = d.recovered || err == nil
 	d.mu.Unlock()
-	if released { // Shutdown did not wait for it
-		return errors.Join(ErrClosed, d.giveBack(acquired))
+	if !d.hold(leases) {
+		return errors.Join(ErrClosed, err, d.giveBack(acquired))
 	}
-	d.hold(leases)
 	if !renewing {
 		d.scheduleRenewal()
 	}
@@ -222,13 +225,24 @@ func (d *durable) acquire(ctx context.Context, buckets []int) error {
 	return nil
 }
 
+// untilDue is a context for a call whose outcome must be known, as what the store has given has to be
+// given back: it ends in storeTimeout or when that of the caller is due, and not when that is cancelled.
+func untilDue(ctx context.Context) (context.Context, context.CancelFunc) {
+	due := time.Now().Add(storeTimeout)
+	if earlier, ok := ctx.Deadline(); ok && earlier.Before(due) {
+		due = earlier
+	}
+	return context.WithDeadline(context.WithoutCancel(ctx), due)
+}
+
 // hold notes the leases that the engine has. Sessions of other buckets are
-// taken out of memory.
-func (d *durable) hold(leases []persistence.Lease) {
+// taken out of memory. It reports false when release, which Shutdown calls, has come before:
+// then those that it did not give back are the caller's.
+func (d *durable) hold(leases []persistence.Lease) bool {
 	d.mu.Lock()
 	if d.released {
 		d.mu.Unlock()
-		return
+		return false
 	}
 	d.leases = leases
 	d.mu.Unlock()
@@ -250,7 +264,7 @@ func (d *durable) hold(leases []persistence.Lease) {
 	}
 	d.held.Store(&buckets)
 	if !lost {
-		return
+		return true
 	}
 	for _, s := range d.engine.sessions.all() {
 		if s.saved != nil && d.epoch(s.id) == 0 {
@@ -266,6 +280,7 @@ func (d *durable) hold(leases []persistence.Lease) {
 	for _, id := range gone {
 		d.engine.lostAsleep(id, ErrNotOwner)
 	}
+	return true
 }
 
 func (d *durable) scheduleRenewal() {

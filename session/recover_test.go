@@ -92,6 +92,47 @@ func (s *slowAcquire) Acquire(_ context.Context, owner string, lease time.Durati
 	return s.Store.Acquire(context.Background(), owner, lease, buckets...)
 }
 
+// network is a store whose answer to Acquire is not waited for when the context ends; it has taken
+// effect nevertheless.
+type network struct{ slowAcquire }
+
+func (n *network) Acquire(ctx context.Context, owner string, lease time.Duration, buckets ...int) ([]persistence.Lease, error) {
+	leases, err := n.Store.Acquire(context.Background(), owner, lease, buckets...)
+	close(n.reached)
+	select {
+	case <-n.ready:
+		return leases, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestLeaseOnTheWay: what the store gives when Shutdown has given up waiting is given back.
+func TestLeaseOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &network{slowAcquire{Store: memory(t), reached: make(chan struct{}), ready: make(chan struct{})}}
+		e, err := session.New(&session.Options{Store: store, Clock: session.NewVirtualClock(noon), Lease: time.Hour})
+		require.NoError(t, err)
+		recovered := make(chan error, 1)
+		go func() {
+			_, err := e.Recover(t.Context())
+			recovered <- err
+		}()
+		<-store.reached
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, e.Shutdown(ctx), context.Canceled)
+		synctest.Wait()
+		close(store.ready)
+		assert.ErrorIs(t, <-recovered, session.ErrClosed)
+		leases, err := store.Leases(t.Context())
+		require.NoError(t, err)
+		for _, l := range leases {
+			assert.Empty(t, l.Owner, "of bucket %d", l.Bucket)
+		}
+	})
+}
+
 // TestShutdownDuringRecover: no lease is left that nobody gives back, whether Shutdown waits for
 // Recover or not.
 func TestShutdownDuringRecover(t *testing.T) {

@@ -38,7 +38,6 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.openStore(ctx, settings); err != nil {
 		return err
 	}
-	s.storeTimed(settings)
 	s.sources = &sources{s: s}
 	if err := s.sources.update(site); err != nil {
 		return err

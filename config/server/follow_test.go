@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,39 @@ func TestNextCallRunsAnotherStrategy(t *testing.T) {
 	require.Error(t, err)
 	w.call("5000")
 	assert.Equal(t, "first Sales\nsecond Support\nsecond Support\n", w.said.String())
+}
+
+// A change is logged once where both loggers are the same; one that has no effect yet is a warning.
+func TestChangesInTheLog(t *testing.T) {
+	w := configured(t, "      orchestration: {call-watching-timeout: 5000}\n      persistence: {type: none, cassandra-max-latency: 900}\n")
+	w.start()
+	linesWith := func(text string) (found []string) {
+		for line := range strings.Lines(w.log.String()) {
+			if strings.Contains(line, text) {
+				found = append(found, line)
+			}
+		}
+		return found
+	}
+	w.replace("applications.yaml", "timeout: 5000", "timeout: 6000", "latency: 900", "latency: 800")
+	found := linesWith("kind=changed")
+	require.Len(t, found, 2)
+	assert.Contains(t, found[0], "level=INFO", "it never has an effect")
+	found = linesWith("cassandra-max-latency")
+	require.Len(t, found, 1)
+	assert.Contains(t, found[0], "level=WARN")
+	assert.Contains(t, found[0], "at the next start of the server")
+	assert.Contains(t, found[0], "section=persistence")
+
+	w.replace("site.yaml", "first.scxml", "second.scxml")
+	found = linesWith("option=url")
+	require.Len(t, found, 1)
+	assert.Contains(t, found[0], "level=INFO")
+
+	w.write("site.yaml", "scripts: [{name: Sales, annex: {Application: {url: no}}}]")
+	_, err := w.live.Reload(t.Context())
+	require.Error(t, err)
+	assert.Len(t, linesWith("refused"), 1)
 }
 
 func TestPersonsChange(t *testing.T) {

@@ -27,12 +27,13 @@ func alarmThresholds(st *config.Settings) map[string]string {
 }
 
 // monitorOptions fills in the options of the monitor: states and functions are counted where one of
-// them has a threshold.
+// them has a threshold, and slow operations of the store are told of.
 func (l *serverLog) monitorOptions(st *config.Settings, o *rest.MonitorOptions) {
 	thresholds := alarmThresholds(st)
 	for _, name := range []string{"state-time", "state-rate", "func-execution-time", "func-execution-rate", "fetch-rate"} {
 		o.Trace = o.Trace || thresholds[name] != ""
 	}
+	o.StoreOperation = slowStore(st, l.component(logStore))
 	o.Logger = slog.New(alarmHandler{l.component(logAlarms).Handler()})
 }
 

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"crypto/tls"
 	"errors"
 	"log/slog"
@@ -9,8 +8,6 @@ import (
 	"time"
 
 	"github.com/seed-ff723688/ors/config"
-	"github.com/seed-ff723688/ors/persistence"
-	"github.com/seed-ff723688/ors/session"
 )
 
 // RedisSettings are the options of the section persistence for Redis, as the Options of
@@ -117,58 +114,12 @@ func storeTLS(st *config.Settings) (*tls.Config, error) {
 	return c, nil
 }
 
-// timedStore warns of operations that take longer than cassandra-max-latency.
-type timedStore struct {
-	persistence.Store
-	most   time.Duration
-	clock  session.Clock
-	logger *slog.Logger
-}
-
-// timed makes a store tell of operations that take long.
-func timed(st *config.Settings, store persistence.Store, clock session.Clock, logger *slog.Logger) persistence.Store {
-	return &timedStore{store, st.Duration(persistenceSection, "cassandra-max-latency"), clock, logger}
-}
-
-func (s *timedStore) since(operation string, begun time.Time) {
-	d := s.clock.Now().Sub(begun)
-	if d > s.most {
-		s.logger.Warn("the store is slow", "operation", operation, "time", d, "most", s.most)
+// slowStore warns of operations of the store that take longer than cassandra-max-latency.
+func slowStore(st *config.Settings, logger *slog.Logger) func(operation string, d time.Duration) {
+	most := st.Duration(persistenceSection, "cassandra-max-latency")
+	return func(operation string, d time.Duration) {
+		if d > most {
+			logger.Warn("the store is slow", "operation", operation, "time", d, "most", most)
+		}
 	}
-}
-
-// Create implements persistence.Store.
-func (s *timedStore) Create(ctx context.Context, epoch uint64, x *persistence.Session) error {
-	defer s.since("create", s.clock.Now())
-	return s.Store.Create(ctx, epoch, x)
-}
-
-// Append implements persistence.Store.
-func (s *timedStore) Append(ctx context.Context, id string, e persistence.Event) (uint64, error) {
-	defer s.since("append", s.clock.Now())
-	return s.Store.Append(ctx, id, e)
-}
-
-// Commit implements persistence.Store.
-func (s *timedStore) Commit(ctx context.Context, epoch uint64, c *persistence.Commit) error {
-	defer s.since("commit", s.clock.Now())
-	return s.Store.Commit(ctx, epoch, c)
-}
-
-// Confirm implements persistence.Store.
-func (s *timedStore) Confirm(ctx context.Context, epoch uint64, id string, effects ...string) error {
-	defer s.since("confirm", s.clock.Now())
-	return s.Store.Confirm(ctx, epoch, id, effects...)
-}
-
-// Delete implements persistence.Store.
-func (s *timedStore) Delete(ctx context.Context, epoch uint64, id string) error {
-	defer s.since("delete", s.clock.Now())
-	return s.Store.Delete(ctx, epoch, id)
-}
-
-// Load implements persistence.Store.
-func (s *timedStore) Load(ctx context.Context, id string) (*persistence.Session, error) {
-	defer s.since("load", s.clock.Now())
-	return s.Store.Load(ctx, id)
 }

@@ -22,8 +22,6 @@ import (
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/datamodel"
-	"github.com/seed-ff723688/ors/persistence"
-	"github.com/seed-ff723688/ors/persistence/memstore"
 	"github.com/seed-ff723688/ors/scxml"
 	"github.com/seed-ff723688/ors/session"
 	"github.com/seed-ff723688/ors/session/rest"
@@ -66,7 +64,6 @@ func TestCatalogueTellsTheTruth(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Cassandra(st, "")
 	require.NoError(t, err)
-	timed(st, memory(t), clock, slog.New(slog.DiscardHandler))
 	l.monitorOptions(st, &rest.MonitorOptions{})
 	s := &Server{logger: slog.New(slog.DiscardHandler), app: &config.Application{}}
 	require.Error(t, s.openStore(t.Context(), st))
@@ -137,12 +134,6 @@ func TestPersistOption(t *testing.T) {
 	assert.Equal(t, []bool{false, true, false}, []bool{o.Persist(session.Info{}, silent), o.Persist(session.Info{}, yes), o.Persist(session.Info{}, no)})
 	require.NoError(t, engineOptions(settingsOf(t, "persistence", "enable-multimedia-persistence", "false"), 0, &live, o))
 	assert.Equal(t, []bool{true, false}, []bool{o.Persist(session.Info{}, yes), o.Persist(mail, yes)})
-}
-
-func memory(t *testing.T) persistence.Store {
-	store, err := memstore.New(nil)
-	require.NoError(t, err)
-	return store
 }
 
 // web is a server of documents, and what it has been asked.
@@ -335,12 +326,10 @@ func TestStoreSettings(t *testing.T) {
 }
 
 func TestSlowStore(t *testing.T) {
-	clock := session.NewVirtualClock(time.Unix(0, 0))
 	var log bytes.Buffer
-	store := timed(settingsOf(t, "persistence", "cassandra-max-latency", "200"), memory(t), clock, slog.New(slog.NewTextHandler(&log, nil)))
-	_, err := store.Load(t.Context(), "none")
-	require.Error(t, err)
+	slow := slowStore(settingsOf(t, "persistence", "cassandra-max-latency", "200"), slog.New(slog.NewTextHandler(&log, nil)))
+	slow("load", 200*time.Millisecond)
 	assert.Empty(t, log.String())
-	store.(*timedStore).since("commit", clock.Now().Add(-201*time.Millisecond))
+	slow("commit", 201*time.Millisecond)
 	assert.Contains(t, log.String(), "operation=commit")
 }

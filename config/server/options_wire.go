@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/seed-ff723688/ors/config"
 	"github.com/seed-ff723688/ors/scxml"
@@ -55,23 +56,27 @@ func (s *Server) setOptions() {
 	}
 }
 
-// storeTimed wraps the store so that it tells of slow operations.
-func (s *Server) storeTimed(st *config.Settings) {
-	if s.store == nil {
-		return
-	}
-	s.store = timed(st, s.store, s.opts.Clock, s.log.component(logStore)) // the monitor measures it
-}
-
-// logChanges writes a line for each change of the configuration.
+// logChanges writes a line for each change of the configuration: a warning where it has no effect yet.
 func (s *Server) logChanges(u config.Update) {
 	logger := s.log.component(logConfiguration)
 	if u.Err != nil {
 		logger.Error("a change is refused", "error", u.Err)
 	}
 	for _, c := range u.Changes {
-		logger.Info("change", "kind", string(c.Kind), "object", c.Object.String(), "section", c.Section, "option", c.Option, "old", c.Old, "new", c.New, "effect", string(c.Effect))
+		level, text := slog.LevelInfo, "change"
+		if c.Effect == config.AtStart && !s.ineffective(c) {
+			level, text = slog.LevelWarn, "change takes effect at the next start of the server"
+		}
+		logger.Log(context.Background(), level, text, "kind", string(c.Kind), "object", c.Object.String(), "section", c.Section, "option", c.Option, "old", c.Old, "new", c.New, "effect", string(c.Effect))
 	}
+}
+
+// ineffective reports whether what has changed is an option of which the log tells that it has no effect.
+func (s *Server) ineffective(c config.Change) bool {
+	st, ok := s.live.Settings(s.app.Name)
+	return ok && slices.ContainsFunc(st.NoEffects(), func(o config.NoEffect) bool {
+		return o.Section == c.Section && o.Option == c.Option
+	})
 }
 
 // logEntry writes an executed <log>. With map-composer-log-levels its level is that of the line.

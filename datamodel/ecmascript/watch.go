@@ -39,9 +39,9 @@ type watch struct {
 	low      uint64    // smallest size of the heap since
 	suspect  uint64    // size at which to weigh
 	collect  uint64    // size at which to collect
-	asked    time.Time // zero unless a weighing has been asked for
+	asked    instant   // zero unless a weighing has been asked for
 	rested   time.Time // no weighing before
-	doomed   time.Time // zero unless endBy was reached
+	doomed   instant   // zero unless endBy was reached
 	weighing bool      // the script stands still
 	weighed  bool
 	base     int64 // what the first weighing gave
@@ -53,6 +53,8 @@ type watch struct {
 // its script was running. The first is for sessions that have been asked and do
 // not come to a place where they can be weighed, which is what a hog without a
 // loop would do; the second for all, because a weighing does not see everything.
+// patience and grace are time in which the process had a processor (instant.since): on a busy machine a session
+// may be silent only because it is not its turn.
 const (
 	answerBy = 4
 	endBy    = 8
@@ -60,6 +62,30 @@ const (
 	grace    = 100 * time.Millisecond // for another session to be found guilty
 	mostRest = 500 * time.Millisecond // after a weighing; otherwise twice its length
 )
+
+// instant is a point of time, and what the process had had of the processors by then.
+type instant struct {
+	at    time.Time
+	spent time.Duration
+	known bool // spent is
+}
+
+func instantNow() instant {
+	i := instant{at: time.Now()}
+	i.spent, i.known = processorTime()
+	return i
+}
+
+func (i instant) isZero() bool { return i.at.IsZero() }
+
+// since is the time from an earlier instant, and not more than the process was at work meanwhile.
+func (i instant) since(earlier instant) time.Duration {
+	d := i.at.Sub(earlier.at)
+	if i.known && earlier.known {
+		d = min(d, i.spent-earlier.spent)
+	}
+	return d
+}
 
 // alarm is a timer with an identity, so that one that fires late does no harm.
 type alarm struct{ timer *time.Timer }
@@ -110,11 +136,12 @@ func (w *watch) ring(a *alarm) {
 	if w.alarm != a || !w.running || w.exceeded != nil {
 		return
 	}
-	now := time.Now()
+	present := instantNow()
+	now := present.at
 	size, budget := heapBytes(), uint64(max(w.limits.Memory, 0))
 	if w.begun.IsZero() {
 		w.begun = now.Add(-w.tick())
-		w.asked, w.rested, w.doomed, w.weighed = time.Time{}, time.Time{}, time.Time{}, false
+		w.asked, w.rested, w.doomed, w.weighed = instant{}, time.Time{}, instant{}, false
 		w.low, w.suspect, w.collect = size, math.MaxUint64, 0
 	}
 	if w.limits.Time > 0 && now.Sub(w.begun) >= w.limits.Time {
@@ -128,11 +155,11 @@ func (w *watch) ring(a *alarm) {
 		if size > w.low+budget/8 {
 			next = min(next, haste)
 		}
-		if w.asked.IsZero() && size >= w.suspect && now.After(w.rested) {
-			w.asked = now
+		if w.asked.isZero() && size >= w.suspect && now.After(w.rested) {
+			w.asked = present
 			w.rt.Pause(func() { w.weigh(a) })
 		}
-		silent := !w.asked.IsZero() && now.Sub(w.asked) > patience
+		silent := !w.asked.isZero() && present.since(w.asked) > patience
 		if bound := max(w.low+endBy*budget, w.collect); size > bound || silent && size > bound-(endBy-answerBy)*budget {
 			if w.grown(a, silent) {
 				return
@@ -153,20 +180,20 @@ func (w *watch) grown(a *alarm, silent bool) (over bool) {
 	}
 	budget := uint64(w.limits.Memory)
 	bound := endBy * budget
-	if silent && !w.asked.IsZero() {
+	if silent && !w.asked.isZero() {
 		bound = answerBy * budget
 	}
 	w.low = min(w.low, live)
 	if live-w.low < bound {
-		w.collect, w.doomed = live+bound, time.Time{} // it was garbage
+		w.collect, w.doomed = live+bound, instant{} // it was garbage
 		return false
 	}
 	if !silent {
-		now := time.Now()
-		if w.doomed.IsZero() {
-			w.doomed = now
+		present := instantNow()
+		if w.doomed.isZero() {
+			w.doomed = present
 		}
-		if now.Sub(w.doomed) < grace {
+		if present.since(w.doomed) < grace {
 			return false
 		}
 	}
@@ -217,7 +244,7 @@ func (w *watch) weigh(a *alarm) {
 		return
 	}
 	now := time.Now()
-	w.asked, w.rested = time.Time{}, now.Add(min(2*now.Sub(begun), mostRest))
+	w.asked, w.rested = instant{}, now.Add(min(2*now.Sub(begun), mostRest))
 	w.suspect = heapBytes() + uint64(w.limits.Memory)/2
 	switch {
 	case !w.weighed:

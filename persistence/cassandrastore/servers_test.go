@@ -51,7 +51,7 @@ func startServer(tb testing.TB) *server {
 	for _, name := range []string{"java", "keytool", "mvn"} {
 		if _, err := exec.LookPath(name); err != nil {
 			text := fmt.Sprintf("no %s here; on Debian: apt-get install openjdk-17-jdk-headless maven", name)
-			if os.Getenv("CI") != "" {
+			if os.Getenv("CI") == "true" {
 				tb.Fatal(text)
 			}
 			tb.Skip(text)

@@ -36,7 +36,7 @@ func program(tb testing.TB, names ...string) string {
 		}
 	}
 	text := fmt.Sprintf("no %s here; on Debian: apt-get install redis-server", strings.Join(names, " or "))
-	if os.Getenv("CI") != "" {
+	if os.Getenv("CI") == "true" {
 		tb.Fatal(text)
 	}
 	tb.Skip(text)

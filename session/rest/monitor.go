@@ -33,6 +33,11 @@ type MonitorOptions struct {
 	// the other, and must return quickly. It may call the Monitor. nil: nobody is.
 	Alarm func(Alarm)
 
+	// StoreOperation is told of each operation of the store that is measured, with its name, as in the
+	// label of ors_store_latency, and the time that it took. It is called concurrently, by whoever
+	// waits for the operation, and must return quickly. nil: nobody is.
+	StoreOperation func(operation string, d time.Duration)
+
 	// Logger gets a line for each performance alarm that rises and clears; nil is silent.
 	// Values can be named by states: Masking.Handler hides what is not to be seen.
 	Logger *slog.Logger

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -194,7 +196,13 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // that has passed.
 func TestCountersAreFed(t *testing.T) {
 	clock := session.NewVirtualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
-	m := rest.NewMonitor(&rest.MonitorOptions{Trace: true, Clock: clock})
+	var toldMu sync.Mutex
+	told := map[string]int{}
+	m := rest.NewMonitor(&rest.MonitorOptions{Trace: true, Clock: clock, StoreOperation: func(operation string, _ time.Duration) {
+		toldMu.Lock()
+		defer toldMu.Unlock()
+		told[operation]++
+	}})
 	statistics := &fm.StatisticTable{}
 	statistics.Set("Sales@Stat.GA", "StatAgentsReady", 3)
 	services, err := fm.NewServices(&fm.ServicesOptions{
@@ -244,6 +252,12 @@ func TestCountersAreFed(t *testing.T) {
 	}
 	require.NotContains(t, text, "ors_scxml_event_queuing_time_milliseconds_count 0\n")
 	require.NotContains(t, text, `state="failed"`)
+	toldMu.Lock()
+	for operation, n := range told {
+		require.Contains(t, text, fmt.Sprintf("\nors_store_latency_milliseconds_count{operation=%q} %d\n", operation, n))
+	}
+	require.Equal(t, 1, told["delete"])
+	toldMu.Unlock()
 	require.NoError(t, engine.Shutdown(context.Background()))
 	require.NoError(t, services.Close())
 	require.NoError(t, store.Close())

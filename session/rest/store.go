@@ -14,10 +14,14 @@ type timedStore struct {
 	m *Monitor
 }
 
-// measure counts an operation that began at the given time.
+// measure counts an operation that began at the given time, and tells of it.
 func (s *timedStore) measure(operation string, began time.Time) {
 	now := s.m.opts.Clock.Now()
-	s.m.add(s.m.store, operation, now, now.Sub(began))
+	d := now.Sub(began)
+	s.m.add(s.m.store, operation, now, d)
+	if f := s.m.opts.StoreOperation; f != nil {
+		f(operation, d)
+	}
 }
 
 func (s *timedStore) now() time.Time { return s.m.opts.Clock.Now() }
