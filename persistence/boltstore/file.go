@@ -38,6 +38,10 @@ func (e *FormatError) Error() string { return fmt.Sprintf("%s %s", e.Path, e.Pro
 
 var errDatabaseNotOpen = berrors.ErrDatabaseNotOpen
 
+// filePage is the size of the pages of new files: room for a session of 4 KB with its timers and effects. An old file
+// keeps its own.
+func filePage() int { return max(8<<10, os.Getpagesize()) }
+
 // openFile opens and locks the file and leaves this process's name beside it.
 func openFile(path string, o *Options) (_ *bbolt.DB, err error) {
 	defer func() {
@@ -49,7 +53,7 @@ func openFile(path string, o *Options) (_ *bbolt.DB, err error) {
 	if err != nil {
 		return nil, err
 	}
-	bolt := &bbolt.Options{Timeout: o.LockTimeout, FreelistType: bbolt.FreelistMapType, NoStatistics: true}
+	bolt := &bbolt.Options{Timeout: o.LockTimeout, FreelistType: bbolt.FreelistMapType, NoStatistics: true, PageSize: filePage()}
 	if length > 0 {
 		if err := checkFile(path, length, *bolt); err != nil {
 			return nil, err
@@ -162,7 +166,7 @@ func compact(ctx context.Context, path string) (err error) {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	dst, err := bbolt.Open(temporary, info.Mode().Perm(), &bbolt.Options{Timeout: time.Second, NoSync: true})
+	dst, err := bbolt.Open(temporary, info.Mode().Perm(), &bbolt.Options{Timeout: time.Second, NoSync: true, PageSize: filePage()})
 	if err != nil {
 		return err
 	}
