@@ -18,7 +18,7 @@ import (
 // sleeper is what the engine keeps of a stored session that is not in memory.
 type sleeper struct {
 	id     string
-	timer  timer   // when it is needed next; guarded by timers.mu
+	timer  *timer  // when it is needed next; nil: not before something happens; guarded by timers.mu
 	ending *ending // somebody waits for its end; guarded by the registry
 	err    error   // why it cannot be brought back; nil: it can
 }

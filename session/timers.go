@@ -207,10 +207,12 @@ func (ts *timers) ring() {
 func (ts *timers) unlink(t *timer) {
 	ts.heap.remove(t.index, t)
 	x := t.send
-	if x == nil {
-		if t.sleeper == nil {
-			t.session.alarm = nil
-		}
+	switch {
+	case t.sleeper != nil:
+		t.sleeper.timer = nil
+		return
+	case x == nil:
+		t.session.alarm = nil
 		return
 	}
 	if x.prev != nil {
@@ -297,12 +299,12 @@ func (ts *timers) rouse(sl *sleeper, at time.Time) {
 
 // set is rouse; ts.mu is held.
 func (ts *timers) set(sl *sleeper, due time.Duration) {
-	if sl.timer.sleeper != nil {
-		ts.heap.remove(sl.timer.index, &sl.timer)
+	if sl.timer != nil {
+		ts.unlink(sl.timer)
 	}
 	if !ts.closed {
-		sl.timer = timer{sleeper: sl, due: due}
-		ts.link(&sl.timer)
+		sl.timer = &timer{sleeper: sl, due: due}
+		ts.link(sl.timer)
 	}
 }
 
@@ -310,8 +312,8 @@ func (ts *timers) set(sl *sleeper, due time.Duration) {
 func (ts *timers) take(sl *sleeper) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if sl.timer.sleeper != nil {
-		ts.heap.remove(sl.timer.index, &sl.timer)
+	if sl.timer != nil {
+		ts.unlink(sl.timer)
 	}
 }
 
