@@ -366,7 +366,7 @@ func (d *durable) reconcile(s *session) (stored *persistence.Session, ours map[u
 	keys := make(map[*queuedEvent]string)
 	var waiting []*queuedEvent
 	for q := s.inbox.head; q != nil; q = q.next {
-		if q.timer == nil {
+		if q.timer() == nil {
 			waiting = append(waiting, q)
 			if q.number == 0 && s.saved.away.keys[q] == "" {
 				s.saved.away.keys[q] = randomID() // one of session.keep
@@ -436,14 +436,14 @@ func (s *session) joinInbox(stored []persistence.Event, ours map[uint64]*queuedE
 	defer s.mu.Unlock()
 	old := s.inbox
 	for q := old.head; q != nil; q = q.next {
-		if q.timer == nil && !known[q] {
+		if q.timer() == nil && !known[q] {
 			return nil // it is tried again
 		}
 	}
 	s.inbox = inbox{}
 	for q := old.head; q != nil; {
 		next := q.next
-		if q.next = nil; q.timer != nil {
+		if q.next = nil; q.timer() != nil {
 			s.inbox.push(q)
 		}
 		q = next

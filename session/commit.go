@@ -270,19 +270,19 @@ func (s *session) keep(q *queuedEvent, effect EffectID) bool {
 		s.saved.owed = make(map[EffectID]int)
 	}
 	s.saved.owed[effect]++
-	q.owed = effect
+	q.rare().owed = effect
 	s.insert(q)
 	return true
 }
 
-// settle confirms the effect to which an event of keep belongs. The step that handles
-// it follows.
-func (s *session) settle(q *queuedEvent) {
+// settle confirms the effect to which an event of keep belongs, one of those that it has brought
+// about. The step that handles the event follows.
+func (s *session) settle(owed EffectID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.saved.owed[q.owed]--; s.saved.owed[q.owed] <= 0 {
-		delete(s.saved.owed, q.owed)
-		s.saved.confirmed = append(s.saved.confirmed, q.owed.local())
+	if s.saved.owed[owed]--; s.saved.owed[owed] <= 0 {
+		delete(s.saved.owed, owed)
+		s.saved.confirmed = append(s.saved.confirmed, owed.local())
 	}
 }
 

@@ -258,7 +258,7 @@ func (d *describer) lists(stored *persistence.Session) {
 			continue
 		}
 		ev := d.event(&q.event)
-		ev.Number, ev.Key, ev.From = e.Number, e.Key, q.from
+		ev.Number, ev.Key, ev.From = e.Number, e.Key, q.from()
 		if q.stop != 0 {
 			ev.Stop = q.stop.String()
 		}

@@ -164,7 +164,7 @@ func (e *Engine) fire(due *timer) {
 		return
 	}
 	// Taking it off the list of timers is a step of its own.
-	switch err := s.push(&queuedEvent{timer: t}, true); {
+	switch err := s.push(&queuedEvent{seldom: &seldom{timer: t}}, true); {
 	case errors.Is(err, ErrNotFound):
 		if s.gone.Load() {
 			e.wake(s.id)

@@ -5,19 +5,56 @@ import "github.com/seed-ff723688/ors/scxml"
 // queuedEvent is an entry of an inbox, mostly an event. The event itself is part
 // of it, so that accepting one costs one allocation.
 type queuedEvent struct {
-	event scxml.Event
-	from  string // id of the invoked session that sent it; "" for other senders
-	next  *queuedEvent
-	chain chain // that the event continues
+	// What every turn reads comes first: with many sessions, each line of memory is one more to wait for.
+	next      *queuedEvent
+	number    uint64    // in the store
+	chain     chain     // that the event continues
+	since     int64     // when it was put in, in nanoseconds; 0: its wait is not measured
+	stop      EndReason // no event: the session is to end; in the inbox: what comes after it is not handled
+	void      bool      // it has been handled, and is only to be counted
+	forwarded bool      // by the parent (autoforward)
+	last      bool      // nothing follows from the invoked session any more
+	seldom    *seldom
+	event     scxml.Event
+}
 
-	last      bool         // nothing follows from the invoked session any more
-	forwarded bool         // by the parent (autoforward)
-	void      bool         // it has been handled, and is only to be counted
-	stop      EndReason    // no event: the session is to end; in the inbox: what comes after it is not handled
-	timer     *delayedSend // no event: the time of a delayed send has come
-	number    uint64       // in the store
-	owed      EffectID     // what has brought it about, when the store had no room for it; see session.keep
-	since     int64        // when it was put in, in nanoseconds; 0: its wait is not measured
+// seldom is what few entries have.
+type seldom struct {
+	from  string       // id of the invoked session that sent the event
+	timer *delayedSend // no event: the time of a delayed send has come
+	owed  EffectID     // what has brought it about, when the store had no room for it; see session.keep
+}
+
+// from returns the id of the invoked session that sent the event; "" for other senders.
+func (q *queuedEvent) from() string {
+	if q.seldom == nil {
+		return ""
+	}
+	return q.seldom.from
+}
+
+// timer returns the delayed send whose time has come; nil: q is something else.
+func (q *queuedEvent) timer() *delayedSend {
+	if q.seldom == nil {
+		return nil
+	}
+	return q.seldom.timer
+}
+
+// owed returns the effect that has brought q about, when the store had no room for it.
+func (q *queuedEvent) owed() EffectID {
+	if q.seldom == nil {
+		return EffectID{}
+	}
+	return q.seldom.owed
+}
+
+// rare returns q.seldom, to be set.
+func (q *queuedEvent) rare() *seldom {
+	if q.seldom == nil {
+		q.seldom = &seldom{}
+	}
+	return q.seldom
 }
 
 // inbox is a queue of events. Empty, it holds no memory.

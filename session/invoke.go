@@ -207,7 +207,7 @@ func (e *Engine) refuse(s, c *session, inv *scxml.Invoke, name string, cause err
 	ev.InvokeID, ev.InvokeSerial = inv.ID, inv.Serial
 	q := &queuedEvent{event: *ev}
 	if c != nil {
-		q.from, q.last = c.id, true
+		q.rare().from, q.last = c.id, true
 	}
 	if c == nil || c.saved == nil || !c.known {
 		e.report(s, q, x)

@@ -147,7 +147,7 @@ func (e *Engine) route(s *session, send *scxml.Send, x errand) error {
 	}
 	if s.lineage != nil && target == s.lineage.parent {
 		q.event.InvokeID, q.event.InvokeSerial = s.lineage.invokeID, s.lineage.serial
-		q.from = s.id
+		q.rare().from = s.id
 	}
 	late := x.due && target == s.id // like an alarm, which cannot be refused
 	switch err := e.post(s, target, q, late, x, ""); {

@@ -170,7 +170,7 @@ func appendItem(dst []byte, q *queuedEvent) []byte {
 		flags |= itemForwarded
 	}
 	dst = append(dst, recordVersion, itemEvent, flags)
-	dst = appendText(dst, q.from)
+	dst = appendText(dst, q.from())
 	dst = binary.AppendUvarint(dst, uint64(q.chain.all))
 	dst = binary.AppendUvarint(dst, uint64(q.chain.own))
 	return datamodel.AppendEvent(dst, &q.event)
@@ -187,7 +187,9 @@ func readItem(b []byte) (*queuedEvent, error) {
 	case itemEvent:
 		flags := d.byte()
 		q.last, q.forwarded = flags&itemLast != 0, flags&itemForwarded != 0
-		q.from = d.text()
+		if from := d.text(); from != "" {
+			q.rare().from = from
+		}
 		q.chain = chain{all: int32(d.number()), own: int32(d.number())}
 		if ev := d.event(); ev != nil {
 			q.event = *ev

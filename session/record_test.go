@@ -35,7 +35,7 @@ func someRecords() []*record {
 func someItems() []*queuedEvent {
 	return []*queuedEvent{
 		{stop: Cancelled},
-		{event: scxml.Event{Name: "e", Type: datamodel.Platform, SendID: "s", Data: someObject(), Raw: "raw", Context: "c", InvokeID: "i", InvokeSerial: 4}, from: "c1", last: true, forwarded: true, chain: chain{7, 300}},
+		{event: scxml.Event{Name: "e", Type: datamodel.Platform, SendID: "s", Data: someObject(), Raw: "raw", Context: "c", InvokeID: "i", InvokeSerial: 4}, seldom: &seldom{from: "c1"}, last: true, forwarded: true, chain: chain{7, 300}},
 		{event: scxml.Event{}},
 		{void: true},
 	}

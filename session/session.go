@@ -284,7 +284,7 @@ func (s *session) savedChildren() []child {
 // s.mu is held.
 func (s *session) hears(q *queuedEvent) bool {
 	for i := range s.children {
-		if c := &s.children[i]; c.id == q.from {
+		if c := &s.children[i]; c.id == q.from() {
 			return !c.over || q.number != 0 && q.number <= c.until
 		}
 	}

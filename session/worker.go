@@ -270,8 +270,8 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 			return // the place in the inbox is given back at the end of the turn
 		}
 	} else if s.saved != nil {
-		if q.owed.Session != "" {
-			s.settle(q)
+		if owed := q.owed(); owed.Session != "" {
+			s.settle(owed)
 		}
 		s.handledOffline(q)
 	}
@@ -282,8 +282,8 @@ func (e *Engine) handle(s *session, q *queuedEvent) {
 		s.drained, s.inbox = true, inbox{}
 		return
 	}
-	if q.timer != nil {
-		e.fireStored(s, q.timer)
+	if t := q.timer(); t != nil {
+		e.fireStored(s, t)
 		return
 	}
 	var effects []scxml.Effect
@@ -482,12 +482,12 @@ func (e *Engine) endErrands(s *session, index int, r *Result) []errand {
 
 // tell sends the last event of an invoked session to its parent.
 func (e *Engine) tell(s *session, x errand) {
-	q := &queuedEvent{event: *x.last, from: s.id, last: true}
+	q := &queuedEvent{event: *x.last, seldom: &seldom{from: s.id}, last: true}
 	err := e.post(s, x.to, q, true, x, "")
 	if permanent(err) { // its data, most likely
 		ev := &scxml.Event{Name: errorPlatform, Type: datamodel.Platform, InvokeID: x.last.InvokeID, InvokeSerial: x.last.InvokeSerial}
 		ev.Data = errorData(fmt.Errorf("%s cannot be delivered: %w", x.last.Name, err))
-		err = e.post(s, x.to, &queuedEvent{event: *ev, from: s.id, last: true}, true, x, "")
+		err = e.post(s, x.to, &queuedEvent{event: *ev, seldom: &seldom{from: s.id}, last: true}, true, x, "")
 	}
 	if err != nil && !errors.Is(err, ErrNotFound) && !e.postpone(s, err) {
 		e.logger.Warn("parent not told of the end of a session", "session", s.id, "error", err)
@@ -585,11 +585,11 @@ func (s *session) halt(reason EndReason) {
 // has been cancelled: such events are not inserted any more, while those that
 // stand in the queue already are handled (section 6.4.3). s.mu is held.
 func (s *session) insert(q *queuedEvent) {
-	if q.from != "" {
+	if q.from() != "" {
 		switch {
 		case s.hears(q):
 			if q.last {
-				s.removeChild(q.from)
+				s.removeChild(q.from())
 			}
 		case q.number == 0:
 			return
